@@ -5,13 +5,12 @@ select the only slot and the only instrument that the step may touch (clause S1)
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dita.spec.vocabulary import ALL_CHECKS, LEGS, IncomeKind, Kind, Mode, Part, RejectReason, Side
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """All input fields, each a signed 64-bit word. Units as in ``dita.spec.scales``."""
 
     kind: int = 0
@@ -150,9 +149,7 @@ def order(
     )  # fmt: skip
 
 
-def rejected(
-    *, slot: int, instrument: int, trade: int, attempt: int, reason: RejectReason, time_ns: int
-) -> Input:
+def rejected(*, slot: int, instrument: int, trade: int, attempt: int, reason: RejectReason, time_ns: int) -> Input:
     """The order surely did not reach the book."""
     return Input(
         kind=Kind.REJECTED, slot=slot, instrument=instrument, trade=trade, attempt=attempt, reason=reason,
@@ -195,9 +192,17 @@ def external_close(*, slot: int, instrument: int, trade: int, quantity: int, quo
     )  # fmt: skip
 
 
-def settle(*, slot: int, trade: int, part: Part, quantity: int, quote: int, fee: int) -> Input:
-    """The venue's own fill rows for one half of a trade, summed exactly; a negative fee is a rebate."""
-    return Input(kind=Kind.SETTLE, slot=slot, trade=trade, part=part, quantity=quantity, quote=quote, amount=fee)
+def settle(
+    *, slot: int, instrument: int, trade: int, part: Part, quantity: int, quote: int, fee: int, time_ns: int
+) -> Input:
+    """The venue's own fill rows for one half of a trade, summed exactly; ``time_ns`` is the newest row's.
+
+    A negative fee is a rebate.
+    """
+    return Input(
+        kind=Kind.SETTLE, slot=slot, instrument=instrument, trade=trade, part=part, quantity=quantity, quote=quote,
+        amount=fee, time_ns=time_ns,
+    )  # fmt: skip
 
 
 def income(*, kind: IncomeKind, rows: int, total: int, time_ns: int) -> Input:

@@ -4,13 +4,12 @@ Clause C1: at most one order is named by ``trade``/``slot``/``attempt``; ``submi
 speak of that order. Clause C2: an exit order is always reduce-only. Clause C3: only ACCEPTED may submit.
 """
 
-from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from dita.spec.vocabulary import Code, Phase, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """All outcome fields, each a signed 64-bit word."""
 
     verdict: int = 0
@@ -52,4 +51,7 @@ class Outcome:
 
 def refused(code: Code) -> Outcome:
     """The outcome of an input that changes nothing and commands nothing."""
-    return Outcome(Verdict.REFUSED, code)
+    return _REFUSED[code]
+
+
+_REFUSED: Final = {code: Outcome(Verdict.REFUSED, code) for code in Code}

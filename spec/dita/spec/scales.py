@@ -7,21 +7,21 @@ that a sum of up to eight of them cannot wrap a signed 64-bit word.
 
 from typing import Final
 
-PRICE_SCALE: Final = 10**10  # units of 1e-10 USDT
-QUANTITY_SCALE: Final = 10**8  # units of 1e-8 coins
-MONEY_SCALE: Final = 10**8  # units of 1e-8 USDT
-RATIO_SCALE: Final = 10**6  # parts per million
-RATE_SCALE: Final = 10**9  # parts per billion
+PRICE_SCALE: Final = 10_000_000_000  # units of 1e-10 USDT
+QUANTITY_SCALE: Final = 100_000_000  # units of 1e-8 coins
+MONEY_SCALE: Final = 100_000_000  # units of 1e-8 USDT
+RATIO_SCALE: Final = 1_000_000  # parts per million
+RATE_SCALE: Final = 1_000_000_000  # parts per billion
 
 # price (1e-10) * quantity (1e-8) = 1e-18; divided by this it is money (1e-8).
-NOTIONAL_DIVISOR: Final = 10**10
+NOTIONAL_DIVISOR: Final = 10_000_000_000
 
-BOUND: Final = 2**60  # every stored price, quantity and amount of money: |x| <= BOUND
-TIME_MAX_NS: Final = 2**62  # year 2116; times are never summed, so they may be larger than BOUND
-TRADE_ID_MAX: Final = 2**40
-ATTEMPT_MAX: Final = 2**20
-INCOME_ROWS_MAX: Final = 2**40
-FOREIGN_ORDERS_MAX: Final = 2**20
+BOUND: Final = 1 << 60  # every stored price, quantity and amount of money: |x| <= BOUND
+TIME_MAX_NS: Final = 1 << 62  # year 2116; times are never summed, so they may be larger than BOUND
+TRADE_ID_MAX: Final = 1 << 40
+ATTEMPT_MAX: Final = 1 << 20
+INCOME_ROWS_MAX: Final = 1 << 40
+FOREIGN_ORDERS_MAX: Final = 1 << 20
 
-NANOSECONDS_PER_SECOND: Final = 10**9
-NANOSECONDS_PER_MILLISECOND: Final = 10**6
+NANOSECONDS_PER_SECOND: Final = 1_000_000_000
+NANOSECONDS_PER_MILLISECOND: Final = 1_000_000

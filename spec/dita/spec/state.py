@@ -1,16 +1,15 @@
-"""The kernel's state: nested frozen records of integers, the same words in the same order on both sides.
+"""The kernel's state: nested immutable records of integers, the same words in the same order on both sides.
 
 ``dita.spec.layout`` derives the byte layout from these classes, so a field added here moves the ABI fingerprint.
 Canonical form (clause S2): an idle slot is all zero but for its tails; an empty tail is all zero but ``graded``.
 """
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dita.spec.vocabulary import INSTRUMENTS, LEGS, SLOTS, TAILS
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """The entry order of the live trade and what it filled. ``fee`` is predicted until ``graded``."""
 
     ordered: int = 0  # 1e-8 coins
@@ -22,8 +21,7 @@ class Entry:
     seen: int = 0  # 1: any evidence of existence
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(NamedTuple):
     """The latest exit order of the live trade; attempt 0 means there has been none."""
 
     attempt: int = 0
@@ -35,8 +33,7 @@ class Exit:
     everything: int = 0  # 1: it was sent for all that remained
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(NamedTuple):
     """What has left the position besides the latest exit order, and the fee booked for all exits together."""
 
     past_quantity: int = 0  # exit orders before the latest
@@ -46,8 +43,7 @@ class Closed:
     fee: int = 0  # predicted on the whole exit notional; an exit settles only after the trade has finished
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The exit plan given at ENTER: each leg takes its ratio (ppm) of what then remains; the last takes everything."""
 
     legs: int = 0
@@ -55,8 +51,7 @@ class Plan:
     ratios: tuple[int, ...] = (0,) * LEGS
 
 
-@dataclass(frozen=True, slots=True)
-class Half:
+class Half(NamedTuple):
     """One settled unit of a finished trade: its entry or its exit side."""
 
     quantity: int = 0
@@ -65,21 +60,19 @@ class Half:
     graded: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Tail:
+class Tail(NamedTuple):
     """What a slot remembers of a finished trade until the venue has settled it (clause F1)."""
 
     trade: int = 0
     instrument: int = 0
     side: int = 0
-    entry: Half = field(default_factory=Half)
-    exit: Half = field(default_factory=Half)
+    entry: Half = Half()
+    exit: Half = Half()
     last_attempt: int = 0
     last_attempt_quantity: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """Room for one live trade, and the tails of those that finished in it, newest first."""
 
     phase: int = 0
@@ -92,15 +85,14 @@ class Slot:
     ref_price: int = 0
     exposure: int = 0  # max(entry notional, ordered notional at the reference price)
     realised: int = 0  # booked so far for this trade
-    entry: Entry = field(default_factory=Entry)
-    exit: Exit = field(default_factory=Exit)
-    closed: Closed = field(default_factory=Closed)
-    plan: Plan = field(default_factory=Plan)
+    entry: Entry = Entry()
+    exit: Exit = Exit()
+    closed: Closed = Closed()
+    plan: Plan = Plan()
     tails: tuple[Tail, ...] = (Tail(),) * TAILS
 
 
-@dataclass(frozen=True, slots=True)
-class Instrument:
+class Instrument(NamedTuple):
     """A registered contract, and what the kernel knows about the venue's side of it."""
 
     registered: int = 0
@@ -118,8 +110,7 @@ class Instrument:
     maker_ppb: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Ledger:
+class Ledger(NamedTuple):
     """The books: capital = seed + realised - fees + funding + transfers + adjustments, exactly, always (clause L1)."""
 
     seed: int = 0
@@ -139,8 +130,7 @@ class Ledger:
     difference: int = 0  # wallet - capital at the last comparable reading
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """Everything kernel-wide. Aggregates over slots are kept here, so that a step looks at one slot only."""
 
     mode: int = 0
@@ -153,14 +143,13 @@ class Account:
     live_slots: int = 0
     unreconciled: int = 0  # instruments whose reconcile_required is set
     exposure: int = 0  # sum over live slots
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Ledger = Ledger()
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """The whole kernel."""
 
-    account: Account = field(default_factory=Account)
+    account: Account = Account()
     instruments: tuple[Instrument, ...] = (Instrument(),) * INSTRUMENTS
     slots: tuple[Slot, ...] = (Slot(),) * SLOTS
 
@@ -172,9 +161,7 @@ def initial_state(slots: int = SLOTS, instruments: int = INSTRUMENTS) -> State:
 
 def capital(ledger: Ledger) -> int:
     """Clause L1, in 1e-8 USDT."""
-    return (
-        ledger.seed + ledger.realised - ledger.fees + ledger.funding + ledger.transfers + ledger.adjustments
-    )
+    return ledger.seed + ledger.realised - ledger.fees + ledger.funding + ledger.transfers + ledger.adjustments
 
 
 def remaining(slot: Slot) -> int:

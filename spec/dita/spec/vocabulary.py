@@ -59,7 +59,7 @@ class Kind(IntEnum):
 
 
 class Verdict(IntEnum):
-    """Clause R1. REFUSED: the state is untouched, no command. FLAGGED: no slot and no money moves. ACCEPTED: the rest."""
+    """Clause R1. REFUSED: the state is untouched, no command. FLAGGED: no slot, no money moves. ACCEPTED: the rest."""
 
     REFUSED = 0
     FLAGGED = 1
