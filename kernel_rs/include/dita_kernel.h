@@ -1,0 +1,232 @@
+/* The C interface of the DITA kernel image.
+ *
+ * One header for two readers: the C compiler, and cffi's cdef (build_kernel.py drops the preprocessor lines except
+ * integer #define). So: plain declarations, fixed-width types, no bit-fields, no padding, no other macros.
+ */
+#ifndef DITA_KERNEL_H
+#define DITA_KERNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- identity: these three never change their shape, so that any loader can ask any image who it is ---- */
+
+/* Version of this interface; raised by every change of a declaration in this header. */
+uint32_t dita_abi_version(void);
+
+/* SHA-256 of the canonical layout text (dita.spec.layout) of the records below, as the Rust compiler laid them out.
+ * Writes 32 bytes. */
+void dita_layout_fingerprint(uint8_t out[32]);
+
+/* SHA-256 of the sources this image was built from, as given by build_kernel.py. Writes 32 bytes. */
+void dita_source_digest(uint8_t out[32]);
+
+/* ---- records: the fields, order and meaning of the dataclasses of dita.spec; every word is an int64_t ---- */
+
+#define DITA_SLOTS 16
+#define DITA_INSTRUMENTS 64
+#define DITA_LEGS 8
+#define DITA_TAILS 4
+
+/* All input fields, each a signed 64-bit word. Units as in dita.spec.scales. */
+struct dita_input {
+    int64_t kind;
+    int64_t slot;
+    int64_t instrument;
+    int64_t trade;
+    int64_t attempt;
+    int64_t time_ns;
+    int64_t side;
+    int64_t quantity;
+    int64_t quote;
+    int64_t price;
+    int64_t limit_price;
+    int64_t post_only;
+    int64_t legs;
+    int64_t leg;
+    int64_t done;
+    int64_t reason;
+    int64_t part;
+    int64_t amount;
+    int64_t income_kind;
+    int64_t rows;
+    int64_t long_quantity;
+    int64_t short_quantity;
+    int64_t foreign_orders;
+    int64_t deadline_ns;
+    int64_t checks;
+    int64_t mode;
+    int64_t slot_limit;
+    int64_t ratio_ppm;
+    int64_t lot;
+    int64_t tick;
+    int64_t quantity_min;
+    int64_t notional_min;
+    int64_t price_max;
+    int64_t quantity_max;
+    int64_t taker_ppb;
+    int64_t maker_ppb;
+    int64_t ratios[DITA_LEGS];
+};
+
+/* All outcome fields, each a signed 64-bit word. */
+struct dita_outcome {
+    int64_t verdict;
+    int64_t code;
+    int64_t moves;
+    int64_t from_1;
+    int64_t to_1;
+    int64_t from_2;
+    int64_t to_2;
+    int64_t submit;
+    int64_t cancel;
+    int64_t resolve;
+    int64_t reconcile;
+    int64_t cancel_protection;
+    int64_t slot;
+    int64_t instrument;
+    int64_t trade;
+    int64_t attempt;
+    int64_t side;
+    int64_t quantity;
+    int64_t limit_price;
+    int64_t post_only;
+    int64_t reduce_only;
+    int64_t close_all;
+};
+
+/* The books: capital = seed + realised - fees + funding + transfers + adjustments, exactly, always (clause L1). */
+struct dita_ledger {
+    int64_t seed;
+    int64_t realised;
+    int64_t fees;
+    int64_t fees_provisional;
+    int64_t funding;
+    int64_t funding_rows;
+    int64_t transfers;
+    int64_t transfer_rows;
+    int64_t adjustments;
+    int64_t adjustment_rows;
+    int64_t last_money_time_ns;
+    int64_t wallet_seen;
+    int64_t wallet_amount;
+    int64_t wallet_as_of_ns;
+    int64_t difference;
+};
+
+/* Everything kernel-wide. Aggregates over slots are kept here, so that a step looks at one slot only. */
+struct dita_account {
+    int64_t mode;
+    int64_t seeded;
+    int64_t slot_limit;
+    int64_t leverage_max_ppm;
+    int64_t tolerance;
+    int64_t calibration_ppm;
+    int64_t trade_high_water;
+    int64_t live_slots;
+    int64_t unreconciled;
+    int64_t exposure;
+    struct dita_ledger ledger;
+};
+
+/* A registered contract, and what the kernel knows about the venue's side of it. */
+struct dita_instrument {
+    int64_t registered;
+    int64_t holder;
+    int64_t reconcile_required;
+    int64_t evidence_time_ns;
+    int64_t fill_time_ns;
+    int64_t lot;
+    int64_t tick;
+    int64_t quantity_min;
+    int64_t notional_min;
+    int64_t price_max;
+    int64_t quantity_max;
+    int64_t taker_ppb;
+    int64_t maker_ppb;
+};
+
+/* The entry order of the live trade and what it filled. fee is predicted until graded. */
+struct dita_entry {
+    int64_t ordered;
+    int64_t quantity;
+    int64_t quote;
+    int64_t fee;
+    int64_t graded;
+    int64_t done;
+    int64_t seen;
+};
+
+/* The latest exit order of the live trade; attempt 0 means there has been none. */
+struct dita_exit {
+    int64_t attempt;
+    int64_t ordered;
+    int64_t quantity;
+    int64_t quote;
+    int64_t done;
+    int64_t seen;
+    int64_t everything;
+};
+
+/* What has left the position besides the latest exit order, and the fee booked for all exits together. */
+struct dita_closed {
+    int64_t past_quantity;
+    int64_t past_quote;
+    int64_t external_quantity;
+    int64_t external_quote;
+    int64_t fee;
+};
+
+/* The exit plan given at ENTER: each leg takes its ratio (ppm) of what then remains; the last takes everything. */
+struct dita_plan {
+    int64_t legs;
+    int64_t next_leg;
+    int64_t ratios[DITA_LEGS];
+};
+
+/* One settled unit of a finished trade: its entry or its exit side. */
+struct dita_half {
+    int64_t quantity;
+    int64_t quote;
+    int64_t fee;
+    int64_t graded;
+};
+
+/* What a slot remembers of a finished trade until the venue has settled it (clause F1). */
+struct dita_tail {
+    int64_t trade;
+    int64_t instrument;
+    int64_t side;
+    struct dita_half entry;
+    struct dita_half exit;
+    int64_t last_attempt;
+    int64_t last_attempt_quantity;
+};
+
+/* Room for one live trade, and the tails of those that finished in it, newest first. */
+struct dita_slot {
+    int64_t phase;
+    int64_t trade;
+    int64_t instrument;
+    int64_t side;
+    int64_t flatten;
+    int64_t fee_rate_ppb;
+    int64_t minimum;
+    int64_t ref_price;
+    int64_t exposure;
+    int64_t realised;
+    struct dita_entry entry;
+    struct dita_exit exit;
+    struct dita_closed closed;
+    struct dita_plan plan;
+    struct dita_tail tails[DITA_TAILS];
+};
+
+/* The whole kernel. */
+struct dita_state {
+    struct dita_account account;
+    struct dita_instrument instruments[DITA_INSTRUMENTS];
+    struct dita_slot slots[DITA_SLOTS];
+};
+
+#endif
