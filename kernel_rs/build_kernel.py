@@ -1,8 +1,8 @@
 """Build the kernel image: Rust step + C binding in one shared object that only the loader can load.
 
-Run by the packaging hook and by hand after editing Rust: ``python kernel_rs/build_kernel.py``. Needs cargo, a C compiler,
-Python's headers and cffi; reads nothing from the network and writes ``target/`` and the image. The same sources and
-tools give the same bytes from any folder.
+Run by the packaging hook and by hand after editing Rust: ``python kernel_rs/build_kernel.py``. Needs cargo, a C
+compiler, Python's headers and cffi; reads nothing from the network and writes ``target/`` and the image. The same
+sources and tools give the same bytes from any folder.
 
 The name ``kernel.image`` is one that Python's import system never looks for, so nobody gets at the kernel around the
 loader (``dita.kernel.loader``).
@@ -130,8 +130,8 @@ def build(crate: Path, image: Path) -> str:
     found = panic_symbols(content)
     if found:
         raise BuildRefused(
-            f"the kernel can panic: the image refers to `{', '.join(found)}`; find the plain operator, index or division that "
-            "the compiler cannot prove safe, and say what it does (`wrapping_`, `checked_`, or a bound tested before it)"
+            f"the kernel can panic: the image refers to `{', '.join(found)}`; find the plain operator, index or division "
+            "that the compiler cannot prove safe, and say what it does (`wrapping_`, `checked_`, or a bound tested first)"
         )
     if bytes.fromhex(digest) not in content:
         raise BuildRefused(

@@ -1,0 +1,124 @@
+"""The certificate: a statement, in canonical JSON and in-toto form, that binds evidence to one kernel image.
+
+Clause K3: the subject is the SHA-256 of the image; the predicate names what the evidence depends on, each layer with
+its counts and the SHA-256 of its evidence, and the assumptions that are not proved. Clause K4: no layer that
+``REQUIRED_LAYERS`` names may be missing, empty or failed, and the counts are those of the evidence. Clause K5: it does
+not expire by clock; it ends when anything it names changes.
+
+This module says what a certificate is made of; ``certificate_format`` writes and reads it, ``certificate_check`` holds it
+against what is installed. Form: https://in-toto.io/Statement/v1 (in-toto attestation framework).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum, unique
+from typing import Final
+
+
+@unique
+class Refusal(Enum):
+    """Why a certificate does not hold, in order of precedence; the value says what to do next."""
+
+    MISSING = "run `dita certify` to make one"
+    UNREADABLE = "the file is not what `dita certify` writes; run it again"
+    NOT_CANONICAL = "the file was edited or re-formatted; run `dita certify` again"
+    WRONG_FORMAT = "it was written by another version; run `dita certify` again"
+    WRONG_BINARY = "it certifies another kernel image; build the kernel again or run `dita certify`"
+    WRONG_ABI = "it names another interface version than the image; run `dita certify` again"
+    WRONG_LAYOUT = "it names another record layout than the image; run `dita certify` again"
+    WRONG_SOURCE = "it names other kernel sources than the image carries; run `dita certify` again"
+    STALE_SOURCE = "the spec or the reference changed since; run `dita certify` again"
+    LAYER_MISSING = "a layer was not run; run `dita certify` again"
+    LAYER_EMPTY = "a layer counted nothing; run `dita certify` again and read its report"
+    LAYER_FAILED = "a layer found a fault; read its report"
+    EVIDENCE_MISSING = "the evidence file is not beside the certificate; run `dita certify` again"
+    EVIDENCE_UNREADABLE = "the evidence file is not what its layer writes; run `dita certify` again"
+    EVIDENCE_CHANGED = "the evidence file is not the one that was certified; run `dita certify` again"
+    EVIDENCE_STALE = "the evidence was made with something else; run `dita certify` again"
+    COUNTS_DIFFER = "the certificate's counts are not those of the evidence; run `dita certify` again"
+
+
+class CertificateRefused(Exception):
+    """The certificate does not hold. ``reason`` is the name to act on, ``detail`` says which value differs."""
+
+    def __init__(self, reason: Refusal, detail: str) -> None:
+        """Build the message from the reason's advice."""
+        super().__init__(f"certificate refused, {reason.name}: {detail}; {reason.value}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Bindings:
+    """What evidence may depend on, as installed here. Hashes are SHA-256 in lower-case hexadecimal."""
+
+    image_sha256: str
+    spec_sha256: str
+    reference_sha256: str
+    abi_version: int
+    layout_sha256: str
+    source_sha256: str  # of the crate's sources, as embedded in the image
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRule:
+    """What a layer's counts must look like for the layer to have said anything."""
+
+    name: str
+    positive: tuple[str, ...]  # zero or absent: LAYER_EMPTY
+    zero: tuple[str, ...]  # absent or anything else: LAYER_FAILED
+    equal: tuple[tuple[str, str], ...] = ()  # pairs that must be the same: LAYER_FAILED
+    depends_on: tuple[str, ...] = ("image_sha256", "spec_sha256", "reference_sha256")  # names of Bindings
+
+
+REQUIRED_LAYERS: Final[tuple[LayerRule, ...]] = (
+    LayerRule(
+        name="prove",
+        positive=("invariants", "paths", "obligations", "proved", "solvers"),
+        zero=("refuted", "unknown", "vacuous"),
+        equal=(("obligations", "proved"),),
+        depends_on=("spec_sha256", "reference_sha256"),
+    ),
+    LayerRule(
+        name="explore",
+        positive=("states", "transitions"),
+        zero=("violations", "stranded"),
+        depends_on=("spec_sha256", "reference_sha256"),
+    ),
+    LayerRule(
+        name="conform",
+        positive=("path_vectors", "boundary_vectors", "exhaustive_transitions", "random_steps", "canary_found"),
+        zero=("divergences",),
+    ),
+)
+"""The layers that exist. A new layer is added here, once, and from then on no certificate holds without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer's part of the statement."""
+
+    name: str
+    counts: Mapping[str, int]
+    evidence_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a certificate says."""
+
+    bindings: Bindings
+    tier: str  # quick, ci or full: how large the layers were run
+    toolchain: Mapping[str, str]  # name of a tool and its version
+    layers: tuple[Layer, ...]
+    assumptions: tuple[str, ...]  # what the evidence takes for granted
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a layer leaves behind: its counts, what it depended on, and details for people (no floats)."""
+
+    layer: str
+    counts: Mapping[str, int]
+    depends_on: Mapping[str, str]  # names of Bindings and the values they had
+    details: Mapping[str, object]

@@ -1,0 +1,88 @@
+"""Whether a certificate holds here and now: pure comparison, the first difference is the named reason."""
+
+from collections.abc import Mapping, Sequence
+
+from dita.spec.canonical import sha256_hex
+from dita.spec.certificate import REQUIRED_LAYERS, Bindings, CertificateRefused, Layer, LayerRule, Refusal, Statement
+from dita.spec.certificate_format import decode_evidence
+
+
+def check_subject(statement: Statement, image_sha256: str) -> None:
+    """Hold the statement against the image's hash, before anything of the image runs. Raises WRONG_BINARY."""
+    _must_equal(Refusal.WRONG_BINARY, "image sha256", statement.bindings.image_sha256, image_sha256)
+
+
+def verify(
+    statement: Statement,
+    installed: Bindings,
+    evidence: Mapping[str, bytes],
+    required: Sequence[LayerRule] = REQUIRED_LAYERS,
+) -> None:
+    """Hold a statement against what is installed and the evidence files, by layer name.
+
+    Raises CertificateRefused with the first reason, in the order of ``Refusal`` for the statement itself, then layer by
+    layer in the order of ``required``, then every further layer the statement names.
+    """
+    stated = statement.bindings
+    check_subject(statement, installed.image_sha256)
+    _must_equal(Refusal.WRONG_ABI, "abi_version", stated.abi_version, installed.abi_version)
+    _must_equal(Refusal.WRONG_LAYOUT, "layout_sha256", stated.layout_sha256, installed.layout_sha256)
+    _must_equal(Refusal.WRONG_SOURCE, "source_sha256", stated.source_sha256, installed.source_sha256)
+    _must_equal(Refusal.STALE_SOURCE, "spec_sha256", stated.spec_sha256, installed.spec_sha256)
+    _must_equal(Refusal.STALE_SOURCE, "reference_sha256", stated.reference_sha256, installed.reference_sha256)
+    layers = {layer.name: layer for layer in statement.layers}
+    rules = {rule.name: rule for rule in required}
+    for name in rules:
+        if name not in layers:
+            raise CertificateRefused(Refusal.LAYER_MISSING, f"layer `{name}` is not named")
+    for name in [*rules, *(name for name in layers if name not in rules)]:
+        _verify_layer(layers[name], rules.get(name), installed, evidence.get(name))
+
+
+def check_counts(rule: LayerRule, counts: Mapping[str, int]) -> None:
+    """Hold a layer's counts against its rule. Raises CertificateRefused: LAYER_EMPTY or LAYER_FAILED."""
+    for count in rule.positive:
+        if counts.get(count, 0) < 1:
+            raise CertificateRefused(Refusal.LAYER_EMPTY, f"layer `{rule.name}`: `{count}` is `{counts.get(count)}`")
+    for count in rule.zero:
+        if counts.get(count) != 0:
+            raise CertificateRefused(Refusal.LAYER_FAILED, f"layer `{rule.name}`: `{count}` is `{counts.get(count)}`")
+    for left, right in rule.equal:
+        if counts.get(left) != counts.get(right):
+            raise CertificateRefused(
+                Refusal.LAYER_FAILED,
+                f"layer `{rule.name}`: `{left}` is `{counts.get(left)}` and `{right}` is `{counts.get(right)}`",
+            )
+
+
+def _verify_layer(layer: Layer, rule: LayerRule | None, installed: Bindings, content: bytes | None) -> None:
+    if rule is not None:
+        check_counts(rule, layer.counts)
+    if content is None:
+        raise CertificateRefused(Refusal.EVIDENCE_MISSING, f"layer `{layer.name}`")
+    found = sha256_hex(content)
+    if found != layer.evidence_sha256:
+        raise CertificateRefused(
+            Refusal.EVIDENCE_CHANGED,
+            f"layer `{layer.name}`: sha256 is `{found}`, certified was `{layer.evidence_sha256}`",
+        )
+    evidence = decode_evidence(content)
+    if evidence.layer != layer.name:
+        raise CertificateRefused(Refusal.EVIDENCE_UNREADABLE, f"layer `{layer.name}`: is of layer `{evidence.layer}`")
+    for name in rule.depends_on if rule is not None else ():
+        _must_equal(
+            Refusal.EVIDENCE_STALE,
+            f"layer `{layer.name}`: {name}",
+            evidence.depends_on.get(name),
+            getattr(installed, name),
+        )
+    if dict(evidence.counts) != dict(layer.counts):
+        raise CertificateRefused(
+            Refusal.COUNTS_DIFFER,
+            f"layer `{layer.name}`: evidence `{dict(evidence.counts)}`, stated `{dict(layer.counts)}`",
+        )
+
+
+def _must_equal(reason: Refusal, what: str, stated: object, found: object) -> None:
+    if stated != found:
+        raise CertificateRefused(reason, f"{what} is `{found}` here and `{stated}` in the certificate or its evidence")

@@ -1,0 +1,200 @@
+"""Certificate and evidence as bytes: written in one form, read with limits, every complaint names its field."""
+
+import json
+import re
+from dataclasses import fields
+from typing import Any, Final, cast
+
+from dita.spec.canonical import COUNT_MAX, canonical_json
+from dita.spec.certificate import Bindings, CertificateRefused, Evidence, Layer, Refusal, Statement
+
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE: Final = "urn:dita:certificate:v1"
+SUBJECT_NAME: Final = "kernel.image"
+CERTIFICATE_BYTES_MAX: Final = 1 << 20
+EVIDENCE_BYTES_MAX: Final = 64 << 20
+
+_PREDICATE_BINDINGS: Final = tuple(f.name for f in fields(Bindings) if f.name != "image_sha256")
+_STATEMENT_KEYS: Final = frozenset(("_type", "subject", "predicateType", "predicate"))
+_PREDICATE_KEYS: Final = frozenset((*_PREDICATE_BINDINGS, "tier", "toolchain", "layers", "assumptions"))
+_LAYER_KEYS: Final = frozenset(("name", "counts", "evidence_sha256"))
+_EVIDENCE_KEYS: Final = frozenset(("layer", "counts", "depends_on", "details"))
+
+
+def encode_statement(statement: Statement) -> bytes:
+    """The bytes of a certificate file."""
+    bindings = statement.bindings
+    return canonical_json(
+        {
+            "_type": STATEMENT_TYPE,
+            "subject": [{"name": SUBJECT_NAME, "digest": {"sha256": bindings.image_sha256}}],
+            "predicateType": PREDICATE_TYPE,
+            "predicate": {
+                **{name: getattr(bindings, name) for name in _PREDICATE_BINDINGS},
+                "tier": statement.tier,
+                "toolchain": dict(statement.toolchain),
+                "layers": [
+                    {"name": layer.name, "counts": dict(layer.counts), "evidence_sha256": layer.evidence_sha256}
+                    for layer in statement.layers
+                ],
+                "assumptions": list(statement.assumptions),
+            },
+        }
+    )
+
+
+def encode_evidence(evidence: Evidence) -> bytes:
+    """The bytes of an evidence file."""
+    return canonical_json(
+        {
+            "layer": evidence.layer,
+            "counts": dict(evidence.counts),
+            "depends_on": dict(evidence.depends_on),
+            "details": dict(evidence.details),
+        }
+    )
+
+
+def decode_statement(content: bytes) -> Statement:
+    """Read a certificate. Raises CertificateRefused: UNREADABLE, NOT_CANONICAL or WRONG_FORMAT."""
+    if len(content) > CERTIFICATE_BYTES_MAX:
+        raise CertificateRefused(
+            Refusal.UNREADABLE, f"`{len(content)}` bytes, at most `{CERTIFICATE_BYTES_MAX}` are read"
+        )
+    document = _parse(content, Refusal.UNREADABLE)
+    if _encode_or_none(document) != content:
+        raise CertificateRefused(Refusal.NOT_CANONICAL, "the bytes are not the canonical form of what they say")
+    try:
+        return _statement(document)
+    except _Malformed as problem:
+        raise CertificateRefused(Refusal.WRONG_FORMAT, str(problem)) from problem
+
+
+def decode_evidence(content: bytes) -> Evidence:
+    """Read an evidence file. Raises CertificateRefused with EVIDENCE_UNREADABLE."""
+    if len(content) > EVIDENCE_BYTES_MAX:
+        raise CertificateRefused(
+            Refusal.EVIDENCE_UNREADABLE, f"`{len(content)}` bytes, at most `{EVIDENCE_BYTES_MAX}` are read"
+        )
+    try:
+        record = _record(_parse(content, Refusal.EVIDENCE_UNREADABLE), "evidence", _EVIDENCE_KEYS)
+        return Evidence(
+            layer=_text(record["layer"], "layer"),
+            counts=_counts(record["counts"], "counts"),
+            depends_on=_texts(record["depends_on"], "depends_on"),
+            details=_mapping(record["details"], "details"),
+        )
+    except _Malformed as problem:
+        raise CertificateRefused(Refusal.EVIDENCE_UNREADABLE, str(problem)) from problem
+
+
+class _Malformed(Exception):
+    """A field is not what the format says."""
+
+
+def _parse(content: bytes, reason: Refusal) -> object:
+    try:
+        return json.loads(content.decode())
+    except (ValueError, RecursionError) as problem:
+        raise CertificateRefused(reason, f"not JSON in UTF-8: {problem}") from problem
+
+
+def _encode_or_none(document: object) -> bytes | None:
+    try:
+        return canonical_json(document)
+    except ValueError:
+        return None
+
+
+def _statement(document: object) -> Statement:
+    top = _record(document, "statement", _STATEMENT_KEYS)
+    for key, expected in (("_type", STATEMENT_TYPE), ("predicateType", PREDICATE_TYPE)):
+        if top[key] != expected:
+            raise _Malformed(f"`{key}` is `{top[key]}`, expected `{expected}`")
+    subjects = _list(top["subject"], "subject")
+    if len(subjects) != 1:
+        raise _Malformed(f"`subject` has `{len(subjects)}` entries, expected 1")
+    subject = _record(subjects[0], "subject", frozenset(("name", "digest")))
+    if subject["name"] != SUBJECT_NAME:
+        raise _Malformed(f"`subject.name` is `{subject['name']}`, expected `{SUBJECT_NAME}`")
+    digest = _record(subject["digest"], "subject.digest", frozenset(("sha256",)))
+    predicate = _record(top["predicate"], "predicate", _PREDICATE_KEYS)
+    layers = tuple(_layer(item) for item in _list(predicate["layers"], "layers"))
+    if len({layer.name for layer in layers}) != len(layers):
+        raise _Malformed("`layers` names a layer twice")
+    assumptions = tuple(_text(item, "assumptions") for item in _list(predicate["assumptions"], "assumptions"))
+    if not assumptions:
+        raise _Malformed("`assumptions` is empty; every proof assumes something")
+    return Statement(
+        bindings=Bindings(
+            image_sha256=_hash(digest["sha256"], "subject.digest.sha256"),
+            abi_version=_count(predicate["abi_version"], "abi_version"),
+            **{name: _hash(predicate[name], name) for name in _PREDICATE_BINDINGS if name != "abi_version"},
+        ),
+        tier=_text(predicate["tier"], "tier"),
+        toolchain=_texts(predicate["toolchain"], "toolchain"),
+        layers=layers,
+        assumptions=assumptions,
+    )
+
+
+def _layer(value: object) -> Layer:
+    record = _record(value, "layers", _LAYER_KEYS)
+    return Layer(
+        name=_layer_name(record["name"], "layers.name"),
+        counts=_counts(record["counts"], "layers.counts"),
+        evidence_sha256=_hash(record["evidence_sha256"], "layers.evidence_sha256"),
+    )
+
+
+def _mapping(value: object, field: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _Malformed(f"`{field}` is not an object")
+    return cast("dict[str, Any]", value)  # JSON has no other keys
+
+
+def _record(value: object, field: str, keys: frozenset[str]) -> dict[str, Any]:
+    record = _mapping(value, field)
+    if record.keys() != keys:
+        raise _Malformed(f"`{field}` has the fields `{sorted(record)}`, expected `{sorted(keys)}`")
+    return record
+
+
+def _list(value: object, field: str) -> list[object]:
+    if not isinstance(value, list):
+        raise _Malformed(f"`{field}` is not a list")
+    return cast("list[object]", value)
+
+
+def _text(value: object, field: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise _Malformed(f"`{field}` is `{value!r}`, expected text")
+    return value
+
+
+def _layer_name(value: object, field: str) -> str:
+    text = _text(value, field)
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", text):  # it becomes a file name
+        raise _Malformed(f"`{field}` is `{text}`, expected 1 to 32 of a-z, 0-9 and _ that begin with a letter")
+    return text
+
+
+def _hash(value: object, field: str) -> str:
+    text = _text(value, field)
+    if len(text) != 64 or not set(text) <= set("0123456789abcdef"):
+        raise _Malformed(f"`{field}` is `{text}`, expected 64 lower-case hexadecimal digits")
+    return text
+
+
+def _count(value: object, field: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= COUNT_MAX:
+        raise _Malformed(f"`{field}` is `{value!r}`, expected an integer from 0 to 2^53")
+    return value
+
+
+def _counts(value: object, field: str) -> dict[str, int]:
+    return {name: _count(count, f"{field}.{name}") for name, count in _mapping(value, field).items()}
+
+
+def _texts(value: object, field: str) -> dict[str, str]:
+    return {name: _text(text, f"{field}.{name}") for name, text in _mapping(value, field).items()}

@@ -1,0 +1,23 @@
+"""The permission to send orders that add risk: what the loader gives out with a certified kernel.
+
+Clause K1: only the loader (``dita.kernel.loader``) makes a clearance, and only after the certificate of the very bytes
+it mapped held; the house tests keep every other module from constructing one. Clause K2: a clearance can be narrowed to
+reduce-only and never widened again. Whoever sends orders demands a clearance at construction; closing needs none.
+"""
+
+from dataclasses import dataclass
+from typing import Self, final
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """Names the kernel and the evidence it rests on. Immutable; hand on the narrowed one to take risk away."""
+
+    image_sha256: str  # the kernel image, lower-case hexadecimal
+    certificate_sha256: str  # the certificate file
+    reduce_only: bool  # True: only orders that cannot add exposure may leave
+
+    def narrowed(self) -> Self:
+        """The same clearance for reduce-only orders; there is no way back."""
+        return type(self)(self.image_sha256, self.certificate_sha256, reduce_only=True)
