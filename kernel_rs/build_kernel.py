@@ -130,8 +130,9 @@ def build(crate: Path, image: Path) -> str:
     found = panic_symbols(content)
     if found:
         raise BuildRefused(
-            f"the kernel can panic: the image refers to `{', '.join(found)}`; find the plain operator, index or division "
-            "that the compiler cannot prove safe, and say what it does (`wrapping_`, `checked_`, or a bound tested first)"
+            f"the kernel can panic: the image refers to `{', '.join(found)}`; find the plain operator, index or "
+            "division that the compiler cannot prove safe, and say what it does (`wrapping_`, `checked_`, or a bound "
+            "tested before it)"
         )
     if bytes.fromhex(digest) not in content:
         raise BuildRefused(

@@ -5,8 +5,8 @@ its counts and the SHA-256 of its evidence, and the assumptions that are not pro
 ``REQUIRED_LAYERS`` names may be missing, empty or failed, and the counts are those of the evidence. Clause K5: it does
 not expire by clock; it ends when anything it names changes.
 
-This module says what a certificate is made of; ``certificate_format`` writes and reads it, ``certificate_check`` holds it
-against what is installed. Form: https://in-toto.io/Statement/v1 (in-toto attestation framework).
+This module says what a certificate is made of; ``certificate_format`` writes and reads it, ``certificate_check`` holds
+it against what is installed. Form: https://in-toto.io/Statement/v1 (in-toto attestation framework).
 """
 
 from collections.abc import Mapping
