@@ -48,13 +48,13 @@ def is_multiple(value: int, step: int) -> bool:
 
 
 def minimum_quantity(quantity_min: int, notional_min: int, ref_price: int, lot: int) -> int:
-    """Clause E4: the smallest quantity that can be entered and surely closed again, a whole number of lots.
+    """Clause E4: the smallest quantity that can be entered and surely closed again, at least one lot.
 
     Twice the venue's smallest notional leaves room for the price to halve. Above BOUND it is BOUND + 1: no order
     can be that large.
     """
     by_notional = -(-2 * notional_min * NOTIONAL_DIVISOR // ref_price)
-    smallest = -(-max(quantity_min, by_notional) // lot) * lot
+    smallest = -(-max(quantity_min, by_notional, 1) // lot) * lot
     return min(smallest, BOUND + 1)
 
 
