@@ -1,0 +1,165 @@
+"""The account stream: listen key, connection, and typed events (BingX, websocket account data).
+
+A session gets a new key, opens the socket and is live from the first frame that is not the expiry of its key. Nothing
+is replayed by the venue after an outage, and there are no sequence numbers: whoever listens reads again after each gap.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection
+from random import Random
+from typing import Final
+from urllib.parse import quote
+
+from dita.adapters.bingx.errors import ErrorClass, VenueError, VenueRefused
+from dita.adapters.bingx.frames import BalanceFrame, OrderFrame, PositionFrame
+from dita.adapters.bingx.json_text import as_list, as_object
+from dita.adapters.bingx.messages import MessageError, nanoseconds, read_message
+from dita.adapters.bingx.rest import BingxRest
+from dita.adapters.bingx.stream_base import ResilientStream
+from dita.adapters.bingx.stream_events import AccountUpdate, OrderUpdate
+from dita.adapters.bingx.units import UnitsError
+from dita.adapters.bingx.websocket import Socket, StreamEnded, open_socket
+
+SILENCE_SECONDS: Final = 15.0  # the venue's heartbeat comes every five seconds
+_EXTEND_SECONDS: Final = 1800.0  # a key lives for an hour
+_EXTEND_RETRY_SECONDS: Final = 60.0
+_EXTEND_TRIES_MAX: Final = 20
+_RELEASE_SECONDS: Final = 2.0
+_ORDER_EVENTS: Final = frozenset({"ORDER_TRADE_UPDATE", "TRADE_UPDATE"})  # both names are documented for one body
+
+log = logging.getLogger(__name__)
+
+
+class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
+    """Orders of ``symbols`` and account changes, as they are pushed."""
+
+    def __init__(
+        self,
+        rest: BingxRest,
+        symbols: Collection[str],
+        rng: Random,
+        *,
+        queue_max: int = 10_000,
+        silence_seconds: float = SILENCE_SECONDS,
+        extend_seconds: float = _EXTEND_SECONDS,
+    ) -> None:
+        super().__init__("account stream", rest.api.transport.venue_now_ns, rng, queue_max)
+        self._rest = rest
+        self._symbols = frozenset(symbols)
+        self._silence_seconds = silence_seconds
+        self._extend_seconds = extend_seconds
+        self._listen_key = ""
+        self.ignored = 0  # frames of other symbols or of kinds we do not know
+
+    async def _session(self) -> None:
+        self._listen_key = await self._rest.create_listen_key()
+        url = f"{self._rest.api.hosts.account_stream}?listenKey={quote(self._listen_key, safe='')}"
+        async with open_socket(url, self._now_ns, self._silence_seconds) as socket:
+            reader = asyncio.create_task(self._read(socket), name="account stream reader")
+            keeper = asyncio.create_task(self._keep_key(self._listen_key), name="listen key keeper")
+            try:
+                await asyncio.wait({reader, keeper}, return_when=asyncio.FIRST_COMPLETED)
+                for task in (keeper, reader):
+                    if task.done():
+                        task.result()  # raises why it ended
+            finally:
+                reader.cancel()
+                keeper.cancel()
+                await asyncio.gather(reader, keeper, return_exceptions=True)
+
+    async def _release(self) -> None:
+        if not self._listen_key:
+            return
+        try:
+            async with asyncio.timeout(_RELEASE_SECONDS):
+                await self._rest.delete_listen_key(self._listen_key)
+        except (VenueError, TimeoutError) as error:
+            log.info("listen key: not deleted (%s); it expires within the hour", type(error).__name__)
+
+    async def _keep_key(self, listen_key: str) -> None:
+        tries = 0
+        while True:
+            await asyncio.sleep(_EXTEND_RETRY_SECONDS if tries else self._extend_seconds)
+            try:
+                await self._rest.extend_listen_key(listen_key)
+                tries = 0
+            except VenueError as error:
+                tries += 1
+                if _key_is_gone(error) or tries > _EXTEND_TRIES_MAX:
+                    raise StreamEnded(f"listen key could not be extended: {error}") from None
+
+    async def _read(self, socket: Socket) -> None:
+        while True:
+            document = await socket.receive()
+            self._saw_frame(socket.last_frame_ns)
+            members = None if document is None else as_object(document)
+            if members is not None and members.get("e") == "listenKeyExpired":
+                raise StreamEnded("listen key expired")
+            self._became_live()
+            if members is not None:
+                self._dispatch(members)
+
+    def _dispatch(self, members: "dict[str, object] | object") -> None:
+        frame = as_object(members) or {}
+        name = frame.get("e")
+        if name in _ORDER_EVENTS:
+            self._order_frame(frame.get("o"), _time_ms(frame))
+        elif name == "ACCOUNT_UPDATE":
+            self._push(_account_update(frame.get("a"), _time_ms(frame)))
+        elif name is None and frame.get("code") not in (None, 0, "0"):
+            raise StreamEnded(f"the venue sent error code `{str(frame.get('code'))[:20]}`")
+        else:
+            self.ignored += 1
+
+    def _order_frame(self, body: object, time_ms: int) -> None:
+        if (as_object(body) or {}).get("s") not in self._symbols and self._symbols:
+            self.ignored += 1
+            return
+        try:
+            row = read_message(OrderFrame, body, "order frame").to_row(time_ms)
+        except (MessageError, UnitsError) as error:
+            # What it said must not be lost: end the session, and the caller reads the orders again.
+            raise StreamEnded(f"unreadable order frame: {error}") from None
+        self._push(OrderUpdate(row, nanoseconds(time_ms)))
+
+
+def _key_is_gone(error: VenueError) -> bool:
+    if not isinstance(error, VenueRefused):
+        return False
+    passing = error.meaning.klass in (ErrorClass.RATE_LIMITED, ErrorClass.EXCHANGE_BUSY)
+    return not passing and error.status < 500
+
+
+def _time_ms(frame: object) -> int:
+    members = as_object(frame) or {}
+    for name in ("T", "E"):  # T is the matching engine's and sometimes absent
+        value = members.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**14:
+            return value
+    return 0
+
+
+def _account_update(body: object, time_ms: int) -> AccountUpdate:
+    """An unreadable row is left out: the event is a reason to read the account, never a source of figures."""
+    members = as_object(body) or {}
+    reason = members.get("m")
+    wallets: list[tuple[str, int]] = []
+    for row in as_list(members.get("B")) or []:
+        try:
+            balance = read_message(BalanceFrame, row, "balance frame")
+            wallets.append((balance.asset, balance.wallet_units()))
+        except (MessageError, UnitsError) as error:
+            log.warning("account update: %s", error)
+    symbols: list[str] = []
+    for row in as_list(members.get("P")) or []:
+        try:
+            symbols.append(read_message(PositionFrame, row, "position frame").symbol)
+        except MessageError as error:
+            log.warning("account update: %s", error)
+    return AccountUpdate(
+        reason=reason if isinstance(reason, str) else "",
+        event_ns=nanoseconds(time_ms),
+        wallets=tuple(wallets),
+        symbols=tuple(symbols),
+    )

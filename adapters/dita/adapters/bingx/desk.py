@@ -1,0 +1,139 @@
+"""The one door through which orders and cancels leave. Opening needs a clearance; cancelling and reducing need none.
+
+A submit never raises (except when its task is cancelled, and then the order is in an unknown state), is never repeated,
+and never goes to the fallback host.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from dita.adapters.bingx.contracts import Contract
+from dita.adapters.bingx.endpoints import CANCEL, CANCEL_ALL, SUBMIT
+from dita.adapters.bingx.errors import Call, ErrorClass
+from dita.adapters.bingx.json_text import as_list, as_object
+from dita.adapters.bingx.messages import MessageError, OrderMessage, read_message
+from dita.adapters.bingx.orders import (
+    CancelAllResult,
+    CancelKind,
+    CancelResult,
+    NewOrder,
+    Rejected,
+    SubmitResult,
+    Unknown,
+    UnknownReason,
+    fault_of,
+    judged_submit,
+    order_parameters,
+)
+from dita.adapters.bingx.rest import BingxRest, PositionMode
+from dita.adapters.bingx.transport import Failure, FailureKind
+from dita.adapters.bingx.units import UnitsError
+from dita.adapters.logic.rows import Evidence, OrderRow
+from dita.spec.clearance import Clearance
+from dita.spec.vocabulary import RejectReason
+
+_REMEMBERED_IDS_MAX: Final = 65_536
+
+
+@dataclass(slots=True)
+class OrderDesk:
+    """Orders and cancels of one account. ``contracts`` must hold every symbol that is to be opened."""
+
+    rest: BingxRest
+    mode: PositionMode
+    contracts: Mapping[str, Contract] = field(default_factory=dict[str, Contract])
+    _used_ids: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None], repr=False)
+
+    async def submit(self, order: NewOrder, clearance: Clearance | None) -> SubmitResult:
+        """Place one order. Never raises. Without a clearance, or with a reduce-only one, it must be reducing."""
+        if not order.reduce_only and (clearance is None or clearance.reduce_only):
+            return Rejected(
+                RejectReason.NOT_SENT, None, "no clearance to add exposure: only reduce-only orders may leave"
+            )
+        return await self._submit(order)
+
+    async def cancel(self, symbol: str, client_order_id: str, order_id: str = "") -> CancelResult:
+        """Cancel by our id, and if the venue does not know that, by its own id when given. Never raises.
+
+        Whatever the result, the order's end and fills are learnt by a query (or the stream), never from here.
+        """
+        result = await self._cancel({"symbol": symbol, "clientOrderId": client_order_id})
+        if order_id and result.kind in (CancelKind.NOT_FOUND, CancelKind.REFUSED):
+            return await self._cancel({"symbol": symbol, "orderId": order_id})
+        return result
+
+    async def cancel_order_id(self, symbol: str, order_id: str) -> CancelResult:
+        """Cancel an order that is not ours, by the venue's id. Never raises."""
+        return await self._cancel({"symbol": symbol, "orderId": order_id})
+
+    async def cancel_all(self, symbol: str) -> CancelAllResult:
+        """Cancel every order of a symbol, conditional ones included. Never raises."""
+        try:
+            result = await self.rest.api.call(
+                CANCEL_ALL, {"symbol": symbol}, Call.CANCEL, urgent=True, may_try_fallback=True
+            )
+            if isinstance(result, Failure):
+                return CancelAllResult(False, 0, 0, f"{result.kind.value}: {result.detail}")
+            members = as_object(result.data) or {}
+            cancelled, failed = (len(as_list(members.get(name)) or []) for name in ("success", "failed"))
+            return CancelAllResult(result.is_yes and not failed, cancelled, failed, result.text)
+        except Exception as error:  # noqa: BLE001 - a cancel must not end the caller's loop, whatever our bug is
+            return CancelAllResult(False, 0, 0, f"our own code raised {type(error).__name__}")
+
+    async def _cancel(self, parameters: dict[str, str]) -> CancelResult:
+        try:
+            result = await self.rest.api.call(CANCEL, parameters, Call.CANCEL, urgent=True, may_try_fallback=True)
+            if isinstance(result, Failure):
+                kind = CancelKind.THROTTLED if result.kind is FailureKind.THROTTLED else CancelKind.UNKNOWN
+                return CancelResult(kind, None, f"{result.kind.value}: {result.detail}")
+            if result.meaning is None:
+                return CancelResult(CancelKind.REQUESTED, result.code, result.text, _echo(result.data))
+            return CancelResult(_CANCEL_KINDS.get(result.meaning.klass, CancelKind.UNKNOWN), result.code, result.text)
+        except Exception as error:  # noqa: BLE001 - a cancel must not end the caller's loop, whatever our bug is
+            return CancelResult(CancelKind.UNKNOWN, None, f"our own code raised {type(error).__name__}")
+
+    async def _submit(self, order: NewOrder) -> SubmitResult:
+        try:
+            fault = fault_of(order, self.contracts.get(order.symbol))
+            if fault is not None:
+                return Rejected(RejectReason.NOT_SENT, None, fault)
+            if order.client_order_id in self._used_ids:
+                # Not a rejection: the first one may be on the book.
+                return Unknown(UnknownReason.ALREADY_SUBMITTED, f"`{order.client_order_id}` was submitted before")
+            self._used_ids[order.client_order_id] = None
+            if len(self._used_ids) > _REMEMBERED_IDS_MAX:
+                self._used_ids.popitem(last=False)
+            result = await self.rest.api.call(
+                SUBMIT,
+                order_parameters(order, self.mode),
+                Call.SUBMIT,
+                urgent=order.reduce_only,
+                send_by_ns=order.send_by_ns,
+                may_try_fallback=False,
+            )
+            return judged_submit(order, result)
+        except Exception as error:  # noqa: BLE001 - our own bug proves nothing about the order
+            return Unknown(UnknownReason.BUG, f"our own code raised {type(error).__name__}")
+
+
+def _echo(data: object) -> OrderRow | None:
+    members = as_object(data) or {}
+    inner = members.get("order", data)
+    try:
+        return read_message(OrderMessage, inner, "cancel").to_row(Evidence.CANCEL_ECHO)
+    except (MessageError, UnitsError):
+        return None  # a hint only: nothing depends on it
+
+
+_CANCEL_KINDS: Final = {
+    ErrorClass.NOT_FOUND: CancelKind.NOT_FOUND,
+    ErrorClass.ALREADY_DONE: CancelKind.ALREADY_DONE,
+    ErrorClass.CANCEL_THROTTLED: CancelKind.THROTTLED,
+    ErrorClass.RATE_LIMITED: CancelKind.THROTTLED,
+    ErrorClass.RISK_BAN: CancelKind.THROTTLED,
+    ErrorClass.DEFINITE_REJECT: CancelKind.REFUSED,
+    ErrorClass.AUTH: CancelKind.REFUSED,
+    ErrorClass.CLOCK: CancelKind.REFUSED,
+}

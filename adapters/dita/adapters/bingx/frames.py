@@ -1,0 +1,136 @@
+"""What the two streams push, as pydantic models, and what each becomes in integer rows and market events."""
+
+from pydantic import Field
+
+from dita.adapters.bingx.messages import (
+    Flag,
+    MaybeMilliseconds,
+    MaybeMoney,
+    MaybeText,
+    MessageError,
+    Milliseconds,
+    Money,
+    Text,
+    WireModel,
+    nanoseconds,
+    order_side,
+    order_state,
+)
+from dita.adapters.bingx.units import price_units, quantity_units, rounded_money_units, rounded_price_units
+from dita.adapters.logic.rows import Evidence, OrderRow
+from dita.spec.market import BookTicker, MarketTrade
+
+
+class OrderFrame(WireModel):
+    """``o`` of ORDER_TRADE_UPDATE (BingX, order update push). ``l`` and ``L`` are missing in older frames."""
+
+    symbol: Text = Field(validation_alias="s")
+    client_id: MaybeText = Field("", validation_alias="c")
+    order_id: Text = Field(validation_alias="i")
+    side: Text = Field(validation_alias="S")
+    type: MaybeText = Field("", validation_alias="o")
+    ordered: Money = Field(validation_alias="q")
+    average_price: MaybeMoney = Field(None, validation_alias="ap")
+    execution: MaybeText = Field("", validation_alias="x")
+    status: Text = Field(validation_alias="X")
+    trade_time: MaybeMilliseconds = Field(0, validation_alias="T")
+    position_side: MaybeText = Field("", validation_alias="ps")
+    executed: MaybeMoney = Field(None, validation_alias="z")
+    last_quantity: MaybeMoney = Field(None, validation_alias="l")
+    last_price: MaybeMoney = Field(None, validation_alias="L")
+    trade_id: MaybeText = Field("", validation_alias="td")
+    reduce_only: Flag = Field(False, validation_alias="ro")
+
+    def to_row(self, envelope_time_ms: int) -> OrderRow:
+        """The integer row. ``o.T`` is 0 on some frames: then the envelope's time counts. Raises as ``OrderMessage``."""
+        if self.order_id in ("", "0"):
+            raise MessageError(f"order frame: i `{self.order_id}` names no order")
+        average = None if self.average_price is None else rounded_price_units(self.average_price, "ap")
+        return OrderRow(
+            evidence=Evidence.STREAM,
+            symbol=self.symbol,
+            order_id=self.order_id,
+            client_order_id=self.client_id.lower(),
+            side=order_side(self.side, "order frame"),
+            position_side=self.position_side.upper(),
+            state=order_state(self.status),
+            status_text=self.status,
+            type_text=self.type.upper(),
+            ordered_quantity=quantity_units(self.ordered, "q"),
+            cum_quantity=None if self.executed is None else quantity_units(self.executed, "z"),
+            average_price=average,
+            time_ns=nanoseconds(self.trade_time or envelope_time_ms),
+            reduce_only=self.reduce_only,
+            execution_text=self.execution.upper(),
+            last_quantity=None if self.last_quantity is None else quantity_units(self.last_quantity, "l"),
+            last_price=None if self.last_price is None else price_units(self.last_price, "L"),
+            trade_id="" if self.trade_id == "0" else self.trade_id,
+        )
+
+
+class BalanceFrame(WireModel):
+    """One row of ``a.B`` of ACCOUNT_UPDATE."""
+
+    asset: Text = Field(validation_alias="a")
+    wallet: Money = Field(validation_alias="wb")
+
+    def wallet_units(self) -> int:
+        """Wallet balance in 1e-8 USDT."""
+        return rounded_money_units(self.wallet, "wb")
+
+
+class PositionFrame(WireModel):
+    """One row of ``a.P`` of ACCOUNT_UPDATE: a hint to read the positions, never a complete list."""
+
+    symbol: Text = Field(validation_alias="s")
+    amount: Money = Field(validation_alias="pa")
+    position_side: Text = Field(validation_alias="ps")
+
+
+class BookTickerFrame(WireModel):
+    """``data`` of the bookTicker topic."""
+
+    symbol: Text = Field(validation_alias="s")
+    bid_price: Money = Field(validation_alias="b")
+    bid_quantity: Money = Field(validation_alias="B")
+    ask_price: Money = Field(validation_alias="a")
+    ask_quantity: Money = Field(validation_alias="A")
+    matching_time: MaybeMilliseconds = Field(0, validation_alias="T")
+    event_time: MaybeMilliseconds = Field(0, validation_alias="E")
+
+    def to_event(self) -> BookTicker:
+        """The project's own market event. Raises UnitsError or MessageError."""
+        ticker = BookTicker(
+            symbol=self.symbol,
+            bid_price=price_units(self.bid_price, "b"),
+            bid_quantity=quantity_units(self.bid_quantity, "B"),
+            ask_price=price_units(self.ask_price, "a"),
+            ask_quantity=quantity_units(self.ask_quantity, "A"),
+            time_ns=nanoseconds(self.matching_time or self.event_time),
+        )
+        if min(ticker.bid_price, ticker.ask_price) <= 0 or min(ticker.bid_quantity, ticker.ask_quantity) < 0:
+            raise MessageError(f"bookTicker `{self.symbol}`: a price is not positive or a quantity is negative")
+        return ticker
+
+
+class MarketTradeFrame(WireModel):
+    """One row of ``data`` of the trade topic."""
+
+    symbol: Text = Field(validation_alias="s")
+    price: Money = Field(validation_alias="p")
+    quantity: Money = Field(validation_alias="q")
+    buyer_is_maker: Flag = Field(validation_alias="m")
+    time: Milliseconds = Field(validation_alias="T")
+
+    def to_event(self) -> MarketTrade:
+        """The project's own market event. Raises UnitsError or MessageError."""
+        trade = MarketTrade(
+            symbol=self.symbol,
+            price=price_units(self.price, "p"),
+            quantity=quantity_units(self.quantity, "q"),
+            buyer_is_maker=self.buyer_is_maker,
+            time_ns=nanoseconds(self.time),
+        )
+        if trade.price <= 0 or trade.quantity < 0:
+            raise MessageError(f"trade `{self.symbol}`: the price is not positive or the quantity is negative")
+        return trade

@@ -1,0 +1,137 @@
+"""The market stream: best bid and ask and public trades of some symbols (BingX, websocket market data)."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from random import Random
+from typing import Final
+
+from dita.adapters.bingx.account_stream import SILENCE_SECONDS
+from dita.adapters.bingx.clock import Clock
+from dita.adapters.bingx.frames import BookTickerFrame, MarketTradeFrame
+from dita.adapters.bingx.json_text import as_list, as_object
+from dita.adapters.bingx.messages import MessageError, read_message
+from dita.adapters.bingx.stream_base import ResilientStream
+from dita.adapters.bingx.stream_events import TopicRefused
+from dita.adapters.bingx.units import UnitsError
+from dita.adapters.bingx.websocket import Socket, StreamEnded, open_socket
+from dita.spec.market import BookTicker, MarketTrade
+from dita.spec.scales import NANOSECONDS_PER_SECOND
+
+TOPICS_MAX: Final = 200  # on one connection
+_ACK_SECONDS: Final = 10.0
+_SUBSCRIBE_PAUSE_SECONDS: Final = 0.12  # at most ten control messages a second
+_BOOK_TICKER: Final = "bookTicker"
+_TRADE: Final = "trade"
+_ACK_FIELDS: Final = frozenset({"id", "code"})
+
+
+class MarketStream(ResilientStream[BookTicker | MarketTrade | TopicRefused]):
+    """Book tickers and, if wanted, trades. Live once every topic is acknowledged or refused.
+
+    Some feeds fall silent without a close: no data at all for ``data_silence_seconds`` ends the session, whatever the
+    heartbeats say.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        symbols: Collection[str],
+        clock: Clock,
+        rng: Random,
+        *,
+        trades: bool = True,
+        queue_max: int = 10_000,
+        silence_seconds: float = SILENCE_SECONDS,
+        data_silence_seconds: int = 60,
+    ) -> None:
+        super().__init__("market stream", clock.wall_ns, rng, queue_max)
+        kinds = (_BOOK_TICKER, _TRADE) if trades else (_BOOK_TICKER,)
+        self._topics = tuple(f"{symbol}@{kind}" for symbol in sorted(symbols) for kind in kinds)
+        if not 1 <= len(self._topics) <= TOPICS_MAX:
+            raise ValueError(f"symbols: `{len(self._topics)}` topics; one connection takes 1 to {TOPICS_MAX}")
+        self._url = url
+        self._silence_seconds = silence_seconds
+        self._data_silence_ns = data_silence_seconds * NANOSECONDS_PER_SECOND
+        self._acknowledged: set[str] = set()
+        self._refused: set[str] = set()
+        self.ignored = 0  # rows that could not be read, and frames of topics that were not acknowledged
+
+    async def _session(self) -> None:
+        self._acknowledged.clear()
+        self._refused.clear()
+        async with open_socket(self._url, self._now_ns, self._silence_seconds) as socket:
+            subscriber = asyncio.create_task(self._subscribe(socket), name="market stream subscriber")
+            reader = asyncio.create_task(self._read(socket), name="market stream reader")
+            try:
+                await asyncio.wait({reader, subscriber}, return_when=asyncio.FIRST_EXCEPTION)
+                for task in (subscriber, reader):
+                    if task.done():
+                        task.result()  # raises why it ended
+            finally:
+                reader.cancel()
+                subscriber.cancel()
+                await asyncio.gather(reader, subscriber, return_exceptions=True)
+
+    async def _subscribe(self, socket: Socket) -> None:
+        for number, topic in enumerate(self._topics):
+            if number:
+                await asyncio.sleep(_SUBSCRIBE_PAUSE_SECONDS)
+            await socket.send(f'{{"id":"{number}","reqType":"sub","dataType":"{topic}"}}')
+        await asyncio.sleep(_ACK_SECONDS)
+        missing = [topic for topic in self._topics if topic not in self._acknowledged | self._refused]
+        if missing:
+            raise StreamEnded(f"topics not acknowledged: {', '.join(missing)[:200]}")
+
+    async def _read(self, socket: Socket) -> None:
+        last_data_ns = self._now_ns()
+        while True:
+            document = await socket.receive()
+            now_ns = socket.last_frame_ns
+            self._saw_frame(now_ns)
+            members = None if document is None else as_object(document)
+            if members is not None and self._dispatch(members):
+                last_data_ns = now_ns
+            if now_ns - last_data_ns > self._data_silence_ns:
+                raise StreamEnded("heartbeats, but no market data")
+
+    def _dispatch(self, frame: Mapping[str, object]) -> bool:
+        """Whether the frame was market data of an acknowledged topic."""
+        data = frame.get("data")
+        topic = frame.get("dataType")
+        if data is None or not topic:
+            if frame.keys() >= _ACK_FIELDS:
+                self._acknowledge(str(frame["id"]), str(frame["code"]), str(frame.get("msg", "")))
+            else:
+                self.ignored += 1
+            return False
+        if topic not in self._acknowledged:  # data of refused topics can leak through
+            self.ignored += 1
+            return False
+        kind = str(topic).partition("@")[2]
+        for row in as_list(data) or [data]:
+            try:
+                if kind == _BOOK_TICKER:
+                    self._push(read_message(BookTickerFrame, row, topic_name(topic)).to_event())
+                else:
+                    self._push(read_message(MarketTradeFrame, row, topic_name(topic)).to_event())
+            except (MessageError, UnitsError):
+                self.ignored += 1  # prices come again in a moment; nothing is built on a single one
+        return True
+
+    def _acknowledge(self, identifier: str, code: str, text: str) -> None:
+        if not identifier.isascii() or not identifier.isdigit() or int(identifier) >= len(self._topics):
+            self.ignored += 1
+            return
+        topic = self._topics[int(identifier)]
+        if code == "0":
+            self._acknowledged.add(topic)
+        elif topic not in self._refused:
+            self._refused.add(topic)
+            self._push(TopicRefused(topic, code[:20], text[:200]))
+        if len(self._acknowledged) + len(self._refused) == len(self._topics) and self._acknowledged:
+            self._became_live()
+
+
+def topic_name(topic: object) -> str:
+    """A topic as it may stand in a message."""
+    return str(topic)[:64]

@@ -1,0 +1,267 @@
+"""The one place that touches httpx: one HTTP exchange, bounded in time and size, that answers with a value.
+
+The timestamp and the signature are made *while the request is being written*, in httpcore's trace hook for the start of
+the request headers: after the limiter, after the wait for a pooled connection, after connect and TLS. So a queue inside
+this process can never age a timestamp, nothing is written after ``send_by_ns``, and whether the venue can have seen any
+byte of a request is known for certain (``sent``), also on re-used connections. The URL that httpx knows, and logs, has
+no query: neither parameters nor signature can reach a log.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final
+
+import httpx
+
+from dita.adapters.bingx.clock import Clock
+from dita.adapters.bingx.compression import CompressionError, decompress
+from dita.adapters.bingx.credentials import Credentials
+from dita.adapters.bingx.endpoints import ENDPOINTS, Endpoint
+from dita.adapters.bingx.limiter import Limiter
+from dita.adapters.bingx.signing import plain_query, signed_query
+from dita.spec.scales import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
+
+RECV_WINDOW_MAX_MS: Final = 5000  # the venue's default; a longer one only lengthens the time of not knowing
+_CONNECTIONS_MAX: Final = 16
+_KEEPALIVE_SECONDS: Final = 15  # re-used connections end soon: a changed address is picked up, stale ones are rare
+_WAIT_STEP_NS_MIN: Final = NANOSECONDS_PER_MILLISECOND
+_KEPT_HEADERS: Final = ("x-ratelimit-requests-remain", "x-ratelimit-requests-expire", "retry-after")
+_HEADERS_STARTED: Final = "http11.send_request_headers.started"
+
+log = logging.getLogger(__name__)
+
+
+class FailureKind(Enum):
+    """Why there is no reply to look at."""
+
+    TOO_LATE = "too late"  # refused to write after send_by
+    THROTTLED = "throttled"  # the local limiter would have had to wait for too long
+    NOT_CONNECTED = "not connected"  # name, connect, TLS or proxy
+    TIMED_OUT = "timed out"
+    CONNECTION_LOST = "connection lost"
+    BODY_REFUSED = "body refused"  # longer than believed, or not decodable
+    BAD_REQUEST = "bad request"  # a parameter that cannot be signed
+    BUG = "bug"  # an exception of our own code
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No reply. ``sent`` False proves that not one byte of the request was written."""
+
+    kind: FailureKind
+    detail: str
+    sent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A complete reply, not judged. Times are our wall clock; ``timestamp_ms`` is the venue time we signed."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+    sent_ns: int
+    received_ns: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. ``total`` bounds the whole exchange, a body that drips included; the limiter's wait is not in it."""
+
+    connect: float = 3.0
+    read: float = 5.0
+    write: float = 3.0
+    pool: float = 3.0
+    total: float = 8.0
+    limiter: float = 20.0
+
+
+def default_limiter() -> Limiter:
+    """A limiter with the venue's published limits."""
+    return Limiter(
+        {endpoint.name: endpoint.per_second for endpoint in ENDPOINTS},
+        {endpoint.name: endpoint.reserved for endpoint in ENDPOINTS if endpoint.reserved},
+    )
+
+
+class _TooLate(Exception):
+    """Raised inside the write hook: the request must not go out any more."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One request on its way: makes the query at the moment of writing and remembers that it did."""
+
+    transport: "Transport"
+    endpoint: Endpoint
+    parameters: Mapping[str, str]
+    send_by_ns: int | None
+    age_ns: int
+    sent_ns: int = 0
+    timestamp_ms: int = 0
+    sent: bool = False
+
+    async def on_trace(self, name: str, info: dict[str, Any]) -> None:
+        """The trace extension of httpcore: called just before the headers of the given request are written."""
+        if name != _HEADERS_STARTED:
+            return
+        request = info["request"]
+        if request.method == b"CONNECT":  # a proxy tunnel is being opened; ours comes after it
+            return
+        if self.sent:
+            raise RuntimeError("a request would have been written twice")
+        venue_ns = self.transport.venue_now_ns()
+        if self.send_by_ns is not None and venue_ns > self.send_by_ns:
+            raise _TooLate
+        self.timestamp_ms = (venue_ns - self.age_ns) // NANOSECONDS_PER_MILLISECOND
+        query = self.transport.query_at(self.endpoint, self.parameters, self.timestamp_ms)
+        if query:
+            request.url.target += b"?" + query.encode("ascii")
+        self.sent_ns = self.transport.clock.wall_ns()
+        self.sent = True
+
+
+@dataclass(slots=True)
+class Transport:
+    """Signed HTTP exchanges with one account's hosts. Close it with ``aclose``."""
+
+    credentials: Credentials | None
+    clock: Clock
+    limiter: Limiter = field(default_factory=default_limiter)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    recv_window_ms: int = 2000
+    send_recv_window: bool = True  # False: leave the venue's default of 5000 ms in force
+    clock_offset_ns: int = 0  # venue clock minus ours; BingxRest keeps it up to date
+    _client: httpx.AsyncClient = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.recv_window_ms <= RECV_WINDOW_MAX_MS:
+            raise ValueError(f"recv_window_ms: `{self.recv_window_ms}` is not within 1 to {RECV_WINDOW_MAX_MS}")
+        self._client = httpx.AsyncClient(
+            http1=True,
+            http2=False,
+            follow_redirects=False,
+            trust_env=True,  # proxies and certificate settings from the environment
+            timeout=httpx.Timeout(
+                connect=self.timeouts.connect,
+                read=self.timeouts.read,
+                write=self.timeouts.write,
+                pool=self.timeouts.pool,
+            ),
+            limits=httpx.Limits(
+                max_connections=_CONNECTIONS_MAX,
+                max_keepalive_connections=_CONNECTIONS_MAX,
+                keepalive_expiry=_KEEPALIVE_SECONDS,
+            ),
+            headers={"User-Agent": "dita", "X-SOURCE-KEY": "DITA", "Accept-Encoding": "identity"},
+        )
+
+    async def aclose(self) -> None:
+        """Release every connection. Calling it again is harmless."""
+        await self._client.aclose()
+
+    def venue_now_ns(self) -> int:
+        """Our best idea of the venue's clock, UTC nanoseconds."""
+        return self.clock.wall_ns() + self.clock_offset_ns
+
+    @property
+    def window_ns(self) -> int:
+        """How long after its timestamp the venue may still admit a request."""
+        window_ms = self.recv_window_ms if self.send_recv_window else RECV_WINDOW_MAX_MS
+        return window_ms * NANOSECONDS_PER_MILLISECOND
+
+    def query_at(self, endpoint: Endpoint, parameters: Mapping[str, str], timestamp_ms: int) -> str:
+        """The query text of a request that is written at ``timestamp_ms``. Raises ValueError."""
+        if not endpoint.signed:
+            return plain_query(parameters)
+        if self.credentials is None:
+            raise ValueError(f"{endpoint.name}: needs credentials and none were given")
+        stamped = {**parameters, "timestamp": str(timestamp_ms)}
+        if self.send_recv_window:
+            stamped["recvWindow"] = str(self.recv_window_ms)
+        return signed_query(self.credentials.secret.get_secret_value(), stamped)
+
+    async def exchange(
+        self,
+        base_url: str,
+        endpoint: Endpoint,
+        parameters: Mapping[str, str],
+        *,
+        urgent: bool = False,
+        send_by_ns: int | None = None,
+        age_ns: int = 0,
+    ) -> Reply | Failure:
+        """Send one request and read its reply. Never raises, except when the calling task is cancelled.
+
+        ``send_by_ns`` is venue time: nothing is written after it. ``urgent`` may use the reserved tokens. ``age_ns``
+        makes the timestamp that much too old, for the probe that asks whether the venue refuses it.
+        """
+        attempt = _Attempt(self, endpoint, parameters, send_by_ns, age_ns)
+        try:
+            self.query_at(endpoint, parameters, 0)  # what cannot be signed is refused before anything is waited for
+        except ValueError as error:
+            return Failure(FailureKind.BAD_REQUEST, str(error), sent=False)
+        try:
+            refusal = await self._wait_for_token(endpoint, urgent, send_by_ns)
+            if refusal is not None:
+                return refusal
+            async with asyncio.timeout(self.timeouts.total):
+                return await self._send(base_url, attempt)
+        except _TooLate:
+            return Failure(FailureKind.TOO_LATE, "the last moment to send had passed", sent=False)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            return Failure(FailureKind.TIMED_OUT, type(error).__name__, sent=attempt.sent)
+        except (httpx.ConnectError, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
+            return Failure(FailureKind.NOT_CONNECTED, type(error).__name__, sent=attempt.sent)
+        except httpx.HTTPError as error:
+            return Failure(FailureKind.CONNECTION_LOST, type(error).__name__, sent=attempt.sent)
+        except CompressionError as error:
+            return Failure(FailureKind.BODY_REFUSED, str(error), sent=attempt.sent)
+        except Exception as error:  # noqa: BLE001 - see below
+            # Whatever this is, it must not end the caller's loop with an order in an unknown state: the caller is told
+            # that we do not know, and by which type of exception. The text may quote a request, so it is not kept.
+            log.error("%s: our own code raised %s", endpoint.name, type(error).__name__)  # noqa: TRY400 - as above
+            return Failure(FailureKind.BUG, type(error).__name__, sent=attempt.sent)
+
+    async def _wait_for_token(self, endpoint: Endpoint, urgent: bool, send_by_ns: int | None) -> Failure | None:
+        patience_ns = int(self.timeouts.limiter * NANOSECONDS_PER_SECOND)
+        started_ns = self.clock.monotonic_ns()
+        while True:
+            now_ns = self.clock.monotonic_ns()
+            if self.limiter.take(endpoint.name, now_ns, urgent):
+                return None
+            wait_ns = self.limiter.wait_ns(endpoint.name, now_ns, urgent)
+            too_late = send_by_ns is not None and self.venue_now_ns() + wait_ns > send_by_ns
+            if too_late or now_ns + wait_ns - started_ns > patience_ns:
+                detail = f"a request may go out in {wait_ns // NANOSECONDS_PER_MILLISECOND} ms at the earliest"
+                return Failure(FailureKind.THROTTLED, detail, sent=False)
+            await asyncio.sleep(max(wait_ns, _WAIT_STEP_NS_MIN) / NANOSECONDS_PER_SECOND)
+
+    async def _send(self, base_url: str, attempt: _Attempt) -> Reply | Failure:
+        endpoint = attempt.endpoint
+        headers: dict[str, str] = {}
+        if endpoint.with_key and self.credentials is not None:
+            headers["X-BX-APIKEY"] = self.credentials.api_key.get_secret_value()
+        async with self._client.stream(
+            endpoint.method, base_url + endpoint.path, headers=headers, extensions={"trace": attempt.on_trace}
+        ) as response:
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > endpoint.body_bytes_max:
+                    return Failure(FailureKind.BODY_REFUSED, f"more than {endpoint.body_bytes_max} bytes", attempt.sent)
+            received_ns = self.clock.wall_ns()
+            if not attempt.sent:  # without the hook no valid request can have been sent
+                return Failure(FailureKind.BUG, "a reply to a request that was never stamped", sent=True)
+            content = bytes(body)
+            encoding = response.headers.get("content-encoding", "identity").strip().lower()
+            if encoding in ("gzip", "deflate", "x-gzip") and content:
+                content = decompress(content, endpoint.body_bytes_max)
+            elif encoding not in ("identity", "") and content:
+                raise CompressionError(f"content-encoding: `{encoding[:20]}` was not asked for")
+            kept = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+            return Reply(response.status_code, content, kept, attempt.sent_ns, received_ns, attempt.timestamp_ms)
