@@ -1,0 +1,217 @@
+"""One account's books: orders, fills, positions, income and the wallet, exact to 1e-8 USDT.
+
+The wallet is only ever changed together with one of four running totals, so that at every instant
+``wallet = seed + realised - commission + funding + transfers``. No I/O, no clock: time arrives as an argument.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from dita.adapters.exchange.config import AccountConfig, Contract, Retention
+from dita.adapters.exchange.decimals import divide_half_even, divide_up
+from dita.adapters.exchange.orders import Fill, IncomeRow, IncomeType, Order, Position, PositionSide
+from dita.spec.scales import NOTIONAL_DIVISOR, RATE_SCALE
+
+MarginType = Literal["CROSSED", "ISOLATED"]
+
+
+class Account:
+    """The exchange's own view of one account."""
+
+    def __init__(self, config: AccountConfig, retention: Retention, read_lag_ns: int = 0) -> None:
+        self.key = config.api_key
+        self.seed = config.wallet
+        self.wallet = config.wallet
+        self.realised = 0
+        self.commission = 0
+        self.funding = 0
+        self.transfers = 0
+        self.hedge_mode = config.hedge_mode
+        self.can_trade = config.can_trade
+        self.read_lag_ns = read_lag_ns
+        self.orders: dict[int, Order] = {}  # kept orders, oldest first
+        self.live: dict[int, Order] = {}
+        self.by_client_id: dict[str, Order] = {}
+        self.used_client_ids: set[str] = set()
+        self.fills: deque[Fill] = deque(maxlen=retention.fills)
+        self.income: deque[IncomeRow] = deque(maxlen=retention.income)
+        self.fills_made = 0
+        self.orders_made = 0
+        self.positions: dict[tuple[str, PositionSide], Position] = {}
+        self.margin_types: dict[str, MarginType] = {}
+        self.dead_man_due_ns: int | None = None
+        self._leverage: dict[tuple[str, PositionSide], int] = {}
+        self._leverage_default = config.leverage
+        self._terminal: deque[Order] = deque()
+        self._terminal_max = retention.terminal_orders
+        self._transactions = 0
+
+    # -- settings
+
+    def leverage(self, symbol: str, side: PositionSide) -> int:
+        return self._leverage.get((symbol, side), self._leverage_default)
+
+    def set_leverage(self, symbol: str, side: PositionSide, leverage: int) -> None:
+        self._leverage[symbol, side] = leverage
+
+    # -- orders
+
+    def add_order(self, order: Order) -> None:
+        """Keep a new live order and its client id, the id for ever."""
+        self.orders[order.order_id] = order
+        self.live[order.order_id] = order
+        self.orders_made += 1
+        if order.client_id:
+            self.by_client_id[order.client_id] = order
+            self.used_client_ids.add(order.client_id)
+
+    def finish_order(self, order: Order) -> None:
+        """Move a terminal order to history and drop the oldest history beyond the bound."""
+        del self.live[order.order_id]
+        self._terminal.append(order)
+        while len(self._terminal) > self._terminal_max:
+            oldest = self._terminal.popleft()
+            del self.orders[oldest.order_id]
+            if self.by_client_id.get(oldest.client_id) is oldest:
+                del self.by_client_id[oldest.client_id]
+
+    def live_orders(self, symbol: str = "") -> list[Order]:
+        return [order for order in self.live.values() if not symbol or order.symbol == symbol]
+
+    # -- positions
+
+    def position(self, symbol: str, side: PositionSide) -> Position:
+        """The position of that side, made on first use."""
+        position = self.positions.get((symbol, side))
+        if position is None:
+            position = self.positions[symbol, side] = Position(symbol, side)
+        return position
+
+    def open_positions(self, symbol: str = "") -> Iterator[Position]:
+        for position in self.positions.values():
+            if position.quantity and (not symbol or position.symbol == symbol):
+                yield position
+
+    def reserved(self, symbol: str, side: PositionSide) -> int:
+        """How much of a position live closing orders already lay claim to."""
+        total = 0
+        for order in self.live.values():
+            if order.symbol == symbol and order.position_side == side and (order.closes_hedge or order.reduce_only):
+                total += order.remaining
+        return total
+
+    def closable(self, symbol: str, side: PositionSide) -> int:
+        """Position size that no live closing order claims."""
+        position = self.positions.get((symbol, side))
+        return max(0, position.size - self.reserved(symbol, side)) if position else 0
+
+    # -- margin
+
+    def unrealised(self, marks: Mapping[str, int]) -> int:
+        return sum(p.unrealised(marks.get(p.symbol, 0), NOTIONAL_DIVISOR) for p in self.open_positions())
+
+    def used_margin(self) -> int:
+        return sum(self.position_margin(p) for p in self.open_positions())
+
+    def position_margin(self, position: Position) -> int:
+        return divide_up(position.cost, self.leverage(position.symbol, position.side))
+
+    def frozen_margin(self, marks: Mapping[str, int]) -> int:
+        """Initial margin that live opening orders would need; MARKET remainders count at the mark price."""
+        total = 0
+        for order in self.live.values():
+            if order.closes_hedge or order.reduce_only:
+                continue
+            price = order.price or marks.get(order.symbol, 0)
+            total += divide_up(order.remaining * price, NOTIONAL_DIVISOR * order.leverage)
+        return total
+
+    def available_margin(self, marks: Mapping[str, int]) -> int:
+        return self.wallet + self.unrealised(marks) - self.used_margin() - self.frozen_margin(marks)
+
+    # -- money
+
+    def book_fill(
+        self, order: Order, contract: Contract, price: int, quantity: int, maker: bool, trade_id: int, now_ns: int
+    ) -> Fill:
+        """Book one match into the order, the position and the wallet. Price 1e-10 USDT, quantity 1e-8 coins."""
+        notional = price * quantity // NOTIONAL_DIVISOR  # exact: the contract has at most 8 decimals together
+        rate = contract.maker_rate_ppb if maker else contract.taker_rate_ppb
+        commission = divide_half_even(notional * rate, RATE_SCALE)
+        realised = self._book_position(order, price, quantity, notional, now_ns)
+        fill = Fill(
+            trade_id,
+            order.order_id,
+            order.client_id,
+            order.symbol,
+            order.side,
+            order.position_side,
+            order.order_type,
+            price,
+            quantity,
+            notional,
+            commission,
+            realised,
+            maker,
+            now_ns,
+            max(now_ns + self.read_lag_ns, order.visible_ns),
+        )
+        order.executed += quantity
+        order.notional += notional
+        order.commission += commission
+        order.realised += realised
+        order.updated_ns = now_ns
+        self.fills.append(fill)
+        self.fills_made += 1
+        self.charge_commission(fill)
+        if realised:
+            self.realised += realised
+            self._book("REALIZED_PNL", fill.symbol, realised, "", now_ns, trade_id, fill.visible_ns)
+        return fill
+
+    def charge_commission(self, fill: Fill) -> None:
+        self.commission += fill.commission
+        self._book(
+            "TRADING_FEE", fill.symbol, -fill.commission, "Position fee", fill.time_ns, fill.trade_id, fill.visible_ns
+        )
+
+    def book_funding(self, symbol: str, amount: int, now_ns: int) -> None:
+        """Receive (positive) or pay (negative) funding, in 1e-8 USDT."""
+        self.funding += amount
+        self._book("FUNDING_FEE", symbol, amount, "Funding fee", now_ns, 0, now_ns + self.read_lag_ns)
+
+    def book_transfer(self, amount: int, now_ns: int) -> None:
+        """Deposit (positive) or withdraw (negative), in 1e-8 USDT."""
+        self.transfers += amount
+        self._book("TRANSFER", "", amount, "Transfer", now_ns, 0, now_ns + self.read_lag_ns)
+
+    def _book(
+        self, kind: IncomeType, symbol: str, amount: int, info: str, now_ns: int, trade_id: int, visible_ns: int
+    ) -> None:
+        self.wallet += amount
+        self._transactions += 1
+        self.income.append(IncomeRow(kind, symbol, amount, info, now_ns, self._transactions, trade_id, visible_ns))
+
+    def _book_position(self, order: Order, price: int, quantity: int, notional: int, now_ns: int) -> int:
+        """Apply the match to the position; in one-way mode one match may close a side and open the other."""
+        position = self.position(order.symbol, order.position_side)
+        signed = quantity if order.side == "BUY" else -quantity
+        realised = 0
+        if position.quantity and (position.quantity > 0) != (signed > 0):
+            closing = min(quantity, position.size)
+            closing_notional = price * closing // NOTIONAL_DIVISOR
+            realised = position.close(closing, closing_notional)
+            quantity -= closing
+            notional -= closing_notional
+            signed = quantity if signed > 0 else -quantity
+        if quantity:
+            if not position.quantity:
+                position.opened_ns = now_ns
+                position.position_id = 0  # a new position; the engine numbers it
+                position.realised = 0
+            position.open(signed, notional)
+        position.updated_ns = now_ns
+        return realised
+
+

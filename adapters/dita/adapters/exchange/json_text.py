@@ -1,0 +1,37 @@
+"""JSON text with numbers that are decimal text: the wire shows numbers where we hold integers, and no float is made."""
+
+
+from json.encoder import encode_basestring_ascii
+
+
+class Numeral:
+    """Decimal text that is written into JSON without quotes."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def json_text(value: object) -> str:
+    """Compact JSON of dicts with text keys, lists, tuples, text, booleans, None, integers and numerals.
+
+    Raises TypeError on anything else, floats included.
+    """
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    if value is None:
+        return "null"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, Numeral):
+        return value.text
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{encode_basestring_ascii(name)}:{json_text(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(json_text(item) for item in value) + "]"
+    raise TypeError(f"`{type(value).__name__}` has no place in a reply")

@@ -1,0 +1,106 @@
+"""One symbol's market as the exchange sees it: the best bid and ask, what is left of them, and the resting orders."""
+
+import heapq
+
+from dita.adapters.exchange.account import Account
+from dita.adapters.exchange.config import Contract, MatchingRules
+from dita.adapters.exchange.orders import Order, Side
+from dita.spec.market import BookTicker
+
+_FIRST = -(1 << 62)  # a waiting MARKET order stands before every LIMIT order
+_COMPACT_MIN = 64
+
+Line = list[tuple[int, int, Order, Account]]  # a heap by (price key, order number)
+
+
+class Level:
+    """Price (1e-10 USDT) and what is still to be had there (1e-8 coins)."""
+
+    __slots__ = ("left", "price")
+
+    def __init__(self, price: int, left: int) -> None:
+        self.price = price
+        self.left = left
+
+
+class Market:
+    """Levels are made from the last ticker when somebody needs them, and used up until the next one."""
+
+    def __init__(self, contract: Contract, rules: MatchingRules) -> None:
+        self.contract = contract
+        self.bid_price = 0
+        self.bid_quantity = 0
+        self.ask_price = 0
+        self.ask_quantity = 0
+        self.last_price = 0
+        self.time_ns = 0
+        self.updates = 0
+        self.buys: Line = []
+        self.sells: Line = []
+        self._compact_at = {"BUY": _COMPACT_MIN, "SELL": _COMPACT_MIN}
+        self._levels_max = rules.ladder_levels if rules.liquidity == "ladder" else 1
+        self._step = rules.ladder_step_ticks * contract.tick
+        self._asks: list[Level] | None = None
+        self._bids: list[Level] | None = None
+
+    def update(self, ticker: BookTicker) -> None:
+        self.bid_price = ticker.bid_price
+        self.bid_quantity = ticker.bid_quantity
+        self.ask_price = ticker.ask_price
+        self.ask_quantity = ticker.ask_quantity
+        self.time_ns = ticker.time_ns
+        self.updates += 1
+        self._asks = None
+        self._bids = None
+
+    @property
+    def mark_price(self) -> int:
+        """The middle of the best prices; one side alone stands for both; 0 without a market."""
+        if self.bid_price and self.ask_price:
+            return (self.bid_price + self.ask_price) // 2
+        return self.bid_price or self.ask_price
+
+    def asks(self) -> list[Level]:
+        levels = self._asks
+        if levels is None:
+            levels = self._asks = self._ladder(self.ask_price, self.ask_quantity, self._step)
+        return levels
+
+    def bids(self) -> list[Level]:
+        levels = self._bids
+        if levels is None:
+            levels = self._bids = self._ladder(self.bid_price, self.bid_quantity, -self._step)
+        return levels
+
+    def opposite(self, side: Side) -> list[Level]:
+        """The levels an order of that side trades with, best first."""
+        return self.asks() if side == "BUY" else self.bids()
+
+    def best_opposite(self, side: Side) -> int:
+        return self.ask_price if side == "BUY" else self.bid_price
+
+    def crosses(self, order_price: int, side: Side) -> bool:
+        """Whether an order at that price (0 = MARKET) would trade with the best opposite price."""
+        best = self.best_opposite(side)
+        if not best:
+            return False
+        return not order_price or (order_price >= best if side == "BUY" else order_price <= best)
+
+    def rest(self, order: Order, account: Account) -> None:
+        """Put an order in line by price, then by order number."""
+        if order.side == "BUY":
+            line, key = self.buys, -order.price
+        else:
+            line, key = self.sells, order.price
+        heapq.heappush(line, (key if order.price else _FIRST, order.order_id, order, account))
+        if len(line) >= self._compact_at[order.side]:
+            # Finished orders leave a heap only at its top; without this the others would stay for ever.
+            line[:] = [entry for entry in line if entry[2].live]
+            heapq.heapify(line)
+            self._compact_at[order.side] = max(_COMPACT_MIN, 2 * len(line))
+
+    def _ladder(self, price: int, quantity: int, step: int) -> list[Level]:
+        if not price:
+            return []
+        levels = (price + step * depth for depth in range(self._levels_max))
+        return [Level(level, quantity) for level in levels if level > 0]

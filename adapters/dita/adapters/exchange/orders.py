@@ -1,0 +1,156 @@
+"""The records an exchange keeps: orders, fills, positions, income. Integers in the scales of ``dita.spec.scales``."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Side = Literal["BUY", "SELL"]
+PositionSide = Literal["LONG", "SHORT", "BOTH"]
+OrderType = Literal["MARKET", "LIMIT"]
+TimeInForce = Literal["GTC", "IOC", "FOK", "PostOnly"]
+Status = Literal["NEW", "PARTIALLY_FILLED", "FILLED", "CANCELLED", "EXPIRED"]
+IncomeType = Literal["TRADING_FEE", "REALIZED_PNL", "FUNDING_FEE", "TRANSFER"]
+
+LIVE: frozenset[Status] = frozenset(("NEW", "PARTIALLY_FILLED"))
+
+
+class SplitPlan(NamedTuple):
+    """Fill an order in ``parts`` pieces, the first at once and the others ``delay_ms`` apart."""
+
+    parts: int
+    delay_ms: int
+
+
+class NewOrder(NamedTuple):
+    """A validated request to trade, before it has a number. ``price`` is 0 for MARKET."""
+
+    symbol: str
+    side: Side
+    position_side: PositionSide
+    order_type: OrderType
+    time_in_force: TimeInForce
+    quantity: int
+    price: int
+    reduce_only: bool
+    client_id: str
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """One order. ``notional``, ``commission`` (positive = paid) and ``realised`` are sums over its fills."""
+
+    order_id: int
+    client_id: str
+    symbol: str
+    side: Side
+    position_side: PositionSide
+    order_type: OrderType
+    time_in_force: TimeInForce
+    quantity: int
+    price: int
+    reduce_only: bool
+    leverage: int
+    created_ns: int
+    updated_ns: int
+    visible_ns: int  # GET does not show the order before this instant (read lag)
+    status: Status = "NEW"
+    executed: int = 0
+    notional: int = 0
+    commission: int = 0
+    realised: int = 0
+    resting: bool = False  # fills of a resting LIMIT order are maker fills at its own price
+    split: SplitPlan | None = None
+    scheduled: bool = False  # its fills come from timers, not from tickers
+    cancel_asked_ns: int = 0
+
+    @property
+    def live(self) -> bool:
+        return self.status in LIVE
+
+    @property
+    def remaining(self) -> int:
+        return self.quantity - self.executed
+
+    @property
+    def closes_hedge(self) -> bool:
+        """Whether it closes a position side in hedge mode (SELL of a LONG, BUY of a SHORT)."""
+        return (self.position_side == "LONG" and self.side == "SELL") or (
+            self.position_side == "SHORT" and self.side == "BUY"
+        )
+
+
+class Fill(NamedTuple):
+    """One match. ``commission`` positive = paid; ``realised`` is the profit this fill took out of a position."""
+
+    trade_id: int
+    order_id: int
+    client_id: str
+    symbol: str
+    side: Side
+    position_side: PositionSide
+    order_type: OrderType
+    price: int
+    quantity: int
+    notional: int
+    commission: int
+    realised: int
+    maker: bool
+    time_ns: int
+    visible_ns: int
+
+
+class IncomeRow(NamedTuple):
+    """One change of the wallet; positive = received."""
+
+    income_type: IncomeType
+    symbol: str
+    income: int
+    info: str
+    time_ns: int
+    transaction_id: int
+    trade_id: int
+    visible_ns: int
+
+
+@dataclass(slots=True, eq=False)
+class Position:
+    """One position side. ``quantity`` is signed: positive long, negative short. ``cost`` is the exact entry notional
+    of what is open, so that closing all of it realises exactly exit notional minus entry notional."""
+
+    symbol: str
+    side: PositionSide
+    position_id: int = 0
+    quantity: int = 0
+    cost: int = 0
+    realised: int = 0
+    opened_ns: int = 0
+    updated_ns: int = 0
+
+    @property
+    def size(self) -> int:
+        return self.quantity if self.quantity >= 0 else -self.quantity
+
+    def close(self, quantity: int, notional: int) -> int:
+        """Take ``quantity`` (at most the size) out for ``notional`` and return the realised profit in 1e-8 USDT.
+
+        The entry cost of a part is its share, cut off; the last part takes what is left, so nothing is lost.
+        """
+        released = self.cost * quantity // self.size
+        self.cost -= released
+        if self.quantity > 0:
+            self.quantity -= quantity
+            profit = notional - released
+        else:
+            self.quantity += quantity
+            profit = released - notional
+        self.realised += profit
+        return profit
+
+    def open(self, signed_quantity: int, notional: int) -> None:
+        """Add to the position in its own direction."""
+        self.quantity += signed_quantity
+        self.cost += notional
+
+    def unrealised(self, mark_price: int, divisor: int) -> int:
+        """Profit if the position were closed at ``mark_price`` (1e-10 USDT), cut towards minus infinity."""
+        value = self.size * mark_price // divisor
+        return value - self.cost if self.quantity > 0 else self.cost - value
