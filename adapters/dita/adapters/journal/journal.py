@@ -1,0 +1,159 @@
+"""A journal as the runtime uses it: opened, locked, identified, appended to through a commit driver."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import final
+
+from dita.adapters.journal.commit import Commit
+from dita.adapters.journal.errors import JournalForeign, JournalReadOnly
+from dita.adapters.journal.locks import FileLock
+from dita.adapters.journal.records import Entry, JournalMeta, Migration, Note, Row
+from dita.adapters.journal.store import JournalStore, checked_note
+from dita.spec.inputs import Input
+
+
+@final
+class Journal:
+    """The one writer of one journal. Made by ``open_journal``."""
+
+    def __init__(self, store: JournalStore, meta: JournalMeta, lock: FileLock, commit: Commit) -> None:
+        self._store = store
+        self._lock = lock
+        self._commit = commit
+        self.meta = meta
+        self.path = store.path
+        self.position = store.last_position()  # of the newest row that was handed to the commit
+        self.symbols = store.instruments()
+
+    def append(
+        self, event: Input, *, send_by_ns: int, digest: bytes, wall_ns: int, notes: tuple[Note, ...] = ()
+    ) -> Awaitable[None]:
+        """Give the input its place now; await the result for its durability. Raises JournalError when awaited.
+
+        Raises ValueError at once for a note that is too long.
+        """
+        for note in notes:
+            checked_note(note)
+        self.position += 1
+        return self._commit.commit(Entry(Row(self.position, event, send_by_ns, digest, wall_ns), notes))
+
+    def instrument_number(self, symbol: str, number_max: int) -> int:
+        """The index of a symbol, given out on first use and kept for ever. Only before the first ``append``."""
+        for number, known in self.symbols.items():
+            if known == symbol:
+                return number
+        number = len(self.symbols)
+        if number >= number_max:
+            raise JournalForeign(
+                self.path, f"it knows {number_max} symbols and `{symbol}` is not one", "begin a new journal"
+            )
+        self._store.write_instrument(number, symbol)
+        self.symbols[number] = symbol
+        return number
+
+    def rows(self) -> Iterator[Row]:
+        """Every row, oldest first. Only before the first ``append``."""
+        return self._store.rows()
+
+    def notes(self, trade: int) -> list[Note]:
+        """Notes of a trade. Only before the first ``append``."""
+        return self._store.notes(trade)
+
+    def migration(self) -> Migration | None:
+        """The newest accepted migration. Only before the first ``append``."""
+        return self._store.migration()
+
+    def accept_migration(self, digest: bytes, wall_ns: int) -> None:
+        """Record that what replays to ``digest`` now is accepted, whatever it was. Only before the first ``append``."""
+        self._store.write_migration(Migration(self.position, digest, wall_ns))
+
+    async def close(self) -> None:
+        """Flush, close, unlock."""
+        try:
+            await self._commit.close()
+            self._store.close()
+        finally:
+            self._lock.close()
+
+
+@final
+class JournalReader:
+    """Looks into a journal without locking it, also while a runtime writes it."""
+
+    def __init__(self, store: JournalStore) -> None:
+        self._store = store
+        self.path = store.path
+        self.meta = store.meta()
+        self.symbols = store.instruments()
+
+    @property
+    def position(self) -> int:
+        """Of the newest row."""
+        return self._store.last_position()
+
+    def rows(self) -> Iterator[Row]:
+        """Every row, oldest first."""
+        return self._store.rows()
+
+    def notes(self, trade: int) -> list[Note]:
+        """Notes of a trade."""
+        return self._store.notes(trade)
+
+    def migration(self) -> Migration | None:
+        """The newest accepted migration."""
+        return self._store.migration()
+
+    def close(self) -> None:
+        """Close."""
+        self._store.close()
+
+
+def open_journal(
+    path: Path,
+    *,
+    account: str,
+    tag: str,
+    wall_ns: int,
+    driver: Callable[[JournalStore], Commit],
+) -> Journal:
+    """Open the journal of an account for writing, or make it, with ``tag`` if it is new.
+
+    Raises JournalLocked while another runtime has it, JournalForeign when it is not this account's, and the other
+    JournalErrors for a file that cannot be used. A failure leaves no lock and, for a new journal, no half-made tables.
+    """
+    resolved = path.resolve()
+    if not resolved.parent.is_dir():
+        raise JournalReadOnly(str(path), f"the folder `{resolved.parent}` does not exist", "create it first")
+    lock = FileLock(resolved)
+    try:
+        store = JournalStore(resolved)
+        try:
+            if store.is_empty:
+                store.create(JournalMeta(tag, account, wall_ns))
+            return Journal(store, owned(store, account), lock, driver(store))
+        except BaseException:
+            store.close()
+            raise
+    except BaseException:
+        lock.close()
+        raise
+
+
+def owned(store: JournalStore, account: str) -> JournalMeta:
+    """The journal's meta, if it belongs to the account. Raises JournalForeign."""
+    meta = store.meta()
+    if meta.account != account:
+        raise JournalForeign(
+            store.path, f"it is the journal of account `{meta.account}`, not `{account}`", "name another file"
+        )
+    return meta
+
+
+def open_reader(path: Path) -> JournalReader:
+    """Open a journal to look at it. Raises JournalMissing, JournalForeign, JournalCorrupt."""
+    store = JournalStore(path, read_only=True)
+    try:
+        return JournalReader(store)
+    except BaseException:
+        store.close()
+        raise
