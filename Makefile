@@ -1,0 +1,79 @@
+# DITA. Everything these commands make stays in the clone (`.venv`, `out/`, caches) and out of git.
+# A target's line of help is the comment behind its `##`.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python that is new enough; `make PYTHON=/path/to/python run` takes another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# The environment is made anew only when what it is made from changes.
+MADE_FROM := requirements/dev.txt pyproject.toml hatch_build.py
+STAMP := $(VENV)/.made-from-$(shell cat $(MADE_FROM) | cksum | tr ' ' '-')
+CARGO := cd kernel_rs && cargo
+CODE := spec reference_py kernel_rs conformance adapters runtime tests hatch_build.py
+
+# $(call step,name,command): run quietly, print name and seconds; on failure print what the command printed.
+step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \
+	if output=$$( ($(2)) 2>&1); then printf 'ok %4ss\n' $$(( $$(date +%s) - begin )); \
+	else printf 'FAILED\n%s\n' "$$output"; exit 1; fi
+
+.PHONY: help run test check test-services gate build tools format lock clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
+	printf '  make %-14s %s\n' "$$name" "$$text"; done
+
+run: build ## paper session on the built-in exchange: environment, build, certificate, trades, summary and audit page
+	@$(BIN)/dita run
+
+test: check ## everything that needs only Python, cargo and a C compiler: check, then all tests (what CI runs)
+	@$(BIN)/pytest -q -n 2 --dist worksteal
+
+check: build ## the static part of test: style, types, import contract, dependencies, and the crate's own tests
+	$(call step,ruff,$(BIN)/ruff check $(CODE))
+	$(call step,ruff format,$(BIN)/ruff format --check $(CODE))
+	$(call step,mypy,$(BIN)/mypy)
+	$(call step,basedpyright,$(BIN)/basedpyright)
+	$(call step,lint-imports,$(BIN)/lint-imports --no-cache)
+	$(call step,deptry,$(BIN)/deptry .)
+	$(call step,cargo fmt,$(CARGO) fmt --check)
+	$(call step,cargo clippy,$(CARGO) clippy --quiet --offline --locked --all-targets -- -D warnings)
+	$(call step,cargo test,$(CARGO) test --quiet --offline --locked --lib)
+
+test-services: build ## tests that need system packages beyond those of test; there are none yet
+	@echo '0 service tests exist yet'
+
+gate: test test-services ## what a release has to pass: test, test-services, every layer's full tier; may take hours
+
+build: $(STAMP) ## the environment in .venv and the kernel image
+	$(call step,kernel image,$(BIN)/python kernel_rs/build_kernel.py)
+
+format: $(STAMP) ## put the code into the form that check asks for
+	@$(BIN)/ruff check --quiet --fix $(CODE); $(BIN)/ruff format --quiet $(CODE); $(CARGO) fmt
+
+lock: $(STAMP) ## pin the newest allowed versions with hashes in requirements/ (network, minutes; needs pip-tools)
+	@for f in dev run; do if [ $$f = run ]; then cp requirements/dev.txt requirements/run.txt; set -- --reuse-hashes; \
+	else set -- --extra dev --upgrade; fi; pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host "$$@" \
+	--output-file requirements/$$f.txt pyproject.toml || exit 1; done
+
+clean: ## remove what was built, but not out/ and session.json
+	@rm -rf $(VENV) kernel_rs/target kernel_rs/dita/kernel/kernel.image .mypy_cache .ruff_cache .pytest_cache
+
+tools:
+	@test -n '$(PYTHON)' || { echo 'python 3.11 or newer is missing: install python3 with python3-venv and python3-dev'; exit 1; }
+	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust 1.85 or newer (rustup, or the package cargo)'; exit 1; }
+	@command -v cc >/dev/null || { echo 'cc is missing: install a C compiler (the package gcc or clang)'; exit 1; }
+
+$(STAMP): | tools
+	$(call step,environment,test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
+	echo 'the environment cannot be made: install python3-venv'; false; })
+	$(call step,requirements,$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	-r requirements/dev.txt)
+	$(call step,dita itself,$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+	--no-build-isolation --editable .)
+	@rm -f $(VENV)/.made-from-* && touch $@
