@@ -1,0 +1,250 @@
+"""The state invariants: named plain predicates, for tests, searches and proofs alike.
+
+Each table holds predicates over one kind of record, so that a caller who knows what a step touched checks only that:
+``SLOT`` on a slot, ``HELD`` on a slot and its instrument (both in ``dita.spec.slot_invariants``), ``INSTRUMENT``,
+``ACCOUNT``, and ``WHOLE`` on everything. What a step may do is in ``dita.spec.properties``.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from dita.spec.scales import BOUND, NOTIONAL_DIVISOR, RATE_SCALE, RATIO_SCALE, TRADE_ID_MAX
+from dita.spec.slot_invariants import HELD, SLOT, is_amount, is_bit, is_money, is_time, provisional_fees
+from dita.spec.state import Account, Instrument, Ledger, Slot, State, capital
+from dita.spec.vocabulary import INSTRUMENTS, SLOTS, Mode, Phase
+
+
+class InstrumentInvariant(NamedTuple):
+    """A predicate over one instrument."""
+
+    id: str
+    holds: Callable[[Instrument], bool]
+
+
+class AccountInvariant(NamedTuple):
+    """A predicate over the account and its ledger."""
+
+    id: str
+    holds: Callable[[Account], bool]
+
+
+class WholeInvariant(NamedTuple):
+    """A predicate that ties slots, instruments and account together."""
+
+    id: str
+    holds: Callable[[State], bool]
+
+
+# --- one instrument -------------------------------------------------------------------------------------------------
+
+
+def instrument_is_typed(instrument: Instrument) -> bool:
+    """Every word of an instrument is in range."""
+    return (
+        is_bit(instrument.registered) and 0 <= instrument.holder <= SLOTS
+        and is_bit(instrument.reconcile_required)
+        and is_time(instrument.evidence_time_ns) and is_time(instrument.fill_time_ns)
+        and is_amount(instrument.lot) and is_amount(instrument.tick) and is_amount(instrument.quantity_min)
+        and is_amount(instrument.notional_min) and is_amount(instrument.price_max)
+        and is_amount(instrument.quantity_max) and instrument.taker_ppb >= 0 and instrument.maker_ppb >= 0
+        and 10 * instrument.taker_ppb <= RATE_SCALE and 10 * instrument.maker_ppb <= RATE_SCALE
+    )  # fmt: skip
+
+
+def unregistered_is_blank(instrument: Instrument) -> bool:
+    """An unregistered instrument is all zero."""
+    return instrument.registered == 1 or instrument == Instrument()
+
+
+def terms_fit(instrument: Instrument) -> bool:
+    """Contract terms are exact in the scales (clause N5)."""
+    if instrument.registered == 0:
+        return True
+    return (
+        instrument.lot >= 1 and instrument.tick >= 1 and instrument.price_max >= 1 and instrument.quantity_max >= 1
+        and instrument.lot * instrument.tick % NOTIONAL_DIVISOR == 0
+        and instrument.quantity_max * instrument.price_max < (BOUND + 1) * NOTIONAL_DIVISOR
+    )  # fmt: skip
+
+
+INSTRUMENT: Final = (
+    InstrumentInvariant("instrument-typed", instrument_is_typed),
+    InstrumentInvariant("unregistered-blank", unregistered_is_blank),
+    InstrumentInvariant("terms-fit", terms_fit),
+)
+
+
+# --- the account ----------------------------------------------------------------------------------------------------
+
+
+def account_is_typed(account: Account) -> bool:
+    """Every word of the account is in range."""
+    return (
+        Mode.ACTIVE <= account.mode <= Mode.HALTED and is_bit(account.seeded)
+        and 1 <= account.slot_limit <= SLOTS
+        and 1 <= account.leverage_max_ppm <= 1000 * RATIO_SCALE
+        and is_amount(account.tolerance)
+        and 1 <= account.calibration_ppm <= 4 * RATIO_SCALE
+        and 0 <= account.trade_high_water <= TRADE_ID_MAX
+        and 0 <= account.live_slots <= SLOTS
+        and 0 <= account.unreconciled <= INSTRUMENTS
+        and is_amount(account.exposure)
+    )  # fmt: skip
+
+
+def ledger_is_typed(account: Account) -> bool:
+    """Every amount of the books is within the bound (clause N2)."""
+    ledger = account.ledger
+    return (
+        is_amount(ledger.seed) and is_money(ledger.realised) and is_money(ledger.fees)
+        and is_amount(ledger.fees_provisional) and is_money(ledger.funding) and ledger.funding_rows >= 0
+        and is_money(ledger.transfers) and ledger.transfer_rows >= 0
+        and is_money(ledger.adjustments) and ledger.adjustment_rows >= 0
+        and is_time(ledger.last_money_time_ns) and is_bit(ledger.wallet_seen)
+        and is_money(ledger.wallet_amount) and is_time(ledger.wallet_as_of_ns)
+    )  # fmt: skip
+
+
+def unseeded_is_blank(account: Account) -> bool:
+    """Before the seed there is no money and no trade (clause G2)."""
+    if account.seeded == 1:
+        return account.ledger.seed >= 1
+    return account.ledger == Ledger() and account.trade_high_water == 0 and account.live_slots == 0
+
+
+def difference_follows_capital(account: Account) -> bool:
+    """The difference follows capital while comparable (clause L5)."""
+    ledger = account.ledger
+    if ledger.wallet_seen == 0:
+        return ledger.wallet_amount == 0 and ledger.wallet_as_of_ns == 0 and ledger.difference == 0
+    if ledger.wallet_as_of_ns < ledger.last_money_time_ns:
+        return -7 * BOUND <= ledger.difference <= 7 * BOUND
+    return ledger.difference == ledger.wallet_amount - capital(ledger)
+
+
+ACCOUNT: Final = (
+    AccountInvariant("account-typed", account_is_typed),
+    AccountInvariant("ledger-typed", ledger_is_typed),
+    AccountInvariant("unseeded-blank", unseeded_is_blank),
+    AccountInvariant("difference", difference_follows_capital),
+)  # fmt: skip
+
+
+# --- everything together --------------------------------------------------------------------------------------------
+
+
+def live_slots_counted(state: State) -> bool:
+    """live_slots is the number of slots that are not idle (clause G7)."""
+    live = 0
+    for slot in state.slots:
+        if slot.phase != Phase.IDLE:
+            live = live + 1
+    return state.account.live_slots == live
+
+
+def exposure_summed(state: State) -> bool:
+    """The account's exposure is the sum over the slots (clause G9)."""
+    total = 0
+    for slot in state.slots:
+        total = total + slot.exposure
+    return state.account.exposure == total
+
+
+def provisional_summed(state: State) -> bool:
+    """Predicted fees are the sum over live trades and tails."""
+    total = 0
+    for slot in state.slots:
+        total = total + provisional_fees(slot)
+    return state.account.ledger.fees_provisional == total
+
+
+def unreconciled_counted(state: State) -> bool:
+    """Unreconciled counts the flagged instruments (clause G5)."""
+    total = 0
+    for instrument in state.instruments:
+        total = total + instrument.reconcile_required
+    return state.account.unreconciled == total
+
+
+def holders_agree(state: State) -> bool:
+    """A slot is live iff its instrument names it as holder (clause G8)."""
+    held = 0
+    for instrument in state.instruments:
+        if instrument.holder != 0:
+            held = held + 1
+    if held != state.account.live_slots:
+        return False
+    for index in range(len(state.slots)):
+        slot = state.slots[index]
+        if slot.phase != Phase.IDLE and state.instruments[slot.instrument].holder != index + 1:
+            return False
+    return True
+
+
+def trades_below_high_water(state: State) -> bool:
+    """No trade is above the high water (clause I2)."""
+    high = state.account.trade_high_water
+    for slot in state.slots:
+        if slot.trade > high:
+            return False
+        for tail in slot.tails:
+            if tail.trade > high:
+                return False
+    return True
+
+
+def trades_distinct(state: State) -> bool:
+    """A trade number appears in one slot only (clause I3)."""
+    for index in range(len(state.slots)):
+        for other in range(index + 1, len(state.slots)):
+            if not no_trade_in_common(state.slots[index], state.slots[other]):
+                return False
+    return True
+
+
+def no_trade_in_common(one: Slot, two: Slot) -> bool:
+    """No trade number appears in both slots, live or finished."""
+    if one.trade != 0 and (one.trade == two.trade or remembers(two, one.trade)):
+        return False
+    if two.trade != 0 and remembers(one, two.trade):
+        return False
+    return not any(tail.trade != 0 and remembers(two, tail.trade) for tail in one.tails)
+
+
+def remembers(slot: Slot, trade: int) -> bool:
+    """A tail of the slot is of this trade."""
+    return any(tail.trade == trade for tail in slot.tails)
+
+
+WHOLE: Final = (
+    WholeInvariant("live-counted", live_slots_counted),
+    WholeInvariant("exposure-summed", exposure_summed),
+    WholeInvariant("provisional-summed", provisional_summed),
+    WholeInvariant("unreconciled-counted", unreconciled_counted),
+    WholeInvariant("holders-agree", holders_agree),
+    WholeInvariant("trades-below-high-water", trades_below_high_water),
+    WholeInvariant("trades-distinct", trades_distinct),
+)  # fmt: skip
+
+
+# --- asking ---------------------------------------------------------------------------------------------------------
+
+IDS: Final = tuple(item.id for table in (SLOT, HELD, INSTRUMENT, ACCOUNT, WHOLE) for item in table)
+
+
+def broken_by_slot(slot: Slot, instrument: Instrument) -> list[str]:
+    """IDs of the slot's invariants that do not hold; ``instrument`` is the one the slot names."""
+    found = [item.id for item in SLOT if not item.holds(slot)]
+    return found + [item.id for item in HELD if not item.holds(slot, instrument)]
+
+
+def broken(state: State) -> list[str]:
+    """IDs, with the index where there is one, of every invariant that does not hold in the state."""
+    found: list[str] = []
+    for index, slot in enumerate(state.slots):
+        here = state.instruments[slot.instrument] if 0 <= slot.instrument < len(state.instruments) else Instrument()
+        found += [f"{name} in slots[{index}]" for name in broken_by_slot(slot, here)]
+    for index, instrument in enumerate(state.instruments):
+        found += [f"{item.id} in instruments[{index}]" for item in INSTRUMENT if not item.holds(instrument)]
+    found += [item.id for item in ACCOUNT if not item.holds(state.account)]
+    return found + [item.id for item in WHOLE if not item.holds(state)]
