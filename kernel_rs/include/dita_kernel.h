@@ -229,4 +229,83 @@ struct dita_state {
     struct dita_slot slots[DITA_SLOTS];
 };
 
+/* ---- answers: every function below that answers int32_t answers one of these ---- */
+
+#define DITA_OK 0
+/* No open kernel has this handle: it was closed, belongs elsewhere, or never was one. */
+#define DITA_BAD_HANDLE 1
+/* Another call is inside this kernel; nothing was done and nobody waited. */
+#define DITA_BUSY 2
+/* A length is not the size of the record, or a count is negative or beyond memory. */
+#define DITA_BAD_LENGTH 3
+/* A word of the state is out of its range; the kernel keeps the state it had. */
+#define DITA_BAD_STATE 4
+/* All DITA_KERNELS are open. */
+#define DITA_TABLE_FULL 5
+/* A pointer is null or not aligned to 8 bytes (except of bytes), or two ranges overlap. */
+#define DITA_BAD_POINTER 6
+/* There is no such slot or instrument. */
+#define DITA_BAD_INDEX 7
+
+/* ---- kernels by handle ----
+ *
+ * A handle is positive. It is refused with DITA_BAD_HANDLE once it was closed, whatever was opened since, and with
+ * DITA_BUSY while another thread is inside the same kernel. Pointers must point to what is declared.
+ */
+
+#define DITA_KERNELS 64
+
+/* Open a kernel in its first state. Answers its handle, or minus one of the answers above. */
+int64_t dita_open(void);
+
+/* Close a kernel. */
+int32_t dita_close(int64_t handle);
+
+/* One step: a total function of state and input; the outcome is always written when the answer is DITA_OK. */
+int32_t dita_step(int64_t handle, const struct dita_input *input, struct dita_outcome *outcome);
+
+/* One step with an ORDER input made of these fields; all others are 0. */
+int32_t dita_step_order(int64_t handle, int64_t slot, int64_t instrument, int64_t trade, int64_t attempt,
+                        int64_t quantity, int64_t quote, int64_t done, int64_t time_ns, struct dita_outcome *outcome);
+
+/* Steps in turn; outcomes[i] is that of inputs[i]. The same as calling dita_step for each. */
+int32_t dita_step_batch(int64_t handle, const struct dita_input *inputs, int64_t number_of_inputs,
+                        struct dita_outcome *outcomes);
+
+/* Copy the state to bytes (length must be sizeof(struct dita_state)), and back if every word is in its range. */
+int32_t dita_snapshot(int64_t handle, void *destination, int64_t length);
+int32_t dita_restore(int64_t handle, const void *source, int64_t length);
+
+/* Copy out the only records that a step on this slot and instrument can change. */
+int32_t dita_read_focus(int64_t handle, int64_t slot, int64_t instrument, struct dita_account *account_out,
+                        struct dita_instrument *instrument_out, struct dita_slot *slot_out);
+
+/* ---- the same step on the caller's memory, whatever bits it holds ---- */
+
+int32_t dita_step_state(struct dita_state *state, const struct dita_input *input, struct dita_outcome *outcome);
+int32_t dita_step_state_batch(struct dita_state *state, const struct dita_input *inputs, int64_t number_of_inputs,
+                              struct dita_outcome *outcomes);
+
+/* What is left of a step once the input has selected an instrument and a slot; for worlds with fewer of them. */
+int32_t dita_step_focus(struct dita_account *account, struct dita_instrument *instrument, struct dita_slot *slot,
+                        const struct dita_input *input, struct dita_outcome *outcome);
+
+/* ---- every product and division of the kernel by its name (dita.reference.arithmetic), pure ---- */
+
+int64_t dita_notional(int64_t quantity, int64_t price);
+int64_t dita_cost_share(int64_t cost, int64_t whole, int64_t part);
+int64_t dita_predicted_fee(int64_t quote, int64_t fee_rate_ppb);
+int64_t dita_calibrated_rate(int64_t rate_ppb, int64_t calibration_ppm);
+_Bool dita_is_multiple(int64_t value, int64_t step);
+int64_t dita_minimum_quantity(int64_t quantity_min, int64_t notional_min, int64_t ref_price, int64_t lot);
+int64_t dita_leg_quantity(int64_t remaining, int64_t ratio_ppm, int64_t lot, int64_t minimum);
+_Bool dita_price_plausible(int64_t quote, int64_t quantity, int64_t ref_price);
+_Bool dita_within_leverage(int64_t exposure, int64_t capital, int64_t leverage_max_ppm);
+_Bool dita_fits_scales(int64_t lot, int64_t tick, int64_t quantity_max, int64_t price_max);
+
+/* ---- measuring ---- */
+
+/* Does nothing: what one call costs by itself, the unit of the benchmarks. */
+void dita_noop(const void *pointer);
+
 #endif

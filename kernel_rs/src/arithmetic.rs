@@ -1,0 +1,206 @@
+//! Every product and every division of the kernel, each in a named function, all exact integers (clause N4).
+//!
+//! The exported ones are never inlined and keep the C calling convention, so that proofs about machine code can treat
+//! them by name, and tests can call them. Within the bounds of clause N2 they give what `dita.reference.arithmetic`
+//! gives. Beyond (a damaged state on a caller's own memory) they still answer: signs are dropped, a zero divisor gives
+//! the value that the function names, and a quotient that does not fit is [`BEYOND`].
+//!
+//! Sums, here and in every other module, are written with the wrapping operators, in the order of the reference. Every
+//! stored amount is at most 2^60 in magnitude and no sum has more than seven of them, so they cannot wrap on a state
+//! that passed `ranges`; on a damaged one they wrap, which is defined.
+
+use crate::vocabulary::{BOUND, NOTIONAL_DIVISOR, RATE_SCALE, RATIO_SCALE};
+
+/// Stands for every quotient above it: larger than any bound even after three bounded amounts are taken away, and no
+/// sum with three bounded amounts wraps. So whatever depends on it is refused with OVERFLOW.
+pub const BEYOND: i64 = 5 << 60;
+
+/// The product of two magnitudes; two 64-bit words always fit into 128 bits.
+fn product(left: i64, right: i64) -> u128 {
+    u128::from(left.unsigned_abs()).wrapping_mul(u128::from(right.unsigned_abs()))
+}
+
+/// A 128-bit quotient as a stored word.
+fn word(quotient: u128) -> i64 {
+    match i64::try_from(quotient) {
+        Ok(value) if value < BEYOND => value,
+        _ => BEYOND,
+    }
+}
+
+/// The 32 bits of `value` above the lowest `shift`.
+#[allow(clippy::cast_possible_truncation, reason = "the mask leaves 32 bits")]
+const fn limb(value: u128, shift: u32) -> u64 {
+    (value.wrapping_shr(shift) & 0xffff_ffff) as u64
+}
+
+/// Quotient and remainder by a constant below 2^32: one machine division when the numerator is one word, else schoolbook
+/// division by 32-bit limbs, whose partial numerators are below 2^64.
+fn divide_by<const DIVISOR: u64>(numerator: u128) -> (u128, u64) {
+    const {
+        assert!(DIVISOR > 0 && DIVISOR < 1 << 32, "a partial numerator must fit 64 bits");
+    }
+    if let Ok(small) = u64::try_from(numerator) {
+        return (u128::from(small / DIVISOR), small % DIVISOR);
+    }
+    let first = limb(numerator, 96);
+    let second = ((first % DIVISOR) << 32) | limb(numerator, 64);
+    let third = ((second % DIVISOR) << 32) | limb(numerator, 32);
+    let fourth = ((third % DIVISOR) << 32) | limb(numerator, 0);
+    let high = ((first / DIVISOR) << 32) | (second / DIVISOR);
+    let low = ((third / DIVISOR) << 32) | (fourth / DIVISOR);
+    ((u128::from(high) << 64) | u128::from(low), fourth % DIVISOR)
+}
+
+/// As `numerator / NOTIONAL_DIVISOR` and whether it is exact; the divisor is above 2^32, so its factor 2^10 goes first.
+fn divide_by_notional(numerator: u128) -> (u128, bool) {
+    const TWOS: u32 = 10;
+    const REST: u64 = NOTIONAL_DIVISOR >> TWOS;
+    let (quotient, remainder) = divide_by::<REST>(numerator >> TWOS);
+    (quotient, remainder == 0 && limb(numerator, 0).trailing_zeros() >= TWOS)
+}
+
+/// Quotient and remainder; a zero divisor gives zeros.
+fn divide(numerator: u128, denominator: u64) -> (u128, u64) {
+    if denominator == 0 {
+        return (0, 0);
+    }
+    if let Ok(small) = u64::try_from(numerator) {
+        return (u128::from(small / denominator), small % denominator);
+    }
+    let wide = u128::from(denominator);
+    let quotient = numerator / wide;
+    (quotient, limb_pair(numerator.wrapping_sub(quotient.wrapping_mul(wide))))
+}
+
+/// The low 64 bits.
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "a remainder by a 64-bit divisor has 64 bits"
+)]
+const fn limb_pair(value: u128) -> u64 {
+    value as u64
+}
+
+/// The one rounding of the kernel: to the nearest, ties to even, given the division's result.
+fn half_even(quotient: u128, remainder: u64, denominator: u64) -> i64 {
+    let rest = denominator.wrapping_sub(remainder); // > 0, since remainder < denominator; twice it could wrap
+    let up = remainder > rest || (remainder == rest && quotient & 1 == 1);
+    word(quotient.wrapping_add(u128::from(up)))
+}
+
+/// Quantity (1e-8) times price (1e-10) as money (1e-8), rounded down.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn dita_notional(quantity: i64, price: i64) -> i64 {
+    word(divide_by_notional(product(quantity, price)).0)
+}
+
+/// Clause L3: the cost of `part` of a `whole` that cost `cost`; exact at both ends, so legs telescope. A zero `whole`
+/// costs nothing.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn dita_cost_share(cost: i64, whole: i64, part: i64) -> i64 {
+    if part == 0 {
+        return 0;
+    }
+    if part == whole {
+        return cost;
+    }
+    let denominator = whole.unsigned_abs();
+    let (quotient, remainder) = divide(product(cost, part), denominator);
+    half_even(quotient, remainder, denominator)
+}
+
+/// Fee expected on a notional, 1e-8 USDT.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn dita_predicted_fee(quote: i64, fee_rate_ppb: i64) -> i64 {
+    let (quotient, remainder) = divide_by::<RATE_SCALE>(product(quote, fee_rate_ppb));
+    half_even(quotient, remainder, RATE_SCALE)
+}
+
+/// The model's fee rate corrected by what the account really paid, parts per billion.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn dita_calibrated_rate(rate_ppb: i64, calibration_ppm: i64) -> i64 {
+    let (quotient, remainder) = divide_by::<RATIO_SCALE>(product(rate_ppb, calibration_ppm));
+    half_even(quotient, remainder, RATIO_SCALE)
+}
+
+/// Whether value (>= 0) is a whole number of steps (> 0); no value is one of zero steps.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn dita_is_multiple(value: i64, step: i64) -> bool {
+    value.unsigned_abs().checked_rem(step.unsigned_abs()) == Some(0)
+}
+
+/// Clause E4: the smallest quantity that can be entered and surely closed again, at least one lot.
+///
+/// Twice the venue's smallest notional leaves room for the price to halve. Above BOUND, or by a zero price or lot, it is
+/// BOUND + 1: no order can be that large.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn dita_minimum_quantity(quantity_min: i64, notional_min: i64, ref_price: i64, lot: i64) -> i64 {
+    const NONE: i64 = BOUND + 1;
+    if ref_price == 0 || lot == 0 {
+        return NONE;
+    }
+    let twice = u128::from(notional_min.unsigned_abs()).wrapping_mul(u128::from(2 * NOTIONAL_DIVISOR));
+    let (floor, rest) = divide(twice, ref_price.unsigned_abs());
+    let by_notional = floor.wrapping_add(u128::from(rest != 0));
+    let least = by_notional.max(u128::from(quantity_min.unsigned_abs())).max(1);
+    let Ok(least) = u64::try_from(least) else {
+        return NONE; // a whole number of lots is no smaller
+    };
+    let step = lot.unsigned_abs();
+    let Some(rest) = least.checked_rem(step) else {
+        return NONE;
+    };
+    let smallest = if rest == 0 {
+        least
+    } else {
+        least.saturating_add(step.wrapping_sub(rest))
+    };
+    i64::try_from(smallest).map_or(NONE, |quantity| quantity.min(NONE))
+}
+
+/// Clause E5: a leg's quantity: its ratio of what remains in whole lots, never leaving an unclosable rest. A zero lot
+/// rounds nothing.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn dita_leg_quantity(remaining: i64, ratio_ppm: i64, lot: i64, minimum: i64) -> i64 {
+    let share = word(divide_by::<RATIO_SCALE>(product(remaining, ratio_ppm)).0);
+    let mut quantity = share.wrapping_sub(share.checked_rem(lot).unwrap_or(0));
+    if quantity < minimum {
+        quantity = minimum;
+    }
+    if quantity > remaining || remaining.wrapping_sub(quantity) < minimum {
+        quantity = remaining;
+    }
+    quantity
+}
+
+/// Clause O3: the average price lies within a quarter and four times the reference (catches unit errors).
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn dita_price_plausible(quote: i64, quantity: i64, ref_price: i64) -> bool {
+    let at_reference = i128::from(quantity).wrapping_mul(i128::from(ref_price));
+    let paid = i128::from(quote).wrapping_mul(i128::from(NOTIONAL_DIVISOR));
+    at_reference <= paid.wrapping_mul(4) && paid <= at_reference.wrapping_mul(4)
+}
+
+/// Clause G9: aggregate notional at most capital times the largest leverage.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn dita_within_leverage(exposure: i64, capital: i64, leverage_max_ppm: i64) -> bool {
+    i128::from(exposure).wrapping_mul(i128::from(RATIO_SCALE))
+        <= i128::from(capital).wrapping_mul(i128::from(leverage_max_ppm))
+}
+
+/// Clause N5: every fill's notional is a whole number of money units, and the largest order's fits the bound.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub extern "C" fn dita_fits_scales(lot: i64, tick: i64, quantity_max: i64, price_max: i64) -> bool {
+    divide_by_notional(product(lot, tick)).1 && word(divide_by_notional(product(quantity_max, price_max)).0) <= BOUND
+}

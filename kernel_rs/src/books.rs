@@ -1,0 +1,258 @@
+//! Money that the venue reports: settlement, income, wallet (clauses F1 to F4, L1 to L6).
+
+use crate::focus::{Answer, Focus, flagged, flagged_evidence, in_range, money, require, require_time};
+use crate::ledger::{Figures, Terms, booked, compared, posted, profit};
+use crate::lifecycle::{Before, accepted, in_entry, is_graded};
+use crate::records::{Account, Half, Input, Ledger, Outcome, Tail};
+use crate::state::Record;
+use crate::vocabulary::{BOUND, Code, INCOME_ROWS_MAX, TRADE_ID_MAX, income_kind, part, phase, reconcile, verdict};
+
+/// Accepted; no slot is concerned.
+pub fn acknowledged(outcome: &mut Outcome) -> Answer {
+    outcome.verdict = verdict::ACCEPTED;
+    Ok(())
+}
+
+// --- settlement -----------------------------------------------------------------------------------------------------
+
+/// SETTLE: the venue's fill rows for one half of a trade replace the provisional figures, once (clause F1).
+pub fn settle(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> Answer {
+    require(in_range(event.trade, 1, TRADE_ID_MAX), Code::BadValue)?;
+    require_time(event.time_ns)?;
+    require(in_range(event.part, part::ENTRY, part::EXIT), Code::BadValue)?;
+    require(in_range(event.quantity, 1, BOUND), Code::BadValue)?;
+    require(in_range(event.quote, 1, BOUND), Code::BadValue)?;
+    require(
+        in_range(event.amount, event.quote.wrapping_neg(), event.quote),
+        Code::BadValue,
+    )?;
+    if focus.slot.phase != phase::IDLE && focus.slot.trade == event.trade {
+        return settle_live(focus, event, outcome);
+    }
+    for index in 0..focus.slot.tails.len() {
+        if focus
+            .slot
+            .tails
+            .get(index)
+            .is_some_and(|tail| tail.trade == event.trade)
+        {
+            return settle_tail(focus, event, outcome, index);
+        }
+    }
+    require(event.trade <= focus.account.trade_high_water, Code::UnknownOrder)?;
+    Err(Code::NoChange)
+}
+
+/// The entry of a live trade may settle once its order is over; its exits only when the trade has finished.
+fn settle_live(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> Answer {
+    let slot = &*focus.slot;
+    require(slot.instrument == event.instrument, Code::BadIndex)?;
+    require(event.part == part::ENTRY && !in_entry(slot), Code::NoChange)?;
+    let mut record = Record::of(slot);
+    let known = Half {
+        quantity: record.entry.quantity,
+        quote: record.entry.quote,
+        fee: record.entry.fee,
+        graded: record.entry.graded,
+    };
+    if known.quantity != event.quantity {
+        return mismatch(focus, event, outcome, known);
+    }
+    require(settlement_advances(known, event), Code::NoChange)?;
+    record.entry.quote = event.quote;
+    record.entry.fee = event.amount;
+    record.entry.graded = 1;
+    let before = Before::of(slot);
+    // time 0: the effects were timed when they were booked, and so was the instrument's newest fill
+    booked(focus.account, Terms::of(slot), Figures::of(slot), record, 0)?.write(focus);
+    accepted(before, focus.slot, outcome, Code::Ok, 0);
+    Ok(())
+}
+
+/// Clause O1 at equal quantity: settled beats provisional, then the larger (quote, fee) wins.
+fn settlement_advances(known: Half, event: &Input) -> bool {
+    if known.graded == 0 {
+        return true;
+    }
+    if event.quote != known.quote {
+        return event.quote > known.quote;
+    }
+    event.amount > known.fee
+}
+
+/// A finished trade's half is settled: the ledger moves by the difference and the tail is graded.
+fn settle_tail(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome, index: usize) -> Answer {
+    let Some(tail) = focus.slot.tails.get_mut(index) else {
+        return Err(Code::NoChange);
+    };
+    require(tail.instrument == event.instrument, Code::BadIndex)?;
+    let known = if event.part == part::ENTRY {
+        tail.entry
+    } else {
+        tail.exit
+    };
+    if known.quantity != event.quantity {
+        return mismatch(focus, event, outcome, known);
+    }
+    require(settlement_advances(known, event), Code::NoChange)?;
+    let half = Half {
+        quantity: event.quantity,
+        quote: event.quote,
+        fee: event.amount,
+        graded: 1,
+    };
+    let mut after = *tail;
+    if event.part == part::ENTRY {
+        after.entry = half;
+    } else {
+        after.exit = half;
+    }
+    with_tail(focus.account, tail, after, outcome)
+}
+
+/// Book the difference between a tail as it was and as it now is.
+fn with_tail(account: &mut Account, before: &mut Tail, after: Tail, outcome: &mut Outcome) -> Answer {
+    account.ledger = posted(
+        &account.ledger,
+        tail_profit(&after).wrapping_sub(tail_profit(before)),
+        after
+            .entry
+            .fee
+            .wrapping_add(after.exit.fee)
+            .wrapping_sub(before.entry.fee)
+            .wrapping_sub(before.exit.fee),
+        tail_provisional(&after).wrapping_sub(tail_provisional(before)),
+        0,
+    )?;
+    *before = after;
+    acknowledged(outcome)
+}
+
+/// A finished trade's profit before fees.
+fn tail_profit(tail: &Tail) -> i64 {
+    profit(tail.side, tail.entry.quote, tail.exit.quote)
+}
+
+/// The part of a finished trade's fees that is still predicted.
+fn tail_provisional(tail: &Tail) -> i64 {
+    let entry = if tail.entry.graded == 0 { tail.entry.fee } else { 0 };
+    if tail.exit.graded == 0 {
+        return entry.wrapping_add(tail.exit.fee);
+    }
+    entry
+}
+
+/// Clause F4: rows that sum to another quantity. More than is booked is evidence; less is not yet complete.
+fn mismatch(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome, known: Half) -> Answer {
+    if event.quantity > known.quantity {
+        flagged_evidence(focus, outcome, Code::SettleMismatch, event, 0);
+        return Ok(());
+    }
+    require(known.graded == 0, Code::NoChange)?;
+    flagged(outcome, Code::SettleMismatch, event.trade, 0);
+    Ok(())
+}
+
+/// `SETTLE_FORCED`: the operator accepts the predicted figures of a finished trade (clause F3, the way out).
+pub fn settle_forced(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> Answer {
+    require(in_range(event.trade, 1, TRADE_ID_MAX), Code::BadValue)?;
+    for tail in &mut focus.slot.tails {
+        if tail.trade == event.trade {
+            require(!is_graded(tail), Code::NoChange)?;
+            let mut after = *tail;
+            after.entry.graded = 1;
+            after.exit.graded = 1;
+            return with_tail(focus.account, tail, after, outcome);
+        }
+    }
+    require(event.trade <= focus.account.trade_high_water, Code::UnknownOrder)?;
+    Err(Code::NoChange)
+}
+
+// --- the account's own money ----------------------------------------------------------------------------------------
+
+/// Accepted; only the books change.
+fn with_ledger(focus: &mut Focus<'_>, mut ledger: Ledger, outcome: &mut Outcome) -> Answer {
+    compared(&mut ledger);
+    focus.account.ledger = ledger;
+    acknowledged(outcome)
+}
+
+/// SEED: the books start from the venue's wallet balance, once.
+pub fn seed(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> Answer {
+    require_time(event.time_ns)?;
+    require(in_range(event.amount, 1, BOUND), Code::BadValue)?;
+    require(focus.account.seeded == 0, Code::NoChange)?;
+    focus.account.seeded = 1;
+    focus.account.ledger.seed = event.amount;
+    focus.account.ledger.last_money_time_ns = event.time_ns;
+    acknowledged(outcome)
+}
+
+/// INCOME: cumulative funding, transfers or adjustments; more rows, or a larger total of as many, is news.
+pub fn income(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> Answer {
+    require_time(event.time_ns)?;
+    require(
+        in_range(event.income_kind, income_kind::FUNDING, income_kind::ADJUSTMENT),
+        Code::BadValue,
+    )?;
+    require(in_range(event.rows, 0, INCOME_ROWS_MAX), Code::BadValue)?;
+    require(in_range(event.amount, -BOUND, BOUND), Code::BadValue)?;
+    require(focus.account.seeded == 1, Code::NotSeeded)?;
+    let mut after = focus.account.ledger;
+    after.last_money_time_ns = after.last_money_time_ns.max(event.time_ns);
+    if event.income_kind == income_kind::FUNDING {
+        require(
+            income_advances(event, after.funding_rows, after.funding),
+            Code::NoChange,
+        )?;
+        after.funding = event.amount;
+        after.funding_rows = event.rows;
+    } else if event.income_kind == income_kind::TRANSFER {
+        require(
+            income_advances(event, after.transfer_rows, after.transfers),
+            Code::NoChange,
+        )?;
+        after.transfers = event.amount;
+        after.transfer_rows = event.rows;
+    } else {
+        require(
+            income_advances(event, after.adjustment_rows, after.adjustments),
+            Code::NoChange,
+        )?;
+        after.adjustments = event.amount;
+        after.adjustment_rows = event.rows;
+    }
+    with_ledger(focus, after, outcome)
+}
+
+/// Lexicographic order on (rows, total).
+fn income_advances(event: &Input, rows: i64, total: i64) -> bool {
+    if event.rows != rows {
+        return event.rows > rows;
+    }
+    event.amount > total
+}
+
+/// WALLET: compare books and venue, if the reading includes every booked effect (clause L5).
+pub fn wallet(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> Answer {
+    require_time(event.time_ns)?;
+    require(in_range(event.amount, -BOUND, BOUND), Code::BadValue)?;
+    require(focus.account.seeded == 1, Code::NotSeeded)?;
+    let mut after = focus.account.ledger;
+    if event.time_ns < after.last_money_time_ns {
+        flagged(outcome, Code::StaleSnapshot, 0, 0);
+        outcome.reconcile = reconcile::WALLET;
+        return Ok(());
+    }
+    require(
+        after.wallet_seen == 0 || event.time_ns >= after.wallet_as_of_ns,
+        Code::StaleSnapshot,
+    )?;
+    let same = event.time_ns == after.wallet_as_of_ns && event.amount == after.wallet_amount;
+    require(!(after.wallet_seen == 1 && same), Code::NoChange)?;
+    after.wallet_seen = 1;
+    after.wallet_amount = money(event.amount)?;
+    after.wallet_as_of_ns = event.time_ns;
+    with_ledger(focus, after, outcome)
+}
