@@ -42,21 +42,7 @@ def credentials_from_environment(environment: Mapping[str, str]) -> Credentials:
 
 def credentials_from_file(path: Path) -> Credentials:
     """Read ``NAME=value`` lines from a regular file of mode 0600 that belongs to us. Raises CredentialsError."""
-    try:
-        # The mode is read from the descriptor we read from, so that nobody can swap the file in between.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise CredentialsError(f"credentials file: `{path}` cannot be opened ({error.strerror})") from None
-    with os.fdopen(descriptor, "rb") as file:
-        info = os.fstat(file.fileno())
-        if not stat.S_ISREG(info.st_mode):
-            raise CredentialsError(f"credentials file: `{path}` is not a regular file")
-        if info.st_uid != os.getuid():
-            raise CredentialsError(f"credentials file: `{path}` belongs to somebody else; make your own copy")
-        mode = stat.S_IMODE(info.st_mode)
-        if mode != 0o600:
-            raise CredentialsError(f"credentials file: `{path}` has mode `{mode:04o}`; run chmod 600 on it")
-        content = file.read(_FILE_BYTES_MAX + 1)
+    content = _private_content(path)
     if len(content) > _FILE_BYTES_MAX:
         raise CredentialsError(f"credentials file: `{path}` is larger than {_FILE_BYTES_MAX} bytes")
     try:
@@ -73,3 +59,23 @@ def credentials_from_file(path: Path) -> Credentials:
             raise CredentialsError(f"credentials file: line {number} of `{path}` is not expected; write {wanted}")
         values[name.strip()] = value.strip()
     return credentials_from_environment(values)
+
+
+def _private_content(path: Path) -> bytes:
+    try:
+        # The mode is read from the descriptor we read from, so that nobody can swap the file in between.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise CredentialsError(f"credentials file: `{path}` cannot be opened ({error.strerror})") from None
+    try:
+        info = os.fstat(descriptor)
+        if not stat.S_ISREG(info.st_mode):
+            raise CredentialsError(f"credentials file: `{path}` is not a regular file")
+        if info.st_uid != os.getuid():
+            raise CredentialsError(f"credentials file: `{path}` belongs to somebody else; make your own copy")
+        mode = stat.S_IMODE(info.st_mode)
+        if mode != 0o600:
+            raise CredentialsError(f"credentials file: `{path}` has mode `{mode:04o}`; run chmod 600 on it")
+        return os.read(descriptor, _FILE_BYTES_MAX + 1)
+    finally:
+        os.close(descriptor)

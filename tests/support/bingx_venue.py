@@ -1,0 +1,220 @@
+"""A hand-written venue over real sockets: answers what the test tells it to, and records what it was asked.
+
+It verifies signatures the way the venue is documented to: over the received order of the decoded parameters.
+"""
+
+import asyncio
+import gzip
+import hmac
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from random import Random
+from urllib.parse import unquote
+
+import uvicorn
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from websockets.asyncio.server import Server, ServerConnection, serve
+
+from dita.adapters.bingx.credentials import Credentials
+from dita.adapters.bingx.endpoints import Hosts
+from dita.adapters.bingx.rest import BingxRest
+from dita.adapters.bingx.transport import Timeouts
+
+API_KEY = "simKey-0001"
+SECRET = "simSecret_0123456789abcdefSIM"
+START_NS = 1_760_000_000_000_000_000
+QUICK = Timeouts(connect=1.0, read=1.0, write=1.0, pool=1.0, total=1.5, limiter=2.0)
+
+
+class StepClock:
+    """A clock that the test moves; every reading also advances it a little, as a real one would."""
+
+    def __init__(self, start_ns: int = START_NS, step_ns: int = 1000) -> None:
+        self.now_ns = start_ns
+        self.step_ns = step_ns
+
+    def wall_ns(self) -> int:
+        self.now_ns += self.step_ns
+        return self.now_ns
+
+    def monotonic_ns(self) -> int:
+        self.now_ns += self.step_ns
+        return self.now_ns
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        pairs = (part.partition("=") for part in self.query.split("&") if part)
+        return {name: unquote(value) for name, _, value in pairs}
+
+    @property
+    def signature_holds(self) -> bool:
+        pairs = [part.partition("=") for part in self.query.split("&") if part]
+        if not pairs or pairs[-1][0] != "signature":
+            return False
+        text = "&".join(f"{name}={unquote(value)}" for name, _, value in pairs[:-1])
+        return hmac.new(SECRET.encode(), text.encode(), sha256).hexdigest() == pairs[-1][2]
+
+
+@dataclass(frozen=True)
+class Say:
+    """An answer: a body (text, or something for JSON), a status, headers, and how long to wait before."""
+
+    body: object
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    delay_seconds: float = 0.0
+
+    def response(self) -> Response:
+        content = self.body if isinstance(self.body, (str, bytes)) else json.dumps(self.body)
+        headers = {"content-type": "application/json", **self.headers}
+        return Response(content, self.status, headers)
+
+
+Answerer = Callable[[Seen], Say | Awaitable[Say]]
+
+
+def yes(data: object) -> Say:
+    """Code 0 with data."""
+    return Say({"code": 0, "msg": "", "data": data})
+
+
+def no(code: int | str, text: str = "", status: int = 200) -> Say:
+    """A business error."""
+    return Say({"code": code, "msg": text, "data": {}}, status)
+
+
+class StubVenue:
+    """One HTTP server. ``on`` sets the answer of a path; several answers are given in turn, the last one for ever."""
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+        self.clock_ns: Callable[[], int] = lambda: START_NS
+        self._answers: dict[tuple[str, str], list[Say | Answerer]] = {}
+        self.on("GET", "/openApi/swap/v2/server/time", lambda _: yes({"serverTime": self.clock_ns() // 10**6}))
+        self.url = ""
+
+    def on(self, method: str, path: str, *answers: Say | Answerer) -> None:
+        self._answers[method, path] = list(answers)
+
+    def requests(self, method: str, path: str) -> list[Seen]:
+        return [seen for seen in self.seen if (seen.method, seen.path) == (method, path)]
+
+    async def _handle(self, request: Request) -> Response:
+        seen = Seen(
+            request.method,
+            request.url.path,
+            request.scope["query_string"].decode("ascii"),
+            dict(request.headers),
+            await request.body(),
+        )
+        self.seen.append(seen)
+        answers = self._answers.get((seen.method, seen.path))
+        if not answers:
+            return no(100400, "this api is not exist").response()
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if not isinstance(answer, Say):
+            said = answer(seen)
+            answer = said if isinstance(said, Say) else await said
+        if answer.delay_seconds:
+            await asyncio.sleep(answer.delay_seconds)
+        return answer.response()
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["StubVenue"]:
+        methods = ["GET", "POST", "PUT", "DELETE"]
+        app = Starlette(routes=[Route("/{path:path}", self._handle, methods=methods)])
+        config = uvicorn.Config(
+            app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        task = asyncio.create_task(server.serve())
+        try:
+            while not server.started:
+                await asyncio.sleep(0.005)
+            port = server.servers[0].sockets[0].getsockname()[1]
+            self.url = f"http://127.0.0.1:{port}"
+            yield self
+        finally:
+            server.should_exit = True
+            server.force_exit = True
+            await task
+
+
+@dataclass
+class StubStream:
+    """One websocket server: runs the test's script for every connection and keeps what clients sent."""
+
+    script: Callable[["StubStream", ServerConnection], Awaitable[None]]
+    paths: list[str] = field(default_factory=list[str])
+    received: list[str] = field(default_factory=list[str])
+    url: str = ""
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        assert connection.request is not None
+        self.paths.append(connection.request.path)
+        await self.script(self, connection)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["StubStream"]:
+        server: Server = await serve(self._handle, "127.0.0.1", 0, compression=None)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            self.url = f"ws://127.0.0.1:{port}/swap-market"
+            yield self
+            server.close(close_connections=True)
+
+
+def frame(document: object) -> bytes:
+    """A document as the venue frames it: gzip."""
+    text = document if isinstance(document, str) else json.dumps(document)
+    return gzip.compress(text.encode())
+
+
+def hosts(venue: str, stream: str = "ws://127.0.0.1:9/unused", fallback: str | None = None) -> Hosts:
+    """Hosts of a local venue."""
+    return Hosts(venue, fallback, stream, stream, "USDT")
+
+
+def credentials() -> Credentials:
+    """Fictional credentials of the signing vectors."""
+    return Credentials(SecretStr(API_KEY), SecretStr(SECRET))
+
+
+@asynccontextmanager
+async def connected(
+    venue: StubVenue, clock: StepClock | None = None, fallback: str | None = None, stream: str = "ws://127.0.0.1:9/x"
+) -> AsyncIterator[BingxRest]:
+    """A client of the stub, closed afterwards."""
+    rest = BingxRest.connect(
+        hosts(venue.url, stream, fallback), credentials(), clock or StepClock(), Random(1), timeouts=QUICK
+    )
+    try:
+        yield rest
+    finally:
+        await rest.aclose()
+
+
+async def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until something holds; fails when it does not within a generous time."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
