@@ -32,6 +32,7 @@ from dita.runtime.feeds.measure import (
     Second,
     Tape,
     bipower,
+    bursts_of,
     histogram,
     is_jump,
     measure,
@@ -115,7 +116,7 @@ def _regime_names(seconds: Sequence[Second]) -> list[str]:
 def _regimes(tape: Tape, seconds: Sequence[Second]) -> tuple[Regime, ...]:
     names = _regime_names(seconds)
     present = [name for name in REGIMES if name in names]
-    bursts = _bursts(tape)
+    bursts = bursts_of(tape.trades)
     first_ns = tape.quotes[0].time_ns
     burst_counts = [0] * len(seconds)
     for burst in bursts:
@@ -176,13 +177,14 @@ def _wide(tape: Tape) -> Wide:
     intervals: list[int] = []
     spreads: list[int] = []
     runs: list[int] = []
-    run = 0
+    run = changes = 0
     for here, there in pairwise(tape.quotes):
         spread = tape.spread_ticks(here)
         if spread > 1:
             run += 1
             spreads.append(spread)
             intervals.append((there.time_ns - here.time_ns) // NANOSECONDS_PER_MILLISECOND)
+            changes += tape.spread_ticks(there) not in (1, spread)
         elif run:
             runs.append(run)
             run = 0
@@ -191,6 +193,7 @@ def _wide(tape: Tape) -> Wide:
         interval_ms=histogram(intervals or [1]),
         spread_ticks=histogram(spreads or [2]),
         run_quotes=histogram(runs or [1]),
+        changes_ppm=share_ppm(changes, len(spreads) - len(runs)),
     )
 
 
@@ -217,19 +220,8 @@ def _quantity(tape: Tape) -> Quantity:
     )
 
 
-def _bursts(tape: Tape) -> list[list[MarketTrade]]:
-    bursts: list[list[MarketTrade]] = []
-    for trade in tape.trades:
-        last = bursts[-1][-1] if bursts else None
-        if last is not None and (last.time_ns, last.buyer_is_maker) == (trade.time_ns, trade.buyer_is_maker):
-            bursts[-1].append(trade)
-        else:
-            bursts.append([trade])
-    return bursts
-
-
 def _trades(tape: Tape, seconds: Sequence[Second]) -> Trades:
-    bursts = _bursts(tape)
+    bursts = bursts_of(tape.trades)
     first_ns = tape.quotes[0].time_ns
     with_move = against_move = 0
     for burst in bursts:

@@ -1,7 +1,7 @@
 """Whether a stream measures like the recording behind its parameters, within stated tolerances.
 
-The tolerances hold for streams of twenty minutes or more, where they leave room for chance: the spread of a figure over
-seeds is about a third of its tolerance. Jumps are counted on a handful of seconds, hence a factor of two and a half.
+The tolerances hold for streams of twenty minutes or more, where they leave room for chance. Jumps are counted on a
+handful of seconds, hence a factor of two and a half for how often they come.
 """
 
 from dataclasses import dataclass
@@ -41,14 +41,14 @@ TOLERANCES: Final = {
     "spread_one_tick_time_ppm": Tolerance(0, 3_000),
     "spread_wide_quantiles_ticks": Tolerance(300_000, 1),
     "volatility_ppb": Tolerance(200_000),
-    "bipower_ppb": Tolerance(250_000),
+    "bipower_ppb": Tolerance(300_000),
     "still_seconds_ppm": Tolerance(0, 60_000),
     "jumps_per_hour": Tolerance(1_500_000),
-    "jump_median_ppb": Tolerance(400_000),
-    "quantity_quantiles_lots": Tolerance(150_000),
+    "jump_mean_ppb": Tolerance(400_000),
+    "quantity_quantiles_lots": Tolerance(250_000),
     "trades_per_second_milli": Tolerance(150_000),
     "trade_quantiles_lots": Tolerance(150_000, 1),
-    "seller_aggressor_ppm": Tolerance(0, 60_000),
+    "seller_bursts_ppm": Tolerance(0, 60_000),
 }
 
 

@@ -16,7 +16,7 @@ wider spreads 50 % / 90 %, ticks      8 / 41       4 / 14
 volatility of 1 s returns, ppm        121.6        121.0
 seconds that do not move              46.5 %       37.8 %
 jumps per hour (9 and 3 observed)     94           31
-median jump, ppm                      535          626
+mean jump, ppm                        541          598
 quantity at best, median, coins       2.677        13.340
 trades per second                     61.9         40.8
 ===================================== ============ ============
@@ -190,6 +190,8 @@ class _Market:
         while self._next_ns < self._second_ns:
             if self._wide_left:
                 self._wide_left -= 1
+                if self._chance.happens(self._model.wide.changes_ppm):
+                    self._spread = self._wide_spread()
             elif self._spread == 1 and self._chance.happens(regime.wide_starts_ppm):
                 self._spread, self._wide_left, self._wide_upwards = self._wide_spread(), self._wide_run() - 1, upwards
             else:

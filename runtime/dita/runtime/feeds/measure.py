@@ -132,6 +132,18 @@ def is_jump(return_ppb: int, bipower_ppb: int) -> bool:
     return abs(return_ppb) > JUMP_SIGMAS * bipower_ppb
 
 
+def bursts_of(trades: Iterable[MarketTrade]) -> list[list[MarketTrade]]:
+    """Consecutive trades of one aggressor in one millisecond."""
+    bursts: list[list[MarketTrade]] = []
+    for trade in trades:
+        last = bursts[-1][-1] if bursts else None
+        if last is not None and (last.time_ns, last.buyer_is_maker) == (trade.time_ns, trade.buyer_is_maker):
+            bursts[-1].append(trade)
+        else:
+            bursts.append([trade])
+    return bursts
+
+
 def measure(tape: Tape) -> Measurement:
     """Measures a stream of at least a minute. Raises FeedError if it is shorter or has no trade."""
     seconds = seconds_of(tape)
@@ -148,6 +160,7 @@ def measure(tape: Tape) -> Measurement:
     robust = bipower(returns)
     jumps = sorted(abs(one) for one in returns if is_jump(one, robust))
     depth = sorted(quantity // tape.lot for quote in quotes for quantity in (quote.bid_quantity, quote.ask_quantity))
+    bursts = bursts_of(tape.trades)
     sizes = sorted(trade.quantity // tape.lot for trade in tape.trades)
     return Measurement(
         duration_ms=duration_ms,
@@ -167,14 +180,14 @@ def measure(tape: Tape) -> Measurement:
         still_seconds_ppm=share_ppm(returns.count(0), len(returns)),
         jumps=len(jumps),
         jumps_per_hour=round_divide(len(jumps) * 3600, len(seconds)),
-        jump_median_ppb=quantile(jumps, 50) if jumps else 0,
+        jump_mean_ppb=sum(jumps) // len(jumps) if jumps else 0,
         jump_largest_ppb=jumps[-1] if jumps else 0,
         quantity_quantiles_lots=(
             quantile(depth, 10), quantile(depth, 25), quantile(depth, 50), quantile(depth, 75), quantile(depth, 90)
         ),
         trades_per_second_milli=len(sizes) * MILLION // duration_ms,
         trade_quantiles_lots=(quantile(sizes, 25), quantile(sizes, 50), quantile(sizes, 90)),
-        seller_aggressor_ppm=share_ppm(sum(trade.buyer_is_maker for trade in tape.trades), len(sizes)),
+        seller_bursts_ppm=share_ppm(sum(burst[0].buyer_is_maker for burst in bursts), len(bursts)),
     )  # fmt: skip
 
 

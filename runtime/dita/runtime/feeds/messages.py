@@ -30,7 +30,6 @@ _QUOTE: Final = "USDT"
 _PRICE_DECIMALS: Final = 10
 _QUANTITY_DECIMALS: Final = 8
 _DECIMAL: Final = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,18}))?")
-_RECORDED_SYMBOL: Final = re.compile(rf"([A-Z0-9]{{1,24}}){_QUOTE}")
 _SYMBOL: Final = re.compile(rf"([A-Z0-9]{{1,24}})-{_QUOTE}")
 _BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]')
 _NUMBER: Final = rb'"[0-9]{1,9}\.[0-9]{1,8}"'
@@ -51,16 +50,11 @@ def malformed(reason: str) -> NoReturn:
     raise MalformedLineError(reason)
 
 
-def to_venue_symbol(recorded: str) -> str:
-    """``BTCUSDT`` to ``BTC-USDT``. Raises MalformedLineError for anything that is not quoted in USDT."""
-    match = _RECORDED_SYMBOL.fullmatch(recorded)
-    if match is None:
-        malformed(f"symbol {echo(recorded)} is not a base coin followed by {_QUOTE}")
-    return f"{match[1]}-{_QUOTE}"
-
-
 def to_recorded_symbol(symbol: str) -> str:
-    """``BTC-USDT`` to ``BTCUSDT``. Raises MalformedLineError for anything that is not quoted in USDT."""
+    """``BTC-USDT``, as the kernel's venue writes it, to ``BTCUSDT``, as the recordings do.
+
+    Raises MalformedLineError for anything that is not quoted in USDT.
+    """
     match = _SYMBOL.fullmatch(symbol)
     if match is None:
         malformed(f"symbol {echo(symbol)} is not a base coin, a hyphen and {_QUOTE}")

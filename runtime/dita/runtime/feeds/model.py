@@ -55,12 +55,12 @@ class Measurement(_Part):
     still_seconds_ppm: Ppm  # seconds that end on the price they began with
     jumps: Count
     jumps_per_hour: Count
-    jump_median_ppb: Count
+    jump_mean_ppb: Count
     jump_largest_ppb: Count
     quantity_quantiles_lots: tuple[Count, Count, Count, Count, Count]  # 10 %, 25 %, 50 %, 75 %, 90 %; both sides
     trades_per_second_milli: Count
     trade_quantiles_lots: tuple[Count, Count, Count]  # 25 %, 50 %, 90 %
-    seller_aggressor_ppm: Ppm
+    seller_bursts_ppm: Ppm  # bursts (`Trades`) whose aggressor sold
 
 
 class Regime(_Part):
@@ -82,6 +82,7 @@ class Wide(_Part):
     interval_ms: Histogram
     spread_ticks: Histogram
     run_quotes: Histogram
+    changes_ppm: Ppm  # of quotes within a stretch: the spread is not that of the quote before
 
 
 class Quantity(_Part):
