@@ -213,5 +213,3 @@ class Account:
             position.open(signed, notional)
         position.updated_ns = now_ns
         return realised
-
-

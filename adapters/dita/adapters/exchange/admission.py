@@ -79,9 +79,7 @@ def _closing_quantity(account: Account, new: NewOrder) -> int:
     return new.quantity
 
 
-def _check_size(
-    market: Market, rules: MatchingRules, new: NewOrder, reference: int, *, wholly_closing: bool
-) -> None:
+def _check_size(market: Market, rules: MatchingRules, new: NewOrder, reference: int, *, wholly_closing: bool) -> None:
     contract = market.contract
     if new.quantity < contract.min_quantity:
         shown = plain_text(contract.min_quantity, 8)

@@ -128,6 +128,7 @@ class WireVariants:
     market_order_reply: Literal["filled", "new"] = "filled"
     one_way_rows: Literal["BOTH", "LONG_SHORT"] = "BOTH"
     one_listen_key: bool = True  # a second POST returns the live key; False: a new key each time
+    newest_first: bool = True  # order of allOrders, fills and income
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,8 @@ class Retention:
 @dataclass(frozen=True, slots=True)
 class StreamRules:
     """Heartbeats, bounds and noise of the websocket. A full market queue drops its oldest frame, a full account queue
-    cuts the connection (a lost account frame could never be noticed)."""
+    cuts the connection (a lost account frame could never be noticed).
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 

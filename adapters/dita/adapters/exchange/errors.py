@@ -30,6 +30,7 @@ TOO_MANY_TOPICS: Final = 80403
 
 DUPLICATE_TEXT: Final = "clientOrderID unique check failed"
 TIMESTAMP_TEXT: Final = "timestamp is invalid"
+RECENT_TEXT: Final = "the same order number is only allowed to be submitted once within 1 second"
 
 
 class VenueError(Exception):

@@ -277,7 +277,7 @@ class FaultBook:
 
     def __init__(self, plan: FaultPlan, seed: int) -> None:
         self._random = random.Random(f"faults {seed}")
-        self._by_kind: dict[type[Fault], list[_Armed]] = {}
+        self._by_kind: dict[type[object], list[_Armed]] = {}
         self._fired: dict[str, int] = {}
         self.arm(plan.faults)
 

@@ -138,9 +138,7 @@ class Engine:
         )
         account.add_order(order)
         self._tell_order(account, order, "NEW", now_ns)
-        if new.time_in_force == "PostOnly" and market.crosses(new.price, new.side):
-            self._finish(account, order, "CANCELLED", "CANCELED", now_ns)
-        elif new.time_in_force == "FOK" and self._available(market, order) < order.quantity:
+        if (new.time_in_force == "PostOnly" and market.crosses(new.price, new.side)) or (new.time_in_force == "FOK" and self._available(market, order) < order.quantity):
             self._finish(account, order, "CANCELLED", "CANCELED", now_ns)
         else:
             self._match_new(market, account, order, now_ns)
@@ -295,9 +293,7 @@ class Engine:
     ) -> None:
         self.timers.at(due_ns, lambda now_ns: self._fill_piece(market, account, order, piece, last, now_ns))
 
-    def _fill_piece(
-        self, market: Market, account: Account, order: Order, piece: int, last: bool, now_ns: int
-    ) -> None:
+    def _fill_piece(self, market: Market, account: Account, order: Order, piece: int, last: bool, now_ns: int) -> None:
         if not order.live or not order.scheduled:
             return
         quantity = min(order.remaining if last else piece, order.remaining, self._fillable(account, order))
@@ -325,9 +321,7 @@ class Engine:
             return min(order.remaining, account.position(order.symbol, order.position_side).size)
         return order.remaining
 
-    def _fill(
-        self, market: Market, account: Account, order: Order, price: int, quantity: int, now_ns: int
-    ) -> None:
+    def _fill(self, market: Market, account: Account, order: Order, price: int, quantity: int, now_ns: int) -> None:
         self._trade_id += 1
         fill = account.book_fill(order, market.contract, price, quantity, order.resting, self._trade_id, now_ns)
         market.last_price = price

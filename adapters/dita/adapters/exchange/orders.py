@@ -114,7 +114,8 @@ class IncomeRow(NamedTuple):
 @dataclass(slots=True, eq=False)
 class Position:
     """One position side. ``quantity`` is signed: positive long, negative short. ``cost`` is the exact entry notional
-    of what is open, so that closing all of it realises exactly exit notional minus entry notional."""
+    of what is open, so that closing all of it realises exactly exit notional minus entry notional.
+    """
 
     symbol: str
     side: PositionSide

@@ -1,0 +1,212 @@
+"""The REST half: one request from bytes to reply, through verification, faults, budget and business, in that order."""
+
+from typing import Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from dita.adapters.exchange.account import Account
+from dita.adapters.exchange.errors import (
+    API_MISUSE,
+    KEY_UNKNOWN,
+    NO_PERMISSION,
+    NO_SUCH_PATH,
+    TIMESTAMP_TEXT,
+    VenueError,
+)
+from dita.adapters.exchange.faults import (
+    DelayAdmission,
+    DelayReply,
+    FaultKind,
+    LimitRate,
+    LoseReply,
+    LoseRequest,
+    Occasion,
+    RefuseRequest,
+    SpoilReply,
+)
+from dita.adapters.exchange.json_text import json_text
+from dita.adapters.exchange.limits import too_many_errors
+from dita.adapters.exchange.replies import GATEWAY_PAGE, JSON_TYPE, NoReply, TornReply, refusal, success
+from dita.adapters.exchange.rest_account import ACCOUNT_ROUTES
+from dita.adapters.exchange.rest_market import MARKET_ROUTES
+from dita.adapters.exchange.rest_routes import Bare, Call, Route, Routes
+from dita.adapters.exchange.rest_trade import TRADE_ROUTES
+from dita.adapters.exchange.signed_request import (
+    Parameters,
+    RawRequest,
+    read_parameters,
+    receive_window_ms,
+    timestamp_ms,
+    verify_signature,
+)
+from dita.adapters.exchange.venue import Venue
+from dita.spec.scales import NANOSECONDS_PER_MILLISECOND
+
+ROUTES: Final[Routes] = {**MARKET_ROUTES, **TRADE_ROUTES, **ACCOUNT_ROUTES}
+_PATHS: Final = frozenset(path for _, path in ROUTES)
+_CLIENT_ID_SHOWN: Final = 64
+
+
+class RestApi:
+    """Answers every path under ``/openApi``."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._secrets = {account.api_key: account.secret for account in venue.config.accounts}
+
+    async def answer(self, request: Request) -> Response:
+        """One request to one reply. Business refusals travel with HTTP 200, as the venue does it."""
+        self._venue.requests_served += 1
+        headers: dict[str, str] = {}
+        try:
+            return await self._answer(request, headers)
+        except VenueError as error:
+            return Response(refusal(error), error.status, headers, JSON_TYPE)
+        except ClientDisconnect:
+            return NoReply("hang")
+
+    async def _answer(self, request: Request, headers: dict[str, str]) -> Response:
+        route = _route(request.method, request.url.path)
+        raw = await self._read(request)
+        parameters = read_parameters(raw)
+        stage = _Stage(self._venue, route.occasion, parameters)
+        lost = stage.fire(LoseRequest)
+        if lost is not None:
+            return NoReply(lost.how)
+        # Entering comes after the last await before the business: from here to settle() nothing interleaves.
+        now_ns = self._venue.enter()
+        account = self._authenticate(route, raw, parameters, now_ns)
+        delay = stage.fire(DelayAdmission)
+        if delay is not None:
+            self._venue.settle()
+            await self._venue.sleep_ms(delay.delay_ms)
+            if self._venue.stopped:
+                return NoReply("hang")
+            now_ns = self._venue.enter()
+            self._check_clock(parameters, now_ns)
+        self._limit(stage, now_ns)
+        refused = stage.fire(RefuseRequest)
+        if refused is not None:
+            raise VenueError(refused.code, refused.text, refused.status)
+        try:
+            if account is not None:
+                remaining, expires_ms = self._venue.budget.spend(account.key, raw.path, route.per_second, now_ns)
+                headers["X-RateLimit-Requests-Remain"] = str(remaining)
+                headers["X-RateLimit-Requests-Expire"] = str(expires_ms)
+            value = route.handler(Call(self._venue, parameters, now_ns, account))
+        except VenueError as error:
+            if account is not None:
+                self._venue.budget.count_error(account.key, now_ns)
+            if error.code == 100410 and self._venue.config.wire.rate_limit == "http429":
+                error.status = 429
+            raise
+        finally:
+            self._venue.settle()
+        return await self._reply(stage, value, headers)
+
+    async def _read(self, request: Request) -> RawRequest:
+        rules = self._venue.config.requests
+        query = request.scope["query_string"].decode("latin-1")
+        if len(query) > rules.query_bytes_max:
+            raise VenueError(API_MISUSE, f"the query is longer than {rules.query_bytes_max} bytes", 414)
+        body = b""
+        if request.method != "GET":
+            async for piece in request.stream():
+                body += piece
+                if len(body) > rules.body_bytes_max:
+                    raise VenueError(API_MISUSE, f"the body is longer than {rules.body_bytes_max} bytes", 413)
+        return RawRequest(
+            request.method,
+            request.url.path,
+            query,
+            request.headers.get("content-type", ""),
+            body,
+            request.headers.get("x-bx-apikey", ""),
+        )
+
+    def _authenticate(self, route: Route, raw: RawRequest, parameters: Parameters, now_ns: int) -> Account | None:
+        """Key, signature, clock, permission, in the documented order."""
+        if route.security == "public":
+            return None
+        secret = self._secrets.get(raw.api_key)
+        if secret is None:
+            raise VenueError(KEY_UNKNOWN, "Incorrect apiKey" if raw.api_key else "Null apiKey cannot be empty")
+        if route.security == "signed" or parameters.signature:
+            rules = self._venue.config.requests
+            if parameters.signature:
+                timestamp_ms(parameters)  # a missing timestamp is told before a wrong signature
+            verify_signature(parameters, secret, rules)
+            self._check_clock(parameters, now_ns)
+        account = self._venue.engine.accounts[raw.api_key]
+        if route.trades and not account.can_trade:
+            raise VenueError(NO_PERMISSION, "Permission denied as the API key was created without the permission")
+        return account
+
+    def _check_clock(self, parameters: Parameters, now_ns: int) -> None:
+        rules = self._venue.config.requests
+        age_ms = now_ns // NANOSECONDS_PER_MILLISECOND - timestamp_ms(parameters)
+        if age_ms > receive_window_ms(parameters, rules) or age_ms < -rules.future_tolerance_ms:
+            raise VenueError(int(self._venue.config.wire.clock_code), TIMESTAMP_TEXT)
+
+    def _limit(self, stage: "_Stage", now_ns: int) -> None:
+        fault = stage.fire(LimitRate)
+        if fault is None:
+            return
+        if fault.how == "109429":
+            raise too_many_errors(now_ns // NANOSECONDS_PER_MILLISECOND + fault.pause_ms)
+        status = {"100410": 200, "http429": 429, "http418": 418, "http403": 403}[fault.how]
+        raise VenueError(100410, "rate limited: too many requests, reduce the frequency", status)
+
+    async def _reply(self, stage: "_Stage", value: object, headers: dict[str, str]) -> Response:
+        if isinstance(value, Bare):
+            text = "" if value.empty else json_text(value.value)
+            response = Response(text, value.status, headers, JSON_TYPE)
+        else:
+            text = success(value)
+            response = Response(text, 200, headers, JSON_TYPE)
+        late = stage.fire(DelayReply)
+        if late is not None:
+            await self._venue.sleep_ms(late.delay_ms)
+        lost = stage.fire(LoseReply)
+        if lost is not None:
+            return TornReply(text) if lost.how == "torn" else NoReply(lost.how)
+        spoiled = stage.fire(SpoilReply)
+        return _spoil(spoiled) if spoiled is not None else response
+
+
+class _Stage:
+    """What the fault plan may know about one request."""
+
+    __slots__ = ("_client_id", "_occasion", "_symbol", "_venue")
+
+    def __init__(self, venue: Venue, occasion: Occasion, parameters: Parameters) -> None:
+        self._venue = venue
+        self._occasion: Occasion = occasion
+        self._client_id = parameters.either("clientOrderID", "clientOrderId").lower()[:_CLIENT_ID_SHOWN]
+        self._symbol = parameters.get("symbol")
+
+    def fire(self, kind: type[FaultKind]) -> FaultKind | None:
+        now_ms = self._venue.now_ns() // NANOSECONDS_PER_MILLISECOND
+        return self._venue.faults.fire(kind, self._occasion, now_ms, self._client_id, self._symbol)
+
+
+def _route(method: str, path: str) -> Route:
+    route = ROUTES.get((method, path))
+    if route is not None:
+        return route
+    if path in _PATHS:
+        raise VenueError(API_MISUSE, f"this method is not supported, {method} {path}")
+    raise VenueError(NO_SUCH_PATH, f"this api does not exist, {path[:128]}", 404)
+
+
+def _spoil(fault: SpoilReply) -> Response:
+    if fault.body == "html":
+        return Response(GATEWAY_PAGE, fault.status, media_type="text/html")
+    if fault.body == "empty":
+        return Response("", fault.status, media_type=JSON_TYPE)
+    if fault.body == "no_code":
+        return Response('{"success":true,"timestamp":0}', fault.status, media_type=JSON_TYPE)
+    if fault.body == "null_data":
+        return Response('{"code":0,"msg":"","data":null}', fault.status, media_type=JSON_TYPE)
+    return Response(refusal(VenueError(fault.code, fault.text)), fault.status, media_type=JSON_TYPE)

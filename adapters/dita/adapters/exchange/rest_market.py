@@ -1,0 +1,158 @@
+"""Public market data (BingX, swap market pages)."""
+
+from collections.abc import Callable
+from typing import Final
+
+from dita.adapters.exchange.errors import bad_parameter
+from dita.adapters.exchange.frames import depth_rows
+from dita.adapters.exchange.market import Market
+from dita.adapters.exchange.rest_routes import SWAP, Call, Route, Routes
+from dita.adapters.exchange.wire import JsonObject, contract_row, milliseconds, number, price_text
+
+_DEPTHS: Final = (5, 10, 20, 50, 100, 500, 1000)
+_PUBLIC_PER_SECOND: Final = 50
+
+
+def server_time(call: Call) -> object:
+    return {"serverTime": call.now_ms}
+
+
+def contracts(call: Call) -> object:
+    """GET quote/contracts: an array, also for one symbol."""
+    symbol = call.parameters.get("symbol")
+    if symbol:
+        return [contract_row(call.venue.engine.market(symbol).contract)]
+    return [contract_row(contract) for contract in call.venue.engine.contracts.values()]
+
+
+def price(call: Call) -> object:
+    return _one_or_all(call, _price)
+
+
+def _price(market: Market) -> JsonObject:
+    contract = market.contract
+    return {
+        "symbol": contract.symbol,
+        "price": price_text(market.last_price or market.mark_price, contract),
+        "time": milliseconds(market.time_ns),
+    }
+
+
+def book_ticker(call: Call) -> object:
+    market = _market(call)
+    return {
+        "book_ticker": {
+            "symbol": market.contract.symbol,
+            "bid_price": number(market.bid_price, 10),
+            "bid_qty": number(market.bid_quantity, 8),
+            "ask_price": number(market.ask_price, 10),
+            "ask_qty": number(market.ask_quantity, 8),
+            "lastUpdateId": market.updates,
+            "time": milliseconds(market.time_ns),
+        }
+    }
+
+
+def depth(call: Call) -> object:
+    """GET quote/depth: asks far to near, as observed."""
+    market = _market(call)
+    limit = call.parameters.integer("limit", 20, 1, 1000)
+    if limit not in _DEPTHS:
+        raise bad_parameter("limit", limit, f"is not one of {_DEPTHS}")
+    asks = depth_rows(market.asks(), market.contract, limit)
+    asks.reverse()
+    bids = depth_rows(market.bids(), market.contract, limit)
+    return {"T": call.now_ms, "bids": bids, "asks": asks, "bidsCoin": bids, "asksCoin": asks}
+
+
+def ticker(call: Call) -> object:
+    return _one_or_all(call, _ticker)
+
+
+def _ticker(market: Market) -> JsonObject:
+    contract = market.contract
+    last = price_text(market.last_price or market.mark_price, contract)
+    now_ms = milliseconds(market.time_ns)
+    return {
+        "symbol": contract.symbol,
+        "priceChange": "0",
+        "priceChangePercent": "0.00%",
+        "lastPrice": last,
+        "lastQty": "0",
+        "highPrice": last,
+        "lowPrice": last,
+        "volume": "0",
+        "quoteVolume": "0",
+        "openPrice": last,
+        "openTime": max(0, now_ms - 86_400_000),
+        "closeTime": now_ms,
+        "bidPrice": number(market.bid_price, 10),
+        "bidQty": number(market.bid_quantity, 8),
+        "askPrice": number(market.ask_price, 10),
+        "askQty": number(market.ask_quantity, 8),
+    }
+
+
+def premium_index(call: Call) -> object:
+    """GET quote/premiumIndex: mark price and the next funding instant (absolute milliseconds, as observed)."""
+    interval_ms = call.venue.config.matching.funding_interval_s * 1000
+    next_funding = (call.now_ms // interval_ms + 1) * interval_ms
+
+    def row(market: Market) -> JsonObject:
+        contract = market.contract
+        mark = price_text(market.mark_price, contract)
+        return {
+            "symbol": contract.symbol,
+            "markPrice": mark,
+            "indexPrice": mark,
+            "lastFundingRate": number(contract.funding_rate_ppb, 9).text,
+            "nextFundingTime": next_funding,
+            "fundingIntervalHours": interval_ms // 3_600_000,
+        }
+
+    symbol = call.parameters.get("symbol")
+    if symbol:
+        return row(call.venue.engine.market(symbol))
+    return [row(market) for market in call.venue.engine.markets.values()]
+
+
+def trading_rules(call: Call) -> object:
+    contract = _market(call).contract
+    return {
+        "minSizeCoin": number(contract.min_quantity, 8).text,
+        "minSizeUsd": number(contract.min_notional, 8).text,
+        "maxNumOrder": str(call.venue.config.matching.max_open_orders),
+        "protectionThreshold": "0.05",
+        "buyMaxPrice": "1.1",
+        "buyMinPrice": "0.2",
+        "sellMaxPrice": "5",
+        "sellMinPrice": "0.9",
+        "marketRatio": "0.08",
+    }
+
+
+def _market(call: Call) -> Market:
+    return call.venue.engine.market(call.parameters.required("symbol"))
+
+
+def _one_or_all(call: Call, row: Callable[[Market], JsonObject]) -> object:
+    symbol = call.parameters.get("symbol")
+    if symbol:
+        return row(call.venue.engine.market(symbol))
+    return [row(market) for market in call.venue.engine.markets.values()]
+
+
+MARKET_ROUTES: Final[Routes] = {
+    ("GET", f"{SWAP}/{path}"): Route(handler, _PUBLIC_PER_SECOND, security="public")
+    for path, handler in (
+        ("v2/server/time", server_time),
+        ("v2/quote/contracts", contracts),
+        ("v2/quote/price", price),
+        ("v1/ticker/price", price),
+        ("v2/quote/bookTicker", book_ticker),
+        ("v2/quote/depth", depth),
+        ("v2/quote/ticker", ticker),
+        ("v2/quote/premiumIndex", premium_index),
+        ("v1/tradingRules", trading_rules),
+    )
+}
