@@ -1,0 +1,1 @@
+"""The live loop and everything around it: engine, recovery, strategy, settings, sessions, command line."""

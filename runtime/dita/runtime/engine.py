@@ -1,0 +1,175 @@
+"""The engine: the one place through which every input passes. Step, agree, make durable, then carry out.
+
+``apply`` takes the input's place in the total order before it first yields: the step, its agreement and its place in
+the journal are one synchronous act. Commands leave only when the journal has the input, in the order of the inputs.
+Nothing here raises into the loop; what goes wrong takes risk away and raises an alert.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, final
+
+from dita.adapters.journal import Journal, JournalError, Note
+from dita.runtime.alerts import Alert, Alerts
+from dita.runtime.lockstep import Divergence, Lockstep, Stepped
+from dita.spec import inputs
+from dita.spec.inputs import Input
+from dita.spec.outcome import Outcome
+from dita.spec.scales import NANOSECONDS_PER_SECOND
+from dita.spec.state import State
+from dita.spec.vocabulary import Code, Kind, Mode, Phase, Verdict
+
+SEND_WITHIN_NS: Final = 3 * NANOSECONDS_PER_SECOND  # an order that could not be written by then is not sent at all
+
+
+_ENTRY_WORKS: Final = (Phase.ENTRY_WORKING, Phase.ENTRY_UNRESOLVED)
+
+
+class Commands(Protocol):
+    """Carries out what an outcome commands."""
+
+    def carry(self, event: Input, stepped: Stepped, send_by_ns: int) -> None:
+        """Begin to carry out the commands of one durable input. Must not raise and must not wait."""
+        ...
+
+    def take_risk_away(self) -> None:
+        """From now on send nothing that adds exposure. There is no way back."""
+        ...
+
+
+Observer = Callable[[Input, Stepped], None]
+
+
+@final
+class Engine:
+    """Applies inputs. One per process; used by one event loop."""
+
+    def __init__(
+        self,
+        lockstep: Lockstep,
+        journal: Journal,
+        alerts: Alerts,
+        *,
+        wall_ns: Callable[[], int],
+        venue_now_ns: Callable[[], int],
+        on_divergence: Callable[[Divergence], None],
+        send_within_ns: int = SEND_WITHIN_NS,
+    ) -> None:
+        self.lockstep = lockstep
+        self.journal = journal
+        self.alerts = alerts
+        self.journal_error: JournalError | None = None
+        self.refusals: Counter[Code] = Counter()
+        self.observers: list[Observer] = []
+        self._commands: Commands | None = None
+        self._wall_ns = wall_ns
+        self.venue_now_ns = venue_now_ns
+        self._on_divergence = on_divergence
+        self._send_within_ns = send_within_ns
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def connect(self, commands: Commands) -> None:
+        """Say who carries out commands; before that, none is."""
+        self._commands = commands
+
+    @property
+    def state(self) -> State:
+        """The agreed state."""
+        return self.lockstep.state
+
+    @property
+    def may_add_risk(self) -> bool:
+        """Whether an order that opens may leave: the journal is written and both sides agree."""
+        return self.journal_error is None and self.lockstep.divergence is None
+
+    async def apply(self, event: Input, notes: tuple[Note, ...] = ()) -> Outcome:
+        """Take one input; return when it is durable and its commands have begun. Never raises.
+
+        A cancelled caller changes nothing: the input's fate is the engine's own task.
+        """
+        outcome, task = self._take(event, notes)
+        if task is not None:
+            await asyncio.shield(task)
+        return outcome
+
+    async def drain(self) -> None:
+        """Wait for everything taken so far."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def reduce_only(self, mode: Mode = Mode.REDUCE_ONLY) -> None:
+        """Lower the mode and cancel every entry that works: it would still add risk (SET_MODE commands nothing)."""
+        if self.state.account.mode < mode:
+            await self.apply(inputs.set_mode(mode))
+        for slot, record in enumerate(self.state.slots):
+            if record.phase in _ENTRY_WORKS:
+                await self.apply(inputs.cancel(slot=slot, instrument=record.instrument, trade=record.trade))
+
+    # --- one input ---------------------------------------------------------------------------------------------------
+
+    def _take(self, event: Input, notes: tuple[Note, ...]) -> tuple[Outcome, "asyncio.Task[None] | None"]:
+        stepped = self.lockstep.step(event)
+        outcome = stepped.outcome
+        if stepped.diverged_now:
+            self._diverged()
+        for observer in self.observers:
+            observer(event, stepped)
+        if outcome.verdict == Verdict.REFUSED:
+            self.refusals[Code(outcome.code)] += 1
+            return outcome, None
+        send_by_ns = self.venue_now_ns() + self._send_within_ns if outcome.submit else 0
+        durable: Awaitable[None] | None = None
+        if self.journal_error is None:
+            durable = self.journal.append(
+                event,
+                send_by_ns=send_by_ns,
+                digest=self.lockstep.digest(event, outcome),
+                wall_ns=self._wall_ns(),
+                notes=notes,
+            )
+        task = asyncio.create_task(self._finish(event, stepped, send_by_ns, durable))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return outcome, task
+
+    async def _finish(self, event: Input, stepped: Stepped, send_by_ns: int, durable: Awaitable[None] | None) -> None:
+        if durable is not None:
+            try:
+                await durable
+            except JournalError as error:
+                self._journal_failed(error)
+        if self.journal_error is not None and _commands_anything(stepped.outcome):
+            self.alerts.raise_(Alert.UNJOURNALED, f"{Kind(event.kind).name}: {stepped.outcome}")
+        if self._commands is not None:
+            self._commands.carry(event, stepped, send_by_ns)
+
+    # --- when something is wrong -------------------------------------------------------------------------------------
+
+    def _journal_failed(self, error: JournalError) -> None:
+        if self.journal_error is not None:
+            return
+        self.journal_error = error
+        self.alerts.raise_(Alert.JOURNAL_FAILED, f"{error}; from now on only closing orders leave")
+        self._stop_adding_risk()
+
+    def _diverged(self) -> None:
+        divergence = self.lockstep.divergence
+        assert divergence is not None
+        self.alerts.raise_(Alert.DIVERGENCE, f"{divergence.reason}; the reference goes on alone, closing only")
+        try:
+            self._on_divergence(divergence)
+        except Exception as error:  # noqa: BLE001 - the dump is for later; now the risk must go
+            self.alerts.raise_(Alert.OWN_BUG, f"writing the divergence down raised {error!r}")
+        self._stop_adding_risk()
+
+    def _stop_adding_risk(self) -> None:
+        if self._commands is not None:
+            self._commands.take_risk_away()
+        task = asyncio.create_task(self.reduce_only())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _commands_anything(outcome: Outcome) -> bool:
+    return any((outcome.submit, outcome.cancel, outcome.resolve, outcome.cancel_protection))

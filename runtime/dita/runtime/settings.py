@@ -1,0 +1,133 @@
+"""Every setting of the runtime, in one object, checked before anything starts; all errors are told together, by name.
+
+A setting ``name`` is read from the environment variable ``DITA_NAME``; options of the command line win over it. Secrets
+are not settings: they come from ``BINGX_API_KEY`` and ``BINGX_API_SECRET``, or from a file of mode 0600 that
+``DITA_CREDENTIALS`` names.
+"""
+
+import os
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, HttpUrl, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from dita.spec.scales import MONEY_SCALE, NANOSECONDS_PER_MILLISECOND
+from dita.spec.vocabulary import SLOTS
+
+PREFIX: Final = "DITA_"
+_SYMBOL_PATTERN: Final = r"^[A-Z0-9]{1,20}-[A-Z]{2,10}$"
+Symbol = Annotated[str, Field(pattern=_SYMBOL_PATTERN)]
+Milliseconds = Annotated[int, Field(ge=1, le=3_600_000)]
+
+
+class SettingsError(Exception):
+    """One or more settings are wrong; ``problems`` names each by its variable, with the value and what is expected."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("settings:\n" + "\n".join(f"  {problem}" for problem in problems))
+        self.problems = problems
+
+
+class Settings(BaseSettings):
+    """What an operator can choose. Amounts are exact decimals, ratios parts per million, times milliseconds."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
+
+    # --- what is traded, where
+    exchange: HttpUrl | None = None  # None: an exchange simulator inside this process
+    credentials: Path | None = None
+    symbols: Annotated[tuple[Symbol, ...], NoDecode, Field(min_length=1, max_length=16)] = ("BTC-USDT", "ETH-USDT")
+    source: Literal["generator", "recorded"] = "generator"
+    recordings: Path | None = None
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
+
+    # --- how
+    policy: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")] = "reversion"
+    round_trips: Annotated[int, Field(ge=1, le=10_000_000)] = 100
+    fraction_ppm: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000  # of capital for one trade, before leverage
+    leverage_ppm: Annotated[int, Field(ge=1, le=125_000_000)] = 1_000_000  # of one trade
+    leverage_max_ppm: Annotated[int, Field(ge=1, le=1_000_000_000)] = 3_000_000  # of all trades together
+    slot_limit: Annotated[int, Field(ge=1, le=SLOTS)] = SLOTS
+    tolerance_usdt: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=8)] = Decimal(0)
+
+    # --- how patient
+    receive_window_ms: Annotated[int, Field(ge=1, le=5000)] = 2000
+    send_within_ms: Milliseconds = 3000
+    reply_within_ms: Milliseconds = 5000
+    silence_ms: Milliseconds = 3000
+    position_interval_ms: Milliseconds = 15_000
+    wallet_interval_ms: Milliseconds = 15_000
+    income_interval_ms: Milliseconds = 60_000
+    wallet_age_ms: Annotated[int, Field(ge=1000, le=86_400_000)] = 600_000
+    read_lag_ms: Annotated[int, Field(ge=0, le=60_000)] = 500
+
+    # --- where things are kept
+    journal: Path = Path("out/journal.sqlite")
+    certificate: Path = Path("out/certificate/certificate.json")
+    out: Path = Path("out")
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _split_symbols(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().upper() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("symbols")
+    @classmethod
+    def _different_symbols(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("a symbol is named twice")
+        return value
+
+    @property
+    def tolerance(self) -> int:
+        """Tolerated wallet difference, 1e-8 USDT."""
+        return int(self.tolerance_usdt * MONEY_SCALE)
+
+    @property
+    def read_lag_ns(self) -> int:
+        """How long after an effect the venue's reads may still not show it, nanoseconds."""
+        return self.read_lag_ms * NANOSECONDS_PER_MILLISECOND
+
+
+def load_settings(environment: Mapping[str, str] | None = None, **options: Any) -> Settings:
+    """Read the environment; ``options`` that are not None win. Raises SettingsError with every problem at once."""
+    given = {name: value for name, value in options.items() if value is not None}
+    variables = dict(os.environ if environment is None else environment)
+    values: dict[str, Any] = {
+        name.removeprefix(PREFIX).lower(): text
+        for name, text in variables.items()
+        if name.startswith(PREFIX) and text != ""
+    }
+    try:
+        # Handed over as arguments: pydantic-settings itself would overlook a misspelt variable.
+        return _Explicit(**(values | given))
+    except ValidationError as error:
+        problems: dict[str, str] = {}
+        for fault in error.errors():
+            name = _shown_name(fault, given)
+            problems.setdefault(name, _problem(name, fault))
+        raise SettingsError(tuple(problems.values())) from None
+
+
+class _Explicit(Settings):
+    """The same settings, without any source but the arguments."""
+
+    @classmethod
+    def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[Any, ...]:
+        return (sources["init_settings"],)
+
+
+def _shown_name(fault: Any, given: Mapping[str, object]) -> str:
+    name = str(fault["loc"][0]) if fault["loc"] else "symbols"
+    return f"--{name.replace('_', '-')}" if name in given else f"{PREFIX}{name.upper()}"
+
+
+def _problem(name: str, fault: Any) -> str:
+    if fault["type"] == "extra_forbidden":
+        return f"{name}: there is no such setting; check the spelling or remove it"
+    return f"{name}: `{str(fault['input'])[:80]}` is refused: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
