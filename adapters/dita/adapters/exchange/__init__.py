@@ -1,1 +1,98 @@
-"""The exchange simulator."""
+"""An exchange that speaks BingX's USDT-M perpetual protocol over real sockets: the default venue and the test venue.
+
+It is written from the venue's documents and captures alone and shares nothing with the adapter, so that each is a
+second opinion on the other. One loopback port carries REST (``/openApi/...``) and websocket (``/swap-market``).
+
+    server = ExchangeServer(ExchangeConfig(accounts=(AccountConfig(api_key="k", secret="s"),)))
+    await server.start()                      # server.port, server.rest_url, server.ws_url
+    server.feed(BookTicker("BTC-USDT", ...))  # market data in; resting orders match, subscribers are told
+    server.arm([SplitFills(parts=3)])         # something goes wrong, counted in server.report().faults_fired
+    server.venue_record()                     # the exchange's own books, integers
+    await server.stop()
+
+``ExchangeServer(config, clock=time.time_ns)``: ``clock`` gives UTC nanoseconds. With a clock that the event loop does
+not drive, call ``advance()`` after moving it. Also: ``fund``, ``transfer``, ``disarm``, ``cut_account_streams``,
+``cut_market_streams``, ``report``.
+
+Offered: MARKET and LIMIT (GTC, IOC, FOK, PostOnly) in hedge and one-way mode, cross margin, funding. Orders meet the
+fed best prices, never each other. Not offered: trigger orders, batches, amendments, liquidation.
+
+Layers, each usable alone: ``Engine`` (matching, accounts; pure, integers, time passed in), ``Venue`` (clock, timers,
+faults, streams), ``ExchangeServer`` (sockets). ``python -m dita.adapters.exchange --config J --port-file F`` runs it as a
+process; ``GET /debug/record`` and ``/debug/report`` (off by default) show another process what this one has.
+"""
+
+from dita.adapters.exchange.config import (
+    AccountConfig,
+    Contract,
+    ExchangeConfig,
+    MatchingRules,
+    RequestRules,
+    Retention,
+    StreamRules,
+    WireVariants,
+    config_from_json,
+)
+from dita.adapters.exchange.faults import (
+    AcceptDuplicate,
+    CancelLosesToFill,
+    CutStream,
+    DelayAdmission,
+    DelayFrame,
+    DelayReply,
+    DropFrame,
+    DuplicateFrame,
+    Fault,
+    FaultPlan,
+    HideOrder,
+    LimitRate,
+    LoseReply,
+    LoseRequest,
+    RefuseRequest,
+    SplitFills,
+    SpoilReply,
+    When,
+)
+from dita.adapters.exchange.matching import Engine
+from dita.adapters.exchange.record import AccountRecord, FillRecord, OrderRecord, PositionRecord, VenueRecord
+from dita.adapters.exchange.server import ExchangeReport, ExchangeServer
+from dita.adapters.exchange.venue import Venue
+
+__all__ = [
+    "AcceptDuplicate",
+    "AccountConfig",
+    "AccountRecord",
+    "CancelLosesToFill",
+    "Contract",
+    "CutStream",
+    "DelayAdmission",
+    "DelayFrame",
+    "DelayReply",
+    "DropFrame",
+    "DuplicateFrame",
+    "Engine",
+    "ExchangeConfig",
+    "ExchangeReport",
+    "ExchangeServer",
+    "Fault",
+    "FaultPlan",
+    "FillRecord",
+    "HideOrder",
+    "LimitRate",
+    "LoseReply",
+    "LoseRequest",
+    "MatchingRules",
+    "OrderRecord",
+    "PositionRecord",
+    "RefuseRequest",
+    "RequestRules",
+    "Retention",
+    "SplitFills",
+    "SpoilReply",
+    "StreamRules",
+    "Venue",
+    "VenueRecord",
+    "When",
+    "WireVariants",
+    "config_from_json",
+]

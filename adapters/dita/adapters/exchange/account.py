@@ -50,9 +50,11 @@ class Account:
     # -- settings
 
     def leverage(self, symbol: str, side: PositionSide) -> int:
+        """The leverage of one side of a symbol."""
         return self._leverage.get((symbol, side), self._leverage_default)
 
     def set_leverage(self, symbol: str, side: PositionSide, leverage: int) -> None:
+        """Set it; new orders and margins use it at once."""
         self._leverage[symbol, side] = leverage
 
     # -- orders
@@ -77,6 +79,7 @@ class Account:
                 del self.by_client_id[oldest.client_id]
 
     def live_orders(self, symbol: str = "") -> list[Order]:
+        """Orders that may still fill, of one symbol or of all."""
         return [order for order in self.live.values() if not symbol or order.symbol == symbol]
 
     # -- positions
@@ -89,6 +92,7 @@ class Account:
         return position
 
     def open_positions(self, symbol: str = "") -> Iterator[Position]:
+        """Positions that are not flat, of one symbol or of all."""
         for position in self.positions.values():
             if position.quantity and (not symbol or position.symbol == symbol):
                 yield position
@@ -109,12 +113,15 @@ class Account:
     # -- margin
 
     def unrealised(self, marks: Mapping[str, int]) -> int:
+        """Profit of all open positions at the given mark prices, in 1e-8 USDT."""
         return sum(p.unrealised(marks.get(p.symbol, 0), NOTIONAL_DIVISOR) for p in self.open_positions())
 
     def used_margin(self) -> int:
+        """Initial margin of all open positions, in 1e-8 USDT."""
         return sum(self.position_margin(p) for p in self.open_positions())
 
     def position_margin(self, position: Position) -> int:
+        """Initial margin of one position: its exact entry cost over the leverage, rounded up."""
         return divide_up(position.cost, self.leverage(position.symbol, position.side))
 
     def frozen_margin(self, marks: Mapping[str, int]) -> int:
@@ -128,6 +135,7 @@ class Account:
         return total
 
     def available_margin(self, marks: Mapping[str, int]) -> int:
+        """What new orders may use, in 1e-8 USDT; negative when the account is under water."""
         return self.wallet + self.unrealised(marks) - self.used_margin() - self.frozen_margin(marks)
 
     # -- money
@@ -171,6 +179,7 @@ class Account:
         return fill
 
     def charge_commission(self, fill: Fill) -> None:
+        """Take a fill's commission out of the wallet."""
         self.commission += fill.commission
         self._book(
             "TRADING_FEE", fill.symbol, -fill.commission, "Position fee", fill.time_ns, fill.trade_id, fill.visible_ns

@@ -16,11 +16,14 @@ TRANSPORT_KEY = "exchange.transport"
 class Transport(Protocol):
     """What is needed of the connection underneath, to cut it without a farewell."""
 
-    def abort(self) -> None: ...
+    def abort(self) -> None:
+        """Drop the connection and what is buffered."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Flush, then close."""
 
-    def is_closing(self) -> bool: ...
+    def is_closing(self) -> bool:
+        """Whether the end has begun."""
 
 
 class ClientSocket:

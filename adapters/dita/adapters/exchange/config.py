@@ -51,6 +51,7 @@ class Contract:
 
     @property
     def asset(self) -> str:
+        """The coin, `BTC` of `BTC-USDT`."""
         return self.symbol.partition("-")[0]
 
     @property
@@ -144,8 +145,10 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class StreamRules:
-    """Heartbeats, bounds and noise of the websocket. A full market queue drops its oldest frame, a full account queue
-    cuts the connection (a lost account frame could never be noticed).
+    """Heartbeats, bounds and noise of the websocket.
+
+    A full market queue drops its oldest frame; a full account queue cuts the connection, because the loss of an
+    account frame could never be noticed.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -208,7 +211,7 @@ class ExchangeConfig:
     retention: Retention = Retention()
     streams: StreamRules = StreamRules()
     requests: RequestRules = RequestRules()
-    faults: FaultPlan = FaultPlan()
+    faults: FaultPlan = field(default_factory=FaultPlan)
     seed: int = 1
     host: Literal["127.0.0.1", "::1"] = "127.0.0.1"
     port: int = 0

@@ -18,7 +18,7 @@ _CERTAIN: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """Which occasions a fault picks. Occasions that miss symbol, client id or time are not counted by ``nth``/``every``."""
+    """Which occasions a fault picks; ``nth`` and ``every`` count only those with the right symbol, id and time."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 

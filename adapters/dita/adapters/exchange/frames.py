@@ -99,14 +99,17 @@ def snapshot_frame(account: Account, symbol: str, pushed_ms: int) -> str:
 
 
 def expired_frame(listen_key: str, pushed_ms: int) -> str:
+    """The listen key has come to its end."""
     return json_text({"e": "listenKeyExpired", "E": pushed_ms, "listenKey": listen_key})
 
 
 def data_frame(topic: str, data: object, **beside: object) -> str:
+    """A market frame of one topic."""
     return json_text({"code": 0, "dataType": topic, "data": data, **beside})
 
 
 def ticker_frame(topic: str, market: Market, pushed_ms: int) -> str:
+    """bookTicker: best prices; capital letters are the quantities."""
     contract = market.contract
     return data_frame(
         topic,
@@ -125,6 +128,7 @@ def ticker_frame(topic: str, market: Market, pushed_ms: int) -> str:
 
 
 def trade_frame(topic: str, trade: MarketTrade, contract: Contract) -> str:
+    """trade: one public trade in an array, without an id."""
     row: JsonObject = {
         "q": decimal_text(trade.quantity, 8, contract.quantity_precision),
         "p": decimal_text(trade.price, 10, contract.price_precision),
@@ -136,6 +140,7 @@ def trade_frame(topic: str, trade: MarketTrade, contract: Contract) -> str:
 
 
 def depth_rows(levels: list[Level], contract: Contract, depth: int) -> list[list[str]]:
+    """Price and quantity text of the best levels."""
     return [
         [
             decimal_text(level.price, 10, contract.price_precision),

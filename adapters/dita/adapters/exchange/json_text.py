@@ -1,6 +1,7 @@
 """JSON text with numbers that are decimal text: the wire shows numbers where we hold integers, and no float is made."""
 
 from json.encoder import encode_basestring_ascii
+from typing import cast
 
 
 class Numeral:
@@ -30,9 +31,8 @@ def json_text(value: object) -> str:
     if isinstance(value, Numeral):
         return value.text
     if isinstance(value, dict):
-        return (
-            "{" + ",".join(f"{encode_basestring_ascii(name)}:{json_text(item)}" for name, item in value.items()) + "}"
-        )
+        items = cast("dict[str, object]", value).items()
+        return "{" + ",".join([f"{encode_basestring_ascii(name)}:{json_text(item)}" for name, item in items]) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ",".join(json_text(item) for item in value) + "]"
+        return "[" + ",".join([json_text(item) for item in cast("list[object]", value)]) + "]"
     raise TypeError(f"`{type(value).__name__}` has no place in a reply")

@@ -32,6 +32,7 @@ class ListenKeys:
         return True
 
     def delete(self, key: str, account: str, now_ns: int) -> bool:
+        """Forget a living key of that account; False if there is none."""
         if self.owner(key, now_ns) != account:
             return False
         del self._keys[key]
@@ -50,4 +51,5 @@ class ListenKeys:
         return expired
 
     def next_expiry_ns(self) -> int | None:
+        """When the next key dies, or None."""
         return min((due_ns for _, due_ns in self._keys.values()), default=None)

@@ -44,6 +44,7 @@ class Market:
         self._bids: list[Level] | None = None
 
     def update(self, ticker: BookTicker) -> None:
+        """Take new best prices; what was left of the old ones is gone."""
         self.bid_price = ticker.bid_price
         self.bid_quantity = ticker.bid_quantity
         self.ask_price = ticker.ask_price
@@ -61,12 +62,14 @@ class Market:
         return self.bid_price or self.ask_price
 
     def asks(self) -> list[Level]:
+        """Offers, best first."""
         levels = self._asks
         if levels is None:
             levels = self._asks = self._ladder(self.ask_price, self.ask_quantity, self._step)
         return levels
 
     def bids(self) -> list[Level]:
+        """Bids, best first."""
         levels = self._bids
         if levels is None:
             levels = self._bids = self._ladder(self.bid_price, self.bid_quantity, -self._step)
@@ -77,6 +80,7 @@ class Market:
         return self.asks() if side == "BUY" else self.bids()
 
     def best_opposite(self, side: Side) -> int:
+        """The best price an order of that side could get, 0 if there is none."""
         return self.ask_price if side == "BUY" else self.bid_price
 
     def crosses(self, order_price: int, side: Side) -> bool:

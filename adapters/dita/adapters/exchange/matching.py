@@ -102,9 +102,9 @@ class Engine:
         if market.contract.status != 1 or not market.best_opposite(new.side):
             raise VenueError(SYMBOL_PAUSED, f"trading of {new.symbol} is paused, no market")
         check_admission(account, market, self.marks, self.rules, new, accept_duplicate=accept_duplicate)
-        if new.time_in_force == "PostOnly" and market.crosses(new.price, new.side):
-            if self.rules.post_only_crossing == "refuse":
-                raise VenueError(POST_ONLY_WOULD_TAKE, "post only order would immediately match")
+        refuses = new.time_in_force == "PostOnly" and self.rules.post_only_crossing == "refuse"
+        if refuses and market.crosses(new.price, new.side):
+            raise VenueError(POST_ONLY_WOULD_TAKE, "post only order would immediately match")
         return market
 
     def submit(
@@ -138,7 +138,9 @@ class Engine:
         )
         account.add_order(order)
         self._tell_order(account, order, "NEW", now_ns)
-        if (new.time_in_force == "PostOnly" and market.crosses(new.price, new.side)) or (new.time_in_force == "FOK" and self._available(market, order) < order.quantity):
+        if (new.time_in_force == "PostOnly" and market.crosses(new.price, new.side)) or (
+            new.time_in_force == "FOK" and self._available(market, order) < order.quantity
+        ):
             self._finish(account, order, "CANCELLED", "CANCELED", now_ns)
         else:
             self._match_new(market, account, order, now_ns)

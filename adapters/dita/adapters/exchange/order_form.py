@@ -1,5 +1,6 @@
-"""From the text parameters of a submit to an order the engine understands. Excess decimals are cut off silently, as
-the venue does, or refused with 110425 if the config says so.
+"""From the text parameters of a submit to an order the engine understands.
+
+Excess decimals are cut off silently, as the venue does, or refused with 110425 if the config says so.
 """
 
 import re

@@ -64,10 +64,12 @@ class Order:
 
     @property
     def live(self) -> bool:
+        """Whether it may still fill."""
         return self.status in LIVE
 
     @property
     def remaining(self) -> int:
+        """What is not filled yet."""
         return self.quantity - self.executed
 
     @property
@@ -113,8 +115,10 @@ class IncomeRow(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Position:
-    """One position side. ``quantity`` is signed: positive long, negative short. ``cost`` is the exact entry notional
-    of what is open, so that closing all of it realises exactly exit notional minus entry notional.
+    """One position side. ``quantity`` is signed: positive long, negative short.
+
+    ``cost`` is the exact entry notional of what is open, so that closing all of it realises exactly exit notional
+    minus entry notional.
     """
 
     symbol: str
@@ -128,6 +132,7 @@ class Position:
 
     @property
     def size(self) -> int:
+        """The unsigned quantity."""
         return self.quantity if self.quantity >= 0 else -self.quantity
 
     def close(self, quantity: int, notional: int) -> int:

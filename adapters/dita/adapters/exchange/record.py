@@ -13,6 +13,8 @@ from dita.adapters.exchange.orders import OrderType, PositionSide, Side, Status,
 
 @dataclass(frozen=True, slots=True)
 class OrderRecord:
+    """One order as the exchange has it."""
+
     order_id: int
     client_id: str
     symbol: str
@@ -34,6 +36,8 @@ class OrderRecord:
 
 @dataclass(frozen=True, slots=True)
 class FillRecord:
+    """One match as the exchange has it."""
+
     trade_id: int
     order_id: int
     client_id: str
@@ -61,6 +65,8 @@ class PositionRecord:
 
 @dataclass(frozen=True, slots=True)
 class AccountRecord:
+    """One account with its sums and what retention has kept."""
+
     api_key: str
     hedge_mode: bool
     seed: int
@@ -77,6 +83,7 @@ class AccountRecord:
 
     @property
     def open_orders(self) -> tuple[OrderRecord, ...]:
+        """Orders that may still fill."""
         return tuple(order for order in self.orders if order.status in ("NEW", "PARTIALLY_FILLED"))
 
     @property
@@ -87,6 +94,8 @@ class AccountRecord:
 
 @dataclass(frozen=True, slots=True)
 class VenueRecord:
+    """All accounts at one instant."""
+
     time_ns: int
     accounts: tuple[AccountRecord, ...]
 

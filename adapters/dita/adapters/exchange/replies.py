@@ -1,6 +1,5 @@
 """What goes back over HTTP: envelopes, and the replies that a fault plan prefers to an answer."""
 
-import asyncio
 from typing import Final, Literal
 
 from starlette.responses import Response
@@ -11,10 +10,14 @@ from dita.adapters.exchange.errors import VenueError
 from dita.adapters.exchange.json_text import json_text
 
 JSON_TYPE: Final = "application/json"
-GATEWAY_PAGE: Final = "<html><head><title>504 Gateway Time-out</title></head><body><center><h1>504 Gateway Time-out</h1></center></body></html>"
+GATEWAY_PAGE: Final = (
+    "<html><head><title>504 Gateway Time-out</title></head>"
+    "<body><center><h1>504 Gateway Time-out</h1></center></body></html>"
+)
 
 
 def success(data: object) -> str:
+    """The usual envelope around a result."""
     return '{"code":0,"msg":"","data":' + json_text(data) + "}"
 
 
@@ -30,11 +33,11 @@ class NoReply(Response):
         super().__init__()
         self._how = how
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI's signature
+        """Cut or wait, and return when the client is gone."""
         if self._how == "reset":
             scope[TRANSPORT_KEY].abort()
-        while (await receive())["type"] != "http.disconnect":
-            await asyncio.sleep(0)
+        await _gone(receive)
 
 
 class TornReply(Response):
@@ -44,9 +47,16 @@ class TornReply(Response):
         super().__init__(text, media_type=JSON_TYPE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the half and flush it out."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         half = bytes(self.body)[: len(self.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})
         scope[TRANSPORT_KEY].close()
-        while (await receive())["type"] != "http.disconnect":
-            await asyncio.sleep(0)
+        await _gone(receive)
+
+
+async def _gone(receive: Receive) -> None:
+    """Wait for the end of the connection."""
+    message = await receive()
+    while message["type"] != "http.disconnect":
+        message = await receive()

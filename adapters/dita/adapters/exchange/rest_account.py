@@ -52,6 +52,7 @@ def balance(call: Call) -> object:
 
 
 def balance_old(call: Call) -> object:
+    """GET v2 user/balance: one object instead of rows."""
     return {"balance": balance_row(call.account, call.venue.engine.marks, call.venue.config.wire)}
 
 
@@ -102,6 +103,7 @@ def income(call: Call) -> object:
 
 
 def commission_rate(call: Call) -> object:
+    """GET user/commissionRate."""
     contract = next(iter(call.venue.engine.contracts.values()))
     symbol = call.parameters.get("symbol")
     if symbol:
@@ -111,6 +113,7 @@ def commission_rate(call: Call) -> object:
 
 
 def position_mode(call: Call) -> object:
+    """GET positionSide/dual: the flag is text."""
     return {"dualSidePosition": "true" if call.account.hedge_mode else "false"}
 
 
@@ -175,6 +178,7 @@ def set_leverage(call: Call) -> object:
 
 
 def margin_type(call: Call) -> object:
+    """GET trade/marginType."""
     symbol = call.parameters.required("symbol")
     call.venue.engine.market(symbol)
     return {"marginType": call.account.margin_types.get(symbol, "CROSSED")}
@@ -203,10 +207,12 @@ def create_listen_key(call: Call) -> object:
 
 
 def extend_listen_key(call: Call) -> object:
+    """PUT userDataStream: another 60 minutes."""
     return _with_listen_key(call, delete=False)
 
 
 def delete_listen_key(call: Call) -> object:
+    """DELETE userDataStream: the key ends now."""
     return _with_listen_key(call, delete=True)
 
 

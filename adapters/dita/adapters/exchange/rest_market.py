@@ -14,6 +14,7 @@ _PUBLIC_PER_SECOND: Final = 50
 
 
 def server_time(call: Call) -> object:
+    """GET server/time."""
     return {"serverTime": call.now_ms}
 
 
@@ -26,6 +27,7 @@ def contracts(call: Call) -> object:
 
 
 def price(call: Call) -> object:
+    """GET ticker/price."""
     return _one_or_all(call, _price)
 
 
@@ -39,6 +41,7 @@ def _price(market: Market) -> JsonObject:
 
 
 def book_ticker(call: Call) -> object:
+    """GET quote/bookTicker: numbers, unlike the stream."""
     market = _market(call)
     return {
         "book_ticker": {
@@ -66,6 +69,7 @@ def depth(call: Call) -> object:
 
 
 def ticker(call: Call) -> object:
+    """GET quote/ticker: 24 hours of which only the last price is kept."""
     return _one_or_all(call, _ticker)
 
 
@@ -117,6 +121,7 @@ def premium_index(call: Call) -> object:
 
 
 def trading_rules(call: Call) -> object:
+    """GET tradingRules."""
     contract = _market(call).contract
     return {
         "minSizeCoin": number(contract.min_quantity, 8).text,

@@ -32,12 +32,14 @@ class Call:
 
     @property
     def account(self) -> Account:
+        """The caller's account; raises when the route has none."""
         if self.known_account is None:
             raise VenueError(API_MISUSE, "this call needs an api key")
         return self.known_account
 
     @property
     def now_ms(self) -> int:
+        """The exchange's time in UTC milliseconds."""
         return self.now_ns // NANOSECONDS_PER_MILLISECOND
 
 

@@ -91,9 +91,8 @@ def cancel(call: Call) -> object:
     order = _find(call, visible_only=False)
     if order is None:
         raise unknown_order(_cancel_variant(venue.config.wire.unknown_order))
-    if venue.faults.fire(CancelLosesToFill, "cancel", call.now_ms, order.client_id, order.symbol) is not None:
-        if order.live:
-            venue.engine.fill_completely(account, order, call.now_ns)
+    if order.live and venue.faults.fire(CancelLosesToFill, "cancel", call.now_ms, order.client_id, order.symbol):
+        venue.engine.fill_completely(account, order, call.now_ns)
     repeat_ns = venue.config.matching.cancel_repeat_ms * NANOSECONDS_PER_MILLISECOND
     if order.cancel_asked_ns and call.now_ns - order.cancel_asked_ns < repeat_ns:
         raise VenueError(RECENT_SAME_ORDER, RECENT_TEXT)
@@ -153,6 +152,7 @@ def query(call: Call) -> object:
 
 
 def open_order(call: Call) -> object:
+    """GET trade/openOrder: like the query, but only for orders that may still fill."""
     order = _find(call, visible_only=True)
     if order is None or not order.live:
         raise unknown_order("80016")

@@ -135,6 +135,7 @@ class ExchangeServer:
 
     @property
     def port(self) -> int:
+        """The bound port, 0 before the start."""
         return self._port
 
     @property
@@ -191,6 +192,7 @@ class ExchangeServer:
         self.venue.streams.cut_account(self._account_of(api_key).key)
 
     def cut_market_streams(self) -> None:
+        """Cut every market socket without a close frame."""
         self.venue.streams.cut_market()
 
     def venue_record(self) -> VenueRecord:
@@ -200,6 +202,7 @@ class ExchangeServer:
         return take_record(self.venue.engine, now_ns)
 
     def report(self) -> ExchangeReport:
+        """Counts so far."""
         accounts = self.venue.engine.accounts.values()
         streams = self.venue.streams
         return ExchangeReport(

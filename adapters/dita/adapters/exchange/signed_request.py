@@ -65,6 +65,7 @@ class Parameters:
         return ""
 
     def required(self, name: str) -> str:
+        """The value. Raises 109400 when it is absent or empty."""
         value = self._values.get(name, "")
         if not value:
             raise bad_parameter(name, value, "is missing, send it")
@@ -83,6 +84,7 @@ class Parameters:
         return number
 
     def flag(self, name: str) -> bool:
+        """True or false, absent is false. Raises 109400 on other text."""
         text = self._values.get(name, "").lower()
         if text not in ("", "true", "false"):
             raise bad_parameter(name, text, "is neither true nor false")
@@ -124,6 +126,7 @@ def receive_window_ms(parameters: Parameters, rules: RequestRules) -> int:
 
 
 def timestamp_ms(parameters: Parameters) -> int:
+    """When the request was made. Raises 109400 when it is missing or no number."""
     text = parameters.get("timestamp")
     if not text or not text.isascii() or not text.isdigit() or len(text) > _DIGITS_MAX:
         raise bad_parameter("timestamp", text, "is missing or not in milliseconds")

@@ -52,13 +52,16 @@ class Streams:
         self.slow_clients_cut = 0
 
     def encode(self, text: str) -> Frame:
+        """The text in the form in which frames travel here."""
         return gzip_frame(text) if self._gzip else text
 
     @property
     def connections(self) -> int:
+        """How many sockets are open."""
         return len(self._clients)
 
     def accounts_connected(self) -> list[str]:
+        """Accounts with at least one open socket."""
         return [account for account, clients in self._by_account.items() if clients]
 
     # -- pushing
@@ -72,6 +75,7 @@ class Streams:
                 client.push(frame)
 
     def cut_account(self, account: str) -> None:
+        """Cut every socket of the account without a close frame."""
         for client in tuple(self._by_account.get(account, ())):
             client.cut()
 
@@ -165,6 +169,7 @@ class Streams:
             await asyncio.gather(sender, return_exceptions=True)
 
     def cut_all(self) -> None:
+        """Cut everybody."""
         for client in tuple(self._clients):
             client.cut()
 

@@ -13,6 +13,7 @@ class Timer:
         self.callback: Callable[[int], None] | None = callback
 
     def cancel(self) -> None:
+        """Forget the callback."""
         self.callback = None
 
 

@@ -27,14 +27,17 @@ def number(value: int, digits: int) -> Numeral:
 
 
 def price_text(value: int, contract: Contract) -> str:
+    """A price with the contract's decimals."""
     return decimal_text(value, _PRICE_DIGITS, contract.price_precision)
 
 
 def quantity_text(value: int, contract: Contract) -> str:
+    """A quantity with the contract's decimals."""
     return decimal_text(value, _QUANTITY_DIGITS, contract.quantity_precision)
 
 
 def money_text(value: int, shown: int = _MONEY_DIGITS) -> str:
+    """Money with up to eight decimals, cut off."""
     return decimal_text(value, _MONEY_DIGITS, shown)
 
 
@@ -46,6 +49,7 @@ def average_price(notional: int, quantity: int, contract: Contract) -> int:
 
 
 def milliseconds(time_ns: int) -> int:
+    """UTC nanoseconds as milliseconds."""
     return time_ns // NANOSECONDS_PER_MILLISECOND
 
 
@@ -57,10 +61,12 @@ def listing(name: str, rows: Sequence[JsonObject], wire: WireVariants) -> JsonOb
 
 
 def bare_listing(rows: Sequence[JsonObject], wire: WireVariants) -> list[JsonObject] | None:
+    """Rows without a name, with the empty list in the shape the variant asks for."""
     return list(rows) if rows or wire.empty_list == "[]" else None
 
 
 def contract_row(contract: Contract) -> JsonObject:
+    """A row of the contract list; step and tick follow from the precisions."""
     return {
         "contractId": "100",
         "symbol": contract.symbol,
@@ -244,6 +250,7 @@ def _beijing(time_ns: int, ending: str, *, milliseconds_shown: bool = True) -> s
 
 
 def balance_row(account: Account, marks: Mapping[str, int], wire: WireVariants) -> JsonObject:
+    """The settlement asset; margin that is missing shows as 0."""
     unrealised = account.unrealised(marks)
     frozen = account.frozen_margin(marks)
     used = account.used_margin()
@@ -305,6 +312,7 @@ def position_row(
 
 
 def income_row(row: IncomeRow, wire: WireVariants) -> JsonObject:
+    """One change of the wallet; positive = received."""
     return {
         "symbol": row.symbol,
         "incomeType": row.income_type,
