@@ -23,4 +23,4 @@ def test_narrowing_leaves_only_reduce_only(clearance: Clearance) -> None:
 def test_a_clearance_cannot_be_edited(clearance: Clearance) -> None:
     """No attribute of a clearance can be set."""
     with pytest.raises(dataclasses.FrozenInstanceError):
-        clearance.narrowed().reduce_only = False  # type: ignore[misc]
+        clearance.narrowed().reduce_only = False  # type: ignore[misc] # what it shows is refused

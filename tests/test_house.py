@@ -1,0 +1,264 @@
+"""The repository's own rules hold, and each of them finds the defect that it is there for."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import house_rules
+from house_pages import PAGE_RULES, Block, blocks, fences_are_known, long_commands_are_run, pins_are_hashed
+from house_pages import pins_cover_what_is_declared as pins_cover
+from house_rules import RULES, Files, Rule, Violation, only_dita_in_the_wheel
+
+ROOTS = ("spec", "reference_py", "kernel_rs", "conformance", "adapters", "runtime")
+
+
+@pytest.fixture(scope="session")
+def files(repository: Path) -> Files:
+    """Every text file that is, or would be, committed."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=repository, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    found: dict[str, str] = {}
+    for name in sorted(filter(None, listed.stdout.split("\0"))):
+        path = repository / name
+        if path.is_file():  # a deleted file is still listed until the deletion is committed
+            content = path.read_bytes()
+            if b"\0" not in content:
+                found[name] = content.decode()
+    return found
+
+
+def report(violations: list[Violation]) -> str:
+    """The violations, a line each."""
+    return "\n".join(str(violation) for violation in violations)
+
+
+@pytest.mark.parametrize("rule", [*RULES, *PAGE_RULES], ids=lambda rule: rule.__name__)
+def test_the_repository_keeps_its_rules(rule: Rule, files: Files) -> None:
+    """No file breaks the rule."""
+    found = rule(files)
+
+    assert not found, f"{rule.__doc__}\n{report(found)}"
+
+
+def test_no_path_of_this_machine(files: Files, repository: Path) -> None:
+    """Neither the folder of this clone nor the home folder is named in a file."""
+    found = house_rules.no_machine_paths(files, (str(repository.parent), str(Path.home())))
+
+    assert not found, report(found)
+
+
+PYPROJECT = '[project]\ndependencies = ["a"]\noptional-dependencies = {dev = ["b"]}\n[build-system]\nrequires = ["c"]\n'
+
+
+def pinned(run: str, dev: str) -> Files:
+    """A project that asks for a, b and c, and what is pinned for it."""
+    return {"pyproject.toml": PYPROJECT, "requirements/run.txt": run, "requirements/dev.txt": dev}
+
+
+DEFECTS: list[tuple[Rule, Files]] = [
+    (house_rules.no_namespace_init, {"spec/dita/__init__.py": ""}),
+    (house_rules.no_hidden_tests, {"tests/test_x.py": "@pytest.mark.sk" + "ip\ndef test(): ..."}),
+    (house_rules.no_hidden_tests, {"tests/test_x.py": "x = pytest.importor" + "skip('z3')"}),
+    (house_rules.no_hidden_tests, {"kernel_rs/src/a.rs": "#[igno" + "re]\nfn a() {}"}),
+    (house_rules.no_unfinished_marks, {"a.py": "# TO" + "DO later"}),
+    (house_rules.no_unfinished_marks, {"a.py": "raise NotImplemented" + "Error"}),
+    (house_rules.no_path_edits, {"a.py": "sys.path.ins" + "ert(0, '.')"}),
+    (house_rules.no_path_edits, {"a.py": "sys.pa" + "th += ['.']"}),
+    (house_rules.no_pickle, {"a.py": "import pick" + "le"}),
+    (house_rules.no_open_servers, {"a.py": "serve(host='0.0." + "0.0')"}),
+    (house_rules.no_registry_addresses, {"a.md": "see https://py" + "pi.org/project/x"}),
+    (house_rules.no_registry_addresses, {"requirements/a.txt": "--index-url https://example.org/simple"}),
+    (house_rules.no_registry_addresses, {"Cargo.lock": 'source = "registry+https://example.org"'}),
+    (house_rules.no_machine_paths, {"a.md": "in /ho" + "me/somebody/x"}),
+    (house_rules.recordings_have_one_door, {"a.py": "Path('../sha" + "red/data')"}),
+    (house_rules.no_places, {"a.py": "x\n" * 601}),
+    (house_rules.modules_say_what_they_are, {"a.py": "x = 1"}),
+    (house_rules.modules_say_what_they_are, {"a.rs": "fn a() {}"}),
+    (house_rules.tests_say_what_they_prove, {"tests/test_a.py": '"""A."""\ndef test_a(): ...'}),
+    (house_rules.test_files_are_unique, {"tests/a/test_a.py": "", "tests/b/test_a.py": ""}),
+    (house_rules.test_files_are_unique, {"tests/a/__init__.py": ""}),
+    (house_rules.broad_excepts_say_why, {"a.py": "try: pass\nexcept Exception: pass"}),
+    (house_rules.broad_excepts_say_why, {"a.py": "try: pass\nexcept (OSError, BaseException): pass"}),
+    (house_rules.broad_excepts_say_why, {"a.py": "try: pass\nexcept: pass"}),
+    (house_rules.broad_excepts_say_why, {"a.py": "try: pass\nexcept Exception:  # noq" + "a: BLE001\n    pass"}),
+    (house_rules.ignores_say_why, {"a.py": "x()  # type: ign" + "ore"}),
+    (house_rules.ignores_say_why, {"a.py": "x()  # noq" + "a"}),
+    (house_rules.ignores_say_why, {"a.py": "x()  # type: ign" + "ore[misc]"}),
+    (house_rules.ignores_say_why, {"a.py": "x()  # noq" + "a: BLE001"}),
+    (house_rules.only_the_loader_clears, {"a.py": "c = Clearance('', '', False)"}),
+    (house_rules.only_the_loader_clears, {"a.py": "from dita.spec.clearance import Clearance as C\nc = C()"}),
+    (house_rules.only_the_loader_clears, {"a.py": "import dita.spec.clearance as m\nm.Clearance('', '', False)"}),
+    (house_rules.only_the_loader_clears, {"a.py": "make = Clearance"}),
+    (house_rules.only_the_loader_clears, {"a.py": "c = object.__new__(Clearance)"}),
+    (fences_are_known, {"README.md": "```bash\nmake\n```\n"}),
+    (fences_are_known, {"docs/a.md": "```sh long\nmake test\n```\n"}),
+    (long_commands_are_run, {"README.md": "```sh long\nmake x\n```\n", ".ci/run": "make test", "Makefile": "gate: y"}),
+    (pins_are_hashed, {"requirements/a.txt": "httpx==1.0\n"}),
+    (pins_are_hashed, {"requirements/a.txt": "httpx>=1.0 --hash=sha256:00\n"}),
+    (pins_cover, pinned("a==1", "a==1\nb==1")),
+    (pins_cover, pinned("a==2", "a==1\nb==1\nc==1")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "planted"), DEFECTS)
+def test_a_planted_defect_is_found(rule: Rule, planted: Files) -> None:
+    """The rule finds exactly the one defect in these files."""
+    assert len(rule(planted)) == 1
+
+
+def test_the_ratchet_holds_at_both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ratcheted file may not grow, and its entry may be neither larger than the file nor superfluous."""
+    monkeypatch.setattr(house_rules, "RATCHET", {"a.py": 700})
+
+    assert house_rules.no_places({"a.py": "x\n" * 700}) == house_rules.ratchet_is_tight({"a.py": "x\n" * 700}) == []
+    assert house_rules.no_places({"a.py": "x\n" * 701})
+    assert house_rules.ratchet_is_tight({"a.py": "x\n" * 699})
+    assert house_rules.ratchet_is_tight({"a.py": "x\n" * 100})
+
+
+def test_every_rule_has_a_defect() -> None:
+    """No rule is without a planted defect above; the ratchet's has a test of its own."""
+    assert {rule for rule, _ in DEFECTS} | {house_rules.ratchet_is_tight} == {*RULES, *PAGE_RULES}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(c: Clearance) -> Clearance | None: ...",
+        "x: Clearance",
+        "ok = isinstance(c, Clearance)",
+        "from dita.spec.clearance import Clearance",
+        "narrow = c.narrowed()",
+    ],
+)
+def test_a_clearance_may_be_named_as_a_type(text: str) -> None:
+    """Annotations, imports and type checks are no construction."""
+    assert house_rules.only_the_loader_clears({"a.py": text}) == []
+
+
+# ---- the import contract
+
+CONTRACTS = [
+    ("adapters/dita/adapters/logic", "import dita.kernel", "The arrows point down"),
+    ("reference_py/dita/reference", "def f():\n    from dita.kernel import loader", "The arrows point down"),
+    ("kernel_rs/dita/kernel", "from dita import reference", "The arrows point down"),
+    ("spec/dita/spec", "import dita.reference", "The arrows point down"),
+    ("conformance/dita/conformance", "import dita.runtime", "The arrows point down"),
+    ("spec/dita/spec", "import time", "The core is pure"),
+    ("reference_py/dita/reference", "from random import Random", "The core is pure"),
+    ("conformance/dita/conformance", "import dita.adapters.bingx", "Conformance sees only the pure half"),
+    ("adapters/dita/adapters/logic", "import dita.adapters.bingx", "The pure half of the adapters knows nothing"),
+    ("adapters/dita/adapters/logic", "import asyncio", "The logic of the adapters does no I/O"),
+    ("adapters/dita/adapters/logic", "import time", "The logic of the adapters does no I/O"),
+    ("adapters/dita/adapters/logic", "import socket", "The logic of the adapters does no I/O"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("folder", "code", "contract"), CONTRACTS)
+def test_an_illegal_import_breaks_its_contract(
+    repository: Path, tmp_path: Path, folder: str, code: str, contract: str
+) -> None:
+    """A module with this import, planted into a copy of the sources, breaks the contract that forbids it."""
+    for root in ROOTS:
+        shutil.copytree(repository / root / "dita", tmp_path / root / "dita", ignore=shutil.ignore_patterns("*.image"))
+    (tmp_path / folder / "planted.py").write_text(f'"""Planted."""\n{code}\n')
+    search = os.pathsep.join(str(tmp_path / root) for root in ROOTS)
+
+    lint_imports = str(Path(sys.executable).with_name("lint-imports"))
+
+    done = subprocess.run(
+        [lint_imports, "--no-cache", "--config", str(repository / "pyproject.toml")],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": search}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    broken = [line for line in done.stdout.splitlines() if line.endswith("BROKEN")]
+    assert [line for line in broken if line.startswith(contract)], done.stdout
+    assert "planted" in done.stdout
+
+
+def test_an_unused_dependency_is_found(repository: Path, tmp_path: Path) -> None:
+    """A dependency that is declared and never imported fails the check, and so does the opposite."""
+    text = (repository / "pyproject.toml").read_text()
+    (tmp_path / "pyproject.toml").write_text(
+        text.replace("dependencies = [\n", 'dependencies = [\n  "attrs>=24",\n', 1)
+    )
+    (tmp_path / "spec").mkdir()
+    (tmp_path / "spec" / "planted.py").write_text('"""Planted."""\nimport sortedcontainers\n')
+
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("deptry")), ".", "--no-ansi"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "DEP002 'attrs' defined as a dependency but not used" in done.stderr
+    assert "'sortedcontainers' imported but" in done.stderr
+
+
+# ---- the pages
+
+
+@pytest.fixture(scope="session")
+def scratch(files: Files, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what is committed, with the built image, in which a page's commands can do no harm."""
+    folder = tmp_path_factory.mktemp("pages") / "dita"
+    for name in [*files, "kernel_rs/dita/kernel/kernel.image"]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(repository / name, folder / name)
+    return folder
+
+
+def run_block(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a page's commands as a reader would, in the environment of these tests."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    command = ["bash", "-euo", "pipefail", "-c", block.text]
+    return subprocess.run(
+        command, cwd=folder, env=os.environ | {"PATH": path}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False, timeout=110,
+    )  # fmt: skip
+
+
+def test_every_command_of_the_pages_works(files: Files, scratch: Path) -> None:
+    """Each `sh` block of README and the other pages ends with status 0."""
+    commands = [block for block in blocks(files) if block.info == "sh"]
+    assert commands
+    for block in commands:
+        done = run_block(block, scratch)
+
+        assert done.returncode == 0, f"{block.path}:{block.line}\n{done.stdout}{done.stderr}"
+
+
+def test_a_failing_command_of_a_page_is_noticed(scratch: Path) -> None:
+    """A command that fails in the middle of a block fails the block."""
+    assert run_block(Block("README.md", 1, "sh", "true\nfalse\ntrue\n"), scratch).returncode != 0
+
+
+# ---- the wheel
+
+
+def test_the_wheel_holds_dita_and_its_kernel_only(repository: Path, tmp_path: Path) -> None:
+    """The wheel's top-level names are `dita` and its metadata; the image, every package and the command are in it."""
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(command, cwd=repository, check=True, capture_output=True, timeout=110)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (entry_points,) = (archive.read(name).decode() for name in names if name.endswith("entry_points.txt"))
+
+    assert only_dita_in_the_wheel(names) == []
+    assert "cp311-abi3-linux" in wheel.name
+    assert "dita/kernel/kernel.image" in names
+    assert {f"dita/{name}/__init__.py" for name in ("spec", "reference", "kernel", "adapters")} <= set(names)
+    assert "dita = dita.runtime.cli:main" in entry_points
+
+
+def test_a_generic_name_in_the_wheel_is_found() -> None:
+    """A wheel that would put `tests` into site-packages is refused."""
+    assert len(only_dita_in_the_wheel(["dita/spec/__init__.py", "dita-0.1.0.dist-info/METADATA", "tests/a.py"])) == 1
