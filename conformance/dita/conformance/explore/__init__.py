@@ -1,0 +1,1 @@
+"""The explorer: kernel × runtime × venue × lossy network × settlement, in full, for safety and liveness."""

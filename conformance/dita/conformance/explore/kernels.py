@@ -1,0 +1,227 @@
+"""The kernel's states as small numbers: each distinct state is kept once, each distinct step is carried out once.
+
+A state is kept with its running money rebased (only the change of capital counts) and, on request, with its trade,
+attempt and time numbers renamed in order. The kernel compares these numbers and never looks at their size, so renaming
+them in order changes nothing that it does; it makes an endless life of trades a finite graph.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from dita.spec.environment import OrderName
+from dita.spec.inputs import Input
+from dita.spec.invariants import broken
+from dita.spec.outcome import Outcome
+from dita.spec.properties import broken_by_step
+from dita.spec.slot_invariants import in_entry, in_exit, is_graded
+from dita.spec.state import Half, Slot, State, Tail, capital, exit_quantity, remaining
+from dita.spec.vocabulary import Part, Phase
+
+Step = Callable[[State, Input], tuple[State, Outcome]]
+
+KEEP: Final = 0  # the tail can still be spoken of
+STAND_IN: Final = 1  # nobody can speak of it any more: only that it is there and graded counts
+BLANK: Final = 2  # the same, and no tail that counts stands behind it
+
+
+class View(NamedTuple):
+    """What the rest of the model needs to know about one kernel state. Quantities in lots, times in ranks."""
+
+    phase: int
+    trade: int
+    attempt: int  # the latest exit's
+    flight: OrderName | None
+    flight_seen: int
+    remaining: int
+    low: int  # the band in which the venue's position must lie
+    high: int
+    reconcile_required: int
+    evidence: int
+    fill: int
+    high_water: int
+    next_leg: int
+    legs: int
+    flatten: int
+    entry_lots: int
+    exit_lots: int
+    external_lots: int
+    booked_entry: int  # lots, live trade and tails
+    booked_exit: int
+    claimed_entry: int  # lots whose fill rows have settled a half
+    claimed_exit: int
+    unsettled: tuple[tuple[int, int, int], ...]  # (trade, part, lots)
+    tails: tuple[tuple[int, int, int], ...]  # (trade, graded, last attempt), blanks left out
+    tail_lots: tuple[int, ...]  # lots of each such tail, 0 for a stand-in
+    at_rest: bool  # idle, settled, reconciled
+
+
+class Applied(NamedTuple):
+    """What one step did."""
+
+    kernel: int
+    outcome: Outcome
+    gain: int  # change of capital, 1e-8 USDT
+    retired: int  # lots of a settled trade that the kernel has let go
+    wrong: tuple[str, ...]  # invariants and step properties that it broke
+
+
+class Renaming(NamedTuple):
+    """Old numbers in order; the new number is the place in the row, from 1."""
+
+    trades: tuple[int, ...]
+    attempts: tuple[tuple[OrderName, int], ...]
+    newest: tuple[int, int]  # evidence and fill, still under their old numbers
+    times: tuple[int, ...]
+    tails: tuple[int, ...]  # KEEP, STAND_IN or BLANK for each tail that is not blank
+
+
+class Clock(NamedTuple):
+    """How ranks become venue times, and back."""
+
+    time_of: Callable[[int], int]
+    rank_of: Callable[[int], int]
+
+
+class Kernels:
+    """All kernel states met so far, by number."""
+
+    def __init__(self, step: Step, start: State, lot: int, clock: Clock) -> None:
+        self._step = step
+        self._lot = lot
+        self._clock = clock
+        self._seed = start.account.ledger.seed
+        self._stand_in = Half(lot, lot, 0, 1)
+        self._numbers: dict[State, int] = {}
+        self._states: list[State] = []
+        self._steps: dict[tuple[int, object], Applied] = {}
+        self._renamed: dict[tuple[int, Renaming], int] = {}
+        self.views: list[View] = []
+        self.start = self._number(rebased(start, self._seed))
+
+    @property
+    def steps(self) -> int:
+        """Distinct steps carried out."""
+        return len(self._steps)
+
+    def apply(self, kernel: int, key: object, make: Callable[[], Input]) -> Applied:
+        """Feed one input, named by ``key``."""
+        found = self._steps.get((kernel, key))
+        if found is None:
+            found = self._steps[kernel, key] = self._carried_out(kernel, make())
+        return found
+
+    def _carried_out(self, kernel: int, event: Input) -> Applied:
+        before = self._states[kernel]
+        after, outcome = self._step(before, event)
+        if after is before:
+            return Applied(kernel, outcome, 0, 0, tuple(broken_by_step(before, event, after, outcome)))
+        wrong = (*broken_by_step(before, event, after, outcome), *broken(after))
+        gain = capital(after.account.ledger) - capital(before.account.ledger)
+        return Applied(self._number(rebased(after, self._seed)), outcome, gain, self._let_go(before, after), wrong)
+
+    def _let_go(self, before: State, after: State) -> int:
+        kept = {tail.trade for tail in after.slots[0].tails}
+        gone = [t for t in before.slots[0].tails if t.trade not in kept and t.entry != self._stand_in]
+        return sum(tail.entry.quantity for tail in gone) // self._lot
+
+    def _number(self, state: State) -> int:
+        number = self._numbers.get(state)
+        if number is None:
+            number = self._numbers[state] = len(self._states)
+            self._states.append(state)
+            self.views.append(self._view(state))
+        return number
+
+    def renamed(self, kernel: int, renaming: Renaming) -> int:
+        """The same kernel state under other numbers."""
+        key = (kernel, renaming)
+        found = self._renamed.get(key)
+        if found is None:
+            found = self._renamed[key] = self._number(self._rename(self._states[kernel], renaming))
+        return found
+
+    def _rename(self, state: State, renaming: Renaming) -> State:
+        trades = {0: 0} | {old: new for new, old in enumerate(renaming.trades, 1)}
+        times = {0: 0} | {old: new for new, old in enumerate(renaming.times, 1)}
+        attempts = dict(renaming.attempts)
+        time_of = self._clock.time_of
+        slot, instrument = state.slots[0], state.instruments[0]
+        instrument = instrument._replace(
+            evidence_time_ns=time_of(times[renaming.newest[0]]),
+            fill_time_ns=time_of(times[renaming.newest[1]]),
+        )
+        tails: list[Tail] = []
+        for tail, fate in zip(slot.tails, renaming.tails, strict=False):
+            if fate == KEEP:
+                last = attempts.get((tail.trade, tail.last_attempt), 0)
+                tails.append(tail._replace(trade=trades[tail.trade], last_attempt=last))
+            elif fate == STAND_IN:
+                tails.append(Tail(trades[tail.trade], 0, tail.side, self._stand_in, self._stand_in))
+        blanks = (Tail(),) * (len(slot.tails) - len(tails))
+        last = slot.exit._replace(attempt=attempts.get((slot.trade, slot.exit.attempt), 0))
+        slot = slot._replace(trade=trades[slot.trade], exit=last, tails=(*tails, *blanks))
+        account = state.account._replace(trade_high_water=len(renaming.trades))
+        return State(account, (instrument,), (slot,))
+
+    def _view(self, state: State) -> View:
+        slot, instrument, lot = state.slots[0], state.instruments[0], self._lot
+        flight: OrderName | None = None
+        seen = 0
+        left = remaining(slot) // lot
+        low = high = left
+        if in_entry(slot):
+            flight, seen = (slot.trade, 0), slot.entry.seen
+            high += (slot.entry.ordered - slot.entry.quantity) // lot
+        elif in_exit(slot):
+            flight, seen = (slot.trade, slot.exit.attempt), slot.exit.seen
+            low -= (slot.exit.ordered - slot.exit.quantity) // lot
+        known = [t for t in slot.tails if t.trade != 0 and t.entry != self._stand_in]
+        live_settled = slot.entry.quantity if slot.entry.graded == 1 else 0
+        return View(
+            phase=slot.phase,
+            trade=slot.trade,
+            attempt=slot.exit.attempt,
+            flight=flight,
+            flight_seen=seen,
+            remaining=left,
+            low=low,
+            high=high,
+            reconcile_required=instrument.reconcile_required,
+            evidence=self._clock.rank_of(instrument.evidence_time_ns),
+            fill=self._clock.rank_of(instrument.fill_time_ns),
+            high_water=state.account.trade_high_water,
+            next_leg=slot.plan.next_leg,
+            legs=slot.plan.legs,
+            flatten=slot.flatten,
+            entry_lots=slot.entry.quantity // lot,
+            exit_lots=slot.exit.quantity // lot,
+            external_lots=slot.closed.external_quantity // lot,
+            booked_entry=(slot.entry.quantity + sum(t.entry.quantity for t in known)) // lot,
+            booked_exit=(exit_quantity(slot) + sum(t.exit.quantity for t in known)) // lot,
+            claimed_entry=(live_settled + sum(t.entry.quantity for t in known if t.entry.graded == 1)) // lot,
+            claimed_exit=sum(t.exit.quantity for t in known if t.exit.graded == 1) // lot,
+            unsettled=tuple(_unsettled(slot, known, lot)),
+            tails=tuple((t.trade, int(is_graded(t)), t.last_attempt) for t in slot.tails if t.trade != 0),
+            tail_lots=tuple(
+                0 if t.entry == self._stand_in else t.entry.quantity // lot for t in slot.tails if t.trade != 0
+            ),
+            at_rest=slot.phase == Phase.IDLE and instrument.reconcile_required == 0 and all(map(is_graded, slot.tails)),
+        )
+
+
+def rebased(state: State, seed: int) -> State:
+    """The same state with the money it has made taken out; how much that was, the caller counts."""
+    ledger = state.account.ledger._replace(seed=seed, realised=0, fees=0, last_money_time_ns=0)
+    return state._replace(account=state.account._replace(ledger=ledger))
+
+
+def _unsettled(slot: Slot, tails: list[Tail], lot: int) -> list[tuple[int, int, int]]:
+    halves: list[tuple[int, int, int]] = []
+    if slot.phase >= Phase.POSITION_OPEN and slot.entry.graded == 0:
+        halves.append((slot.trade, Part.ENTRY, slot.entry.quantity // lot))
+    for tail in tails:
+        if tail.entry.graded == 0:
+            halves.append((tail.trade, Part.ENTRY, tail.entry.quantity // lot))
+        if tail.exit.graded == 0:
+            halves.append((tail.trade, Part.EXIT, tail.exit.quantity // lot))
+    return halves

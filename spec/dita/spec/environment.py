@@ -1,0 +1,196 @@
+"""The environment model: what venue, network and settlement may do, as pure transition functions on small records.
+
+It is the other half of every claim about the composed system: the kernel is safe and live in any environment that does
+only what these functions allow (``ASSUMPTIONS`` says it in words). Quantities are whole lots, times are the ranks of the
+venue's own clock, which ticks with every change on the venue. One contract, one account, one direction. No I/O, no
+chance, no clock: whoever explores or simulates chooses which function happens next.
+"""
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from dita.spec.vocabulary import RejectReason, Side
+
+ASSUMPTIONS: Final = (
+    "The venue admits a client order id at most once; a second request under it changes nothing.",
+    "The venue reports orders by cumulative snapshots: quantity filled so far, and whether the order is over.",
+    "An order that is over never fills again, and its filled quantity is then final.",
+    "A reduce-only order never fills more than the position holds; the venue ends it when nothing is left to reduce.",
+    "A refusal is definite: a refused request never reaches the book.",
+    "A request that arrives after its deadline, by the venue's clock, is refused, unless absence was reported wrongly.",
+    "A position reading holds every change up to its time, and names every open order of that moment.",
+    "Fill rows are complete once an order is over, each row appears once, and their sums are exact.",
+    "The network loses, repeats and reorders frames, but does not alter them and does not invent them.",
+    "A fair venue eventually answers what it is asked, cancels what it is told to, and fills a market close.",
+)
+
+
+class FrameKind(IntEnum):
+    """What travels between runtime and venue; the first two go to the venue."""
+
+    SUBMIT = 0
+    CANCEL = 1
+    SNAPSHOT = 2
+    REFUSAL = 3
+    ABSENCE = 4
+    POSITION = 5
+
+
+OrderName = tuple[int, int]  # (trade, attempt); attempt 0 is the entry
+
+
+class Frame(NamedTuple):
+    """One message. ``flag``: SNAPSHOT 1 when over; REFUSAL the reason; ABSENCE 1 when the deadline has passed."""
+
+    kind: int
+    trade: int = 0
+    attempt: int = 0
+    quantity: int = 0  # lots: ordered (SUBMIT), cumulative (SNAPSHOT), held (POSITION)
+    flag: int = 0
+    rounded: int = 0  # SNAPSHOT: 1 when its notional comes from a rounded average price
+    time: int = 0  # venue time of the effect (SNAPSHOT, REFUSAL) or of the reading (ABSENCE, POSITION)
+    orders: tuple[OrderName, ...] = ()  # POSITION: the orders open at that time
+
+
+class Order(NamedTuple):
+    """One order that the venue admitted. Quantities in lots; ``time`` is that of its last change."""
+
+    trade: int
+    attempt: int
+    ordered: int
+    filled: int = 0
+    open: int = 1
+    time: int = 0
+
+
+class Venue(NamedTuple):
+    """The venue's truth. Position is what was opened less what was closed; both are sums of fill rows."""
+
+    opened: int = 0  # lots, all entry fills
+    closed: int = 0  # lots, all exit fills and closes without an order of ours
+    now: int = 1
+    orders: tuple[Order, ...] = ()  # sorted
+
+
+class Tariff(NamedTuple):
+    """What one lot costs and earns, in 1e-8 USDT. The fees are the venue's, not the ones a kernel predicts."""
+
+    entry_notional: int
+    exit_notional: int
+    entry_fee: int
+    exit_fee: int
+
+
+Network = tuple[Frame, ...]  # sorted: a multiset, because order of arrival is not promised
+
+
+# --- the network ----------------------------------------------------------------------------------------------------
+
+
+def with_frame(network: Network, frame: Frame) -> Network:
+    """The network with one frame more."""
+    return tuple(sorted((*network, frame)))
+
+
+def without_frame(network: Network, index: int) -> Network:
+    """The network without the frame at ``index``: it arrived, was lost, or came too late."""
+    return network[:index] + network[index + 1 :]
+
+
+def distinct(network: Network) -> list[int]:
+    """One index for each distinct frame."""
+    return [index for index in range(len(network)) if index == 0 or network[index] != network[index - 1]]
+
+
+# --- what the venue knows -------------------------------------------------------------------------------------------
+
+
+def position_of(venue: Venue) -> int:
+    """Lots held."""
+    return venue.opened - venue.closed
+
+
+def order_named(venue: Venue, trade: int, attempt: int) -> Order | None:
+    """The order under this name, if it was ever admitted."""
+    for order in venue.orders:
+        if order.trade == trade and order.attempt == attempt:
+            return order
+    return None
+
+
+def snapshot_of(order: Order, *, rounded: int = 0) -> Frame:
+    """What the venue says of an order, on the stream (exact fills) or when asked (rounded average price)."""
+    over = 1 - order.open
+    return Frame(FrameKind.SNAPSHOT, order.trade, order.attempt, order.filled, over, rounded, order.time)
+
+
+def position_reading(venue: Venue) -> Frame:
+    """A reading of the position and the open orders, as of now."""
+    names = tuple((order.trade, order.attempt) for order in venue.orders if order.open == 1)
+    return Frame(FrameKind.POSITION, quantity=position_of(venue), time=venue.now, orders=names)
+
+
+def reducible(venue: Venue) -> int:
+    """Lots that a new reduce-only order may still close."""
+    reserved = sum(o.ordered - o.filled for o in venue.orders if o.open == 1 and o.attempt > 0)
+    return position_of(venue) - reserved
+
+
+# --- what the venue does --------------------------------------------------------------------------------------------
+
+
+def admitted(venue: Venue, submit: Frame) -> tuple[Venue, Frame]:
+    """The order rests on the book, and the stream says so. Only for a name that was never admitted."""
+    now = venue.now + 1
+    order = Order(submit.trade, submit.attempt, submit.quantity, time=now)
+    return venue._replace(now=now, orders=tuple(sorted((*venue.orders, order)))), snapshot_of(order)
+
+
+def must_refuse(venue: Venue, submit: Frame) -> RejectReason | None:
+    """Why a reduce-only order cannot be admitted now, or None."""
+    if submit.attempt == 0 or submit.quantity <= reducible(venue):
+        return None
+    return RejectReason.NO_POSITION if position_of(venue) == 0 else RejectReason.BLOCKED
+
+
+def refusal(venue: Venue, submit: Frame, reason: RejectReason) -> Frame:
+    """The definite answer to a request that never reaches the book."""
+    return Frame(FrameKind.REFUSAL, submit.trade, submit.attempt, flag=reason, time=venue.now)
+
+
+def filled(venue: Venue, order: Order, lots: int) -> tuple[Venue, Frame]:
+    """``lots`` more of an open order are filled; an exit's lots must be held."""
+    now = venue.now + 1
+    total = order.filled + lots
+    after = order._replace(filled=total, open=int(total < order.ordered), time=now)
+    opened = venue.opened + (lots if order.attempt == 0 else 0)
+    closed = venue.closed + (lots if order.attempt > 0 else 0)
+    return Venue(opened, closed, now, with_order(venue, after)), snapshot_of(after)
+
+
+def ended(venue: Venue, order: Order) -> tuple[Venue, Frame]:
+    """An open order is over with what it has: cancelled, expired, or nothing is left to reduce."""
+    now = venue.now + 1
+    after = order._replace(open=0, time=now)
+    return venue._replace(now=now, orders=with_order(venue, after)), snapshot_of(after)
+
+
+def closed_by_hand(venue: Venue, lots: int) -> Venue:
+    """Lots leave the position without an order of ours: liquidation, deleveraging, another client."""
+    return venue._replace(closed=venue.closed + lots, now=venue.now + 1)
+
+
+def with_order(venue: Venue, after: Order) -> tuple[Order, ...]:
+    """The orders with one of them changed."""
+    return tuple(after if o.trade == after.trade and o.attempt == after.attempt else o for o in venue.orders)
+
+
+# --- money ----------------------------------------------------------------------------------------------------------
+
+
+def cash_of(tariff: Tariff, side: Side, *, opens: bool, lots: int) -> int:
+    """Change of the wallet by a fill, in 1e-8 USDT, with the position valued at nothing: what is bought is paid."""
+    notional = lots * (tariff.entry_notional if opens else tariff.exit_notional)
+    fee = lots * (tariff.entry_fee if opens else tariff.exit_fee)
+    buys = opens == (side == Side.LONG)
+    return -notional - fee if buys else notional - fee
