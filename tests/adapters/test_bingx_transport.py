@@ -100,35 +100,46 @@ async def test_the_timestamp_is_made_when_the_request_is_written_not_before_a_wa
     assert second - first >= 1_500
 
 
-async def test_the_timestamp_is_made_after_the_wait_for_a_connection() -> None:
-    """Time that passes while the connection is being opened does not age the timestamp."""
+async def test_the_timestamp_is_made_after_the_wait_for_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one connection, held by a slow reply, a second request is stamped when it gets it, and not sent if too late."""
+    monkeypatch.setattr("dita.adapters.bingx.transport._CONNECTIONS_MAX", 1)
     clock = StepClock()
-    accepted = asyncio.Event()
-
     async with StubVenue().serving() as venue, transport(clock) as wire:
-
-        async def slow_tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            """A proxy that is slow to agree: only afterwards can the request be written."""
-            await head(reader)
-            await accepted.wait()
-            clock.now_ns += 3_000 * MS
-            writer.write(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")
-            await writer.drain()
-
-        async with raw_server(slow_tunnel) as proxy:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("HTTPS_PROXY", proxy)
-                patch.setenv("NO_PROXY", "")
-                async with transport(clock) as tunnelled:
-                    task = asyncio.create_task(
-                        tunnelled.exchange("https://venue.invalid", SUBMIT, {"n": "1"}, send_by_ns=clock.now_ns + MS)
-                    )
-                    accepted.set()
-                    refused = await task
-        assert isinstance(refused, Failure)
-        assert not refused.sent  # the tunnel request itself is not ours, and not a byte of ours was written
-        reply = await wire.exchange(venue.url, SERVER_TIME, {})
+        venue.on("GET", BALANCE.path, Say("{}", delay_seconds=0.3))
+        venue.on("POST", ORDER_PATH, yes({}))
+        slow = asyncio.create_task(wire.exchange(venue.url, BALANCE, {}))
+        await eventually(lambda: len(venue.seen) == 1)
+        second = asyncio.create_task(wire.exchange(venue.url, SUBMIT, {"n": "2"}))
+        third = asyncio.create_task(wire.exchange(venue.url, SUBMIT, {"n": "3"}, send_by_ns=clock.now_ns + 2_000 * MS))
+        await asyncio.sleep(0.05)
+        clock.now_ns += 3_000 * MS
+        await slow
+        reply, refused = await second, await third
     assert isinstance(reply, Reply)
+    assert refused == Failure(FailureKind.TOO_LATE, "the last moment to send had passed", sent=False)
+    before, after = (int(seen.parameters["timestamp"]) for seen in venue.seen)
+    assert after - before >= 3_000
+
+
+async def test_a_tunnel_that_is_refused_proves_that_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CONNECT to a proxy is not our request: neither stamped nor counted as sent."""
+    seen: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await head(reader))
+        writer.write(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with raw_server(refuse) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        monkeypatch.setenv("NO_PROXY", "")
+        async with transport() as wire:
+            result = await wire.exchange("https://venue.invalid", SUBMIT, {"n": "1"})
+    assert isinstance(result, Failure)
+    assert result.kind is FailureKind.NOT_CONNECTED
+    assert not result.sent
+    assert seen[0].startswith(b"CONNECT venue.invalid:443 ")
+    assert b"signature" not in seen[0]
 
 
 async def test_nothing_is_written_after_the_last_moment() -> None:

@@ -14,12 +14,7 @@ from hashlib import sha256
 from random import Random
 from urllib.parse import unquote
 
-import uvicorn
 from pydantic import SecretStr
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from dita.adapters.bingx.credentials import Credentials
@@ -82,10 +77,16 @@ class Say:
     headers: dict[str, str] = field(default_factory=dict[str, str])
     delay_seconds: float = 0.0
 
-    def response(self) -> Response:
-        content = self.body if isinstance(self.body, (str, bytes)) else json.dumps(self.body)
+    def wire(self) -> bytes:
+        content = self.body if isinstance(self.body, bytes) else self._text().encode()
         headers = {"content-type": "application/json", **self.headers}
-        return Response(content, self.status, headers)
+        lines = [f"HTTP/1.1 {self.status} Said", *(f"{name}: {value}" for name, value in headers.items())]
+        if self.status in (204, 304):
+            return "\r\n".join([*lines, "", ""]).encode()
+        return "\r\n".join([*lines, f"content-length: {len(content)}", "", ""]).encode() + content
+
+    def _text(self) -> str:
+        return self.body if isinstance(self.body, str) else json.dumps(self.body)
 
 
 Answerer = Callable[[Seen], Say | Awaitable[Say]]
@@ -110,6 +111,7 @@ class StubVenue:
         self._answers: dict[tuple[str, str], list[Say | Answerer]] = {}
         self.on("GET", "/openApi/swap/v2/server/time", lambda _: yes({"serverTime": self.clock_ns() // 10**6}))
         self.url = ""
+        self._connections: set[asyncio.Task[None]] = set()
 
     def on(self, method: str, path: str, *answers: Say | Answerer) -> None:
         self._answers[method, path] = list(answers)
@@ -117,46 +119,53 @@ class StubVenue:
     def requests(self, method: str, path: str) -> list[Seen]:
         return [seen for seen in self.seen if (seen.method, seen.path) == (method, path)]
 
-    async def _handle(self, request: Request) -> Response:
-        seen = Seen(
-            request.method,
-            request.url.path,
-            request.scope["query_string"].decode("ascii"),
-            dict(request.headers),
-            await request.body(),
-        )
+    async def _answer(self, seen: Seen) -> Say:
         self.seen.append(seen)
         answers = self._answers.get((seen.method, seen.path))
         if not answers:
-            return no(100400, "this api is not exist").response()
+            return no(100400, "this api is not exist")
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if not isinstance(answer, Say):
-            said = answer(seen)
-            answer = said if isinstance(said, Say) else await said
-        if answer.delay_seconds:
-            await asyncio.sleep(answer.delay_seconds)
-        return answer.response()
+        if isinstance(answer, Say):
+            return answer
+        said = answer(seen)
+        return said if isinstance(said, Say) else await said
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            while True:
+                seen = await _read_request(reader)
+                said = await self._answer(seen)
+                if said.delay_seconds:
+                    await asyncio.sleep(said.delay_seconds)
+                writer.write(said.wire())
+                await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client or the test has gone
+        finally:
+            self._connections.discard(task)
+            writer.close()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["StubVenue"]:
-        methods = ["GET", "POST", "PUT", "DELETE"]
-        app = Starlette(routes=[Route("/{path:path}", self._handle, methods=methods)])
-        config = uvicorn.Config(
-            app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        task = asyncio.create_task(server.serve())
-        try:
-            while not server.started:
-                await asyncio.sleep(0.005)
-            port = server.servers[0].sockets[0].getsockname()[1]
-            self.url = f"http://127.0.0.1:{port}"
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server:
             yield self
-        finally:
-            server.should_exit = True
-            server.force_exit = True
-            await task
+            for task in tuple(self._connections):
+                task.cancel()
+
+
+async def _read_request(reader: asyncio.StreamReader) -> Seen:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
+    first, *lines = head.split("\r\n")
+    method, target, _ = first.split(" ")
+    path, _, query = target.partition("?")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Seen(method, path, query, headers, body)
 
 
 @dataclass

@@ -9,9 +9,12 @@ no query: neither parameters nor signature can reach a log.
 
 import asyncio
 import logging
+import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from typing import Any, Final
 
 import httpx
@@ -88,6 +91,12 @@ def default_limiter() -> Limiter:
     )
 
 
+@cache
+def _ssl_context(cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:  # noqa: ARG001 - the cache's key
+    """Certificates as the environment says; reading them takes longer than everything else here, so once is enough."""
+    return httpx.create_ssl_context(trust_env=True)
+
+
 class _TooLate(Exception):
     """Raised inside the write hook: the request must not go out any more."""
 
@@ -145,7 +154,8 @@ class Transport:
             http1=True,
             http2=False,
             follow_redirects=False,
-            trust_env=True,  # proxies and certificate settings from the environment
+            trust_env=True,  # proxies from the environment
+            verify=_ssl_context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
             timeout=httpx.Timeout(
                 connect=self.timeouts.connect,
                 read=self.timeouts.read,
