@@ -1,10 +1,9 @@
 //! Money that the venue reports: settlement, income, wallet (clauses F1 to F4, L1 to L6).
 
-use crate::focus::{Answer, Focus, flagged, flagged_evidence, in_range, money, require, require_time};
-use crate::ledger::{Figures, Terms, booked, compared, posted, profit};
+use crate::focus::{Answer, Focus, flagged, flagged_evidence, in_range, require, require_time};
+use crate::ledger::{Fills, Posting, booked, compared, profit};
 use crate::lifecycle::{Before, accepted, in_entry, is_graded};
-use crate::records::{Account, Half, Input, Ledger, Outcome, Tail};
-use crate::state::Record;
+use crate::records::{Account, Half, Input, Outcome, Tail};
 use crate::vocabulary::{BOUND, Code, INCOME_ROWS_MAX, TRADE_ID_MAX, income_kind, part, phase, reconcile, verdict};
 
 /// Accepted; no slot is concerned.
@@ -48,24 +47,28 @@ fn settle_live(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> A
     let slot = &*focus.slot;
     require(slot.instrument == event.instrument, Code::BadIndex)?;
     require(event.part == part::ENTRY && !in_entry(slot), Code::NoChange)?;
-    let mut record = Record::of(slot);
+    let entry = &slot.entry;
     let known = Half {
-        quantity: record.entry.quantity,
-        quote: record.entry.quote,
-        fee: record.entry.fee,
-        graded: record.entry.graded,
+        quantity: entry.quantity,
+        quote: entry.quote,
+        fee: entry.fee,
+        graded: entry.graded,
     };
     if known.quantity != event.quantity {
         return mismatch(focus, event, outcome, known);
     }
     require(settlement_advances(known, event), Code::NoChange)?;
-    record.entry.quote = event.quote;
-    record.entry.fee = event.amount;
-    record.entry.graded = 1;
-    let before = Before::of(slot);
+    let fills = Fills {
+        entry_quote: event.quote,
+        entry_fee: event.amount,
+        entry_graded: 1,
+        ..Fills::of(slot)
+    };
     // time 0: the effects were timed when they were booked, and so was the instrument's newest fill
-    booked(focus.account, Terms::of(slot), Figures::of(slot), record, 0)?.write(focus);
-    accepted(before, focus.slot, outcome, Code::Ok, 0);
+    booked(focus, &fills, 0)?;
+    focus.slot.entry.quote = event.quote;
+    focus.slot.entry.graded = 1;
+    accepted(Before::of(focus.slot), focus.slot, outcome, Code::Ok, 0);
     Ok(())
 }
 
@@ -112,7 +115,7 @@ fn settle_tail(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome, inde
 
 /// Book the difference between a tail as it was and as it now is.
 fn with_tail(account: &mut Account, before: &mut Tail, after: Tail, outcome: &mut Outcome) -> Answer {
-    account.ledger = posted(
+    let posting = Posting::of(
         &account.ledger,
         tail_profit(&after).wrapping_sub(tail_profit(before)),
         after
@@ -122,9 +125,10 @@ fn with_tail(account: &mut Account, before: &mut Tail, after: Tail, outcome: &mu
             .wrapping_sub(before.entry.fee)
             .wrapping_sub(before.exit.fee),
         tail_provisional(&after).wrapping_sub(tail_provisional(before)),
-        0,
     )?;
-    *before = after;
+    posting.write(&mut account.ledger, 0);
+    before.entry = after.entry;
+    before.exit = after.exit;
     acknowledged(outcome)
 }
 
@@ -171,13 +175,6 @@ pub fn settle_forced(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome
 
 // --- the account's own money ----------------------------------------------------------------------------------------
 
-/// Accepted; only the books change.
-fn with_ledger(focus: &mut Focus<'_>, mut ledger: Ledger, outcome: &mut Outcome) -> Answer {
-    compared(&mut ledger);
-    focus.account.ledger = ledger;
-    acknowledged(outcome)
-}
-
 /// SEED: the books start from the venue's wallet balance, once.
 pub fn seed(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> Answer {
     require_time(event.time_ns)?;
@@ -199,31 +196,32 @@ pub fn income(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> An
     require(in_range(event.rows, 0, INCOME_ROWS_MAX), Code::BadValue)?;
     require(in_range(event.amount, -BOUND, BOUND), Code::BadValue)?;
     require(focus.account.seeded == 1, Code::NotSeeded)?;
-    let mut after = focus.account.ledger;
-    after.last_money_time_ns = after.last_money_time_ns.max(event.time_ns);
+    let ledger = &mut focus.account.ledger;
     if event.income_kind == income_kind::FUNDING {
         require(
-            income_advances(event, after.funding_rows, after.funding),
+            income_advances(event, ledger.funding_rows, ledger.funding),
             Code::NoChange,
         )?;
-        after.funding = event.amount;
-        after.funding_rows = event.rows;
+        ledger.funding = event.amount;
+        ledger.funding_rows = event.rows;
     } else if event.income_kind == income_kind::TRANSFER {
         require(
-            income_advances(event, after.transfer_rows, after.transfers),
+            income_advances(event, ledger.transfer_rows, ledger.transfers),
             Code::NoChange,
         )?;
-        after.transfers = event.amount;
-        after.transfer_rows = event.rows;
+        ledger.transfers = event.amount;
+        ledger.transfer_rows = event.rows;
     } else {
         require(
-            income_advances(event, after.adjustment_rows, after.adjustments),
+            income_advances(event, ledger.adjustment_rows, ledger.adjustments),
             Code::NoChange,
         )?;
-        after.adjustments = event.amount;
-        after.adjustment_rows = event.rows;
+        ledger.adjustments = event.amount;
+        ledger.adjustment_rows = event.rows;
     }
-    with_ledger(focus, after, outcome)
+    ledger.last_money_time_ns = ledger.last_money_time_ns.max(event.time_ns);
+    compared(ledger);
+    acknowledged(outcome)
 }
 
 /// Lexicographic order on (rows, total).
@@ -239,20 +237,21 @@ pub fn wallet(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> An
     require_time(event.time_ns)?;
     require(in_range(event.amount, -BOUND, BOUND), Code::BadValue)?;
     require(focus.account.seeded == 1, Code::NotSeeded)?;
-    let mut after = focus.account.ledger;
-    if event.time_ns < after.last_money_time_ns {
+    let ledger = &mut focus.account.ledger;
+    if event.time_ns < ledger.last_money_time_ns {
         flagged(outcome, Code::StaleSnapshot, 0, 0);
         outcome.reconcile = reconcile::WALLET;
         return Ok(());
     }
     require(
-        after.wallet_seen == 0 || event.time_ns >= after.wallet_as_of_ns,
+        ledger.wallet_seen == 0 || event.time_ns >= ledger.wallet_as_of_ns,
         Code::StaleSnapshot,
     )?;
-    let same = event.time_ns == after.wallet_as_of_ns && event.amount == after.wallet_amount;
-    require(!(after.wallet_seen == 1 && same), Code::NoChange)?;
-    after.wallet_seen = 1;
-    after.wallet_amount = money(event.amount)?;
-    after.wallet_as_of_ns = event.time_ns;
-    with_ledger(focus, after, outcome)
+    let same = event.time_ns == ledger.wallet_as_of_ns && event.amount == ledger.wallet_amount;
+    require(!(ledger.wallet_seen == 1 && same), Code::NoChange)?;
+    ledger.wallet_seen = 1;
+    ledger.wallet_amount = event.amount;
+    ledger.wallet_as_of_ns = event.time_ns;
+    compared(ledger);
+    acknowledged(outcome)
 }

@@ -2,7 +2,7 @@
 
 use crate::arithmetic::dita_leg_quantity;
 use crate::focus::{Answer, Focus, money, require};
-use crate::records::{Exit, Half, Outcome, Slot, TAILS, Tail};
+use crate::records::{Outcome, Slot, TAILS, Tail};
 use crate::state::{exit_quantity, exit_quote, remaining};
 use crate::vocabulary::{ATTEMPT_MAX, Code, order_side, phase, side, verdict};
 
@@ -66,35 +66,32 @@ pub fn idle_again(focus: &mut Focus<'_>) {
 /// Nothing remains: the trade becomes the newest tail and the slot is free (clause F2).
 pub fn finished(before: Before, focus: &mut Focus<'_>, outcome: &mut Outcome, code: Code, attempt: i64) {
     let slot = &mut *focus.slot;
-    let tail = Tail {
-        trade: slot.trade,
-        instrument: slot.instrument,
-        side: slot.side,
-        entry: Half {
-            quantity: slot.entry.quantity,
-            quote: slot.entry.quote,
-            fee: slot.entry.fee,
-            graded: slot.entry.graded,
-        },
-        exit: Half {
-            quantity: exit_quantity(&slot.exit, &slot.closed),
-            quote: exit_quote(&slot.exit, &slot.closed),
-            fee: slot.closed.fee,
-            graded: 0,
-        },
-        last_attempt: slot.exit.attempt,
-        last_attempt_quantity: slot.exit.quantity,
-    };
-    push_newest(&mut slot.tails, tail);
+    let (quantity, quote) = (exit_quantity(slot), exit_quote(slot));
+    make_room(&mut slot.tails);
+    let [newest, ..] = &mut slot.tails;
+    newest.trade = slot.trade;
+    newest.instrument = slot.instrument;
+    newest.side = slot.side;
+    newest.entry.quantity = slot.entry.quantity;
+    newest.entry.quote = slot.entry.quote;
+    newest.entry.fee = slot.entry.fee;
+    newest.entry.graded = slot.entry.graded;
+    newest.exit.quantity = quantity;
+    newest.exit.quote = quote;
+    newest.exit.fee = slot.closed.fee;
+    newest.exit.graded = 0;
+    newest.last_attempt = slot.exit.attempt;
+    newest.last_attempt_quantity = slot.exit.quantity;
     idle_again(focus);
     accepted(before, focus.slot, outcome, code, attempt);
     outcome.cancel_protection = 1;
 }
 
-/// Put a tail in front; the oldest one that is fully graded makes room (its money is in the ledger for good).
+/// Free the front for the newest tail; the oldest one that is fully graded makes room (its money is in the ledger for
+/// good).
 ///
 /// Clause F3: a live trade implies a graded tail; were there none, the oldest would go.
-fn push_newest(tails: &mut [Tail; TAILS], newest: Tail) {
+fn make_room(tails: &mut [Tail; TAILS]) {
     let [first, second, third, fourth] = tails;
     if is_graded(fourth) || !(is_graded(third) || is_graded(second) || is_graded(first)) {
         *fourth = *third;
@@ -106,7 +103,6 @@ fn push_newest(tails: &mut [Tail; TAILS], newest: Tail) {
     } else if is_graded(second) {
         *second = *first;
     }
-    *first = newest;
 }
 
 /// Both halves are settled: the venue has nothing more to say about this trade's money.
@@ -119,11 +115,11 @@ pub fn has_room(slot: &Slot) -> bool {
     slot.tails.iter().any(is_graded)
 }
 
-/// Whether another exit order can be counted and the latest one's notional set aside: all that [`closing`] can be
-/// refused for.
-pub fn require_closable(slot: &Slot, exit: &Exit) -> Answer {
+/// Whether another exit order can be counted and the latest one's notional, which is `latest_quote` by then, be set
+/// aside: all that [`closing`] can be refused for.
+pub fn require_closable(slot: &Slot, latest_quote: i64) -> Answer {
     require(slot.exit.attempt.wrapping_add(1) <= ATTEMPT_MAX, Code::Overflow)?;
-    money(slot.closed.past_quote.wrapping_add(exit.quote))?;
+    money(slot.closed.past_quote.wrapping_add(latest_quote))?;
     Ok(())
 }
 
@@ -146,12 +142,13 @@ pub fn closing(focus: &mut Focus<'_>, outcome: &mut Outcome, everything: bool, l
     }
     slot.closed.past_quantity = slot.closed.past_quantity.wrapping_add(slot.exit.quantity);
     slot.closed.past_quote = slot.closed.past_quote.wrapping_add(slot.exit.quote);
-    slot.exit = Exit {
-        attempt,
-        ordered: quantity,
-        everything: takes_all,
-        ..Exit::EMPTY
-    };
+    slot.exit.attempt = attempt;
+    slot.exit.ordered = quantity;
+    slot.exit.quantity = 0;
+    slot.exit.quote = 0;
+    slot.exit.done = 0;
+    slot.exit.seen = 0;
+    slot.exit.everything = takes_all;
     accepted(before, slot, outcome, Code::Ok, attempt);
     outcome.submit = 1;
     outcome.side = if slot.side == side::LONG {

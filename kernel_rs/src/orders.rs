@@ -4,12 +4,12 @@
 
 use crate::arithmetic::{dita_is_multiple, dita_price_plausible};
 use crate::focus::{Answer, Focus, flagged, flagged_evidence, in_range, require, require_time, with_evidence};
-use crate::ledger::{Booking, Figures, Terms, booked};
+use crate::ledger::{Fills, booked};
 use crate::lifecycle::{
     Before, accepted, finished, idle_again, in_entry, in_exit, in_flight_attempt, opened, require_closable,
 };
-use crate::records::{Entry, Exit, Input, Outcome, Slot, Tail};
-use crate::state::{Record, exit_quantity, remaining};
+use crate::records::{Input, Outcome, Slot, Tail};
+use crate::state::{exit_quantity, remaining};
 use crate::vocabulary::{
     ADMIT_MARGIN_NS, ALL_CHECKS, ATTEMPT_MAX, BOUND, Code, TRADE_ID_MAX, phase, reconcile, reject_reason,
 };
@@ -122,53 +122,10 @@ pub fn advances(quantity: i64, quote: i64, known_quantity: i64, known_quote: i64
     graded == 0 && quote > known_quote
 }
 
-/// An order's record joined with a snapshot: found possible, yet to be written.
-enum Joined {
-    /// Only what is known about the order changed, no fill.
-    Marks(Record),
-    /// It filled, and this is what goes into the books.
-    Fill(Booking),
-}
-
-impl Joined {
-    /// The fills as they will be.
-    fn record(&self) -> &Record {
-        match self {
-            Self::Marks(record) => record,
-            Self::Fill(booking) => booking.record(),
-        }
-    }
-
-    /// Put it into the slot and the books.
-    fn write(&self, focus: &mut Focus<'_>) {
-        match self {
-            Self::Marks(record) => {
-                focus.slot.entry = record.entry;
-                focus.slot.exit = record.exit;
-            }
-            Self::Fill(booking) => booking.write(focus),
-        }
-    }
-}
-
-/// Book the record's fills if they are news.
-fn joined(focus: &Focus<'_>, record: Record, news: bool, time_ns: i64) -> Result<Joined, Code> {
-    if !news {
-        return Ok(Joined::Marks(record));
-    }
-    let terms = Terms::of(focus.slot);
-    let booking = booked(focus.account, terms, Figures::of(focus.slot), record, time_ns)?;
-    Ok(Joined::Fill(booking))
-}
-
-/// Whether the slot, with these fills, may become open: if it is flattening, the next exit must be possible.
-fn require_openable(slot: &Slot, record: &Record) -> Answer {
-    let left = record
-        .entry
-        .quantity
-        .wrapping_sub(exit_quantity(&record.exit, &record.closed));
+/// Whether the slot may become open with so much remaining: if it is flattening, the next exit must be possible.
+fn require_openable(slot: &Slot, left: i64, latest_quote: i64) -> Answer {
     if slot.flatten == 1 && left != 0 {
-        return require_closable(slot, &record.exit);
+        return require_closable(slot, latest_quote);
     }
     Ok(())
 }
@@ -192,16 +149,16 @@ fn entry_order(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> A
         if event.quantity < entry.quantity {
             return to_unresolved(focus, event, outcome);
         }
-        let joined = joined_entry(focus, event, news, 1)?;
-        if joined.record().entry.quantity != 0 {
-            require_openable(focus.slot, joined.record())?;
+        if event.quantity != 0 {
+            let left = event.quantity.wrapping_sub(exit_quantity(focus.slot));
+            require_openable(focus.slot, left, focus.slot.exit.quote)?;
         }
-        joined.write(focus);
+        booked_entry(focus, event, news, 1)?;
         entry_done(before, focus, outcome);
         return Ok(());
     }
     if news || entry.seen == 0 {
-        joined_entry(focus, event, news, 0)?.write(focus);
+        booked_entry(focus, event, news, 0)?;
         entry_working(before, focus, outcome);
         return Ok(());
     }
@@ -214,23 +171,23 @@ fn entry_order(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> A
     Ok(())
 }
 
-/// The entry order's record joined with the snapshot, and its money.
-fn joined_entry(focus: &Focus<'_>, event: &Input, news: bool, done: i64) -> Result<Joined, Code> {
-    let mut record = Record::of(focus.slot);
-    record.entry = Entry {
-        done,
-        seen: 1,
-        ..record.entry
-    };
+/// The entry order's record joined with the snapshot, its money booked.
+fn booked_entry(focus: &mut Focus<'_>, event: &Input, news: bool, done: i64) -> Answer {
     if news {
-        record.entry = Entry {
-            quantity: event.quantity,
-            quote: event.quote,
-            graded: 0,
-            ..record.entry
+        let fills = Fills {
+            entry_quantity: event.quantity,
+            entry_quote: event.quote,
+            entry_graded: 0,
+            ..Fills::of(focus.slot)
         };
+        booked(focus, &fills, event.time_ns)?;
+        focus.slot.entry.quantity = event.quantity;
+        focus.slot.entry.quote = event.quote;
+        focus.slot.entry.graded = 0;
     }
-    joined(focus, record, news, event.time_ns)
+    focus.slot.entry.done = done;
+    focus.slot.entry.seen = 1;
+    Ok(())
 }
 
 /// The entry rests on the book; a pending flatten cancels it when it is first known to.
@@ -264,7 +221,7 @@ fn late_entry(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome, news:
     require(news, Code::NoChange)?;
     let before = Before::of(focus.slot);
     let grows = event.quantity > focus.slot.entry.quantity;
-    joined_entry(focus, event, news, 1)?.write(focus);
+    booked_entry(focus, event, news, 1)?;
     if !grows {
         accepted(before, focus.slot, outcome, Code::Ok, 0);
         return Ok(());
@@ -292,7 +249,7 @@ fn exit_order(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> An
         return impossible(event, outcome);
     }
     let news = advances(event.quantity, event.quote, known.quantity, known.quote, 0);
-    let closed = exit_quantity(&known, &focus.slot.closed)
+    let closed = exit_quantity(focus.slot)
         .wrapping_sub(known.quantity)
         .wrapping_add(event.quantity);
     if news && closed > focus.slot.entry.quantity {
@@ -308,14 +265,18 @@ fn exit_order(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> An
         if event.quantity < known.quantity {
             return to_unresolved(focus, event, outcome);
         }
-        let joined = joined_exit(focus, event, news, 1)?;
-        require_openable(focus.slot, joined.record())?;
-        joined.write(focus);
+        let (closed, latest_quote) = if news {
+            (closed, event.quote)
+        } else {
+            (exit_quantity(focus.slot), known.quote)
+        };
+        require_openable(focus.slot, focus.slot.entry.quantity.wrapping_sub(closed), latest_quote)?;
+        booked_exit(focus, event, news, 1)?;
         exit_done(before, focus, outcome);
         return Ok(());
     }
     if news || known.seen == 0 {
-        joined_exit(focus, event, news, 0)?.write(focus);
+        booked_exit(focus, event, news, 0)?;
         exit_working(before, focus, outcome);
         return Ok(());
     }
@@ -328,22 +289,29 @@ fn exit_order(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> An
     Ok(())
 }
 
-/// The latest exit order's record joined with the snapshot, and its money.
-fn joined_exit(focus: &Focus<'_>, event: &Input, news: bool, done: i64) -> Result<Joined, Code> {
-    let mut record = Record::of(focus.slot);
-    record.exit = Exit {
-        done,
-        seen: 1,
-        ..record.exit
-    };
+/// The latest exit order's record joined with the snapshot, its money booked.
+fn booked_exit(focus: &mut Focus<'_>, event: &Input, news: bool, done: i64) -> Answer {
     if news {
-        record.exit = Exit {
-            quantity: event.quantity,
-            quote: event.quote,
-            ..record.exit
+        let slot = &*focus.slot;
+        let closed = &slot.closed;
+        let fills = Fills {
+            exit_quantity: closed
+                .past_quantity
+                .wrapping_add(event.quantity)
+                .wrapping_add(closed.external_quantity),
+            exit_quote: closed
+                .past_quote
+                .wrapping_add(event.quote)
+                .wrapping_add(closed.external_quote),
+            ..Fills::of(slot)
         };
+        booked(focus, &fills, event.time_ns)?;
+        focus.slot.exit.quantity = event.quantity;
+        focus.slot.exit.quote = event.quote;
     }
-    joined(focus, record, news, event.time_ns)
+    focus.slot.exit.done = done;
+    focus.slot.exit.seen = 1;
+    Ok(())
 }
 
 /// The exit rests on the book; it is cancelled when a flatten is pending or nothing is left for it to close.
@@ -380,7 +348,7 @@ fn late_exit(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome, news: 
     let resting = first_seen && event.done == 0;
     require(news || resting, Code::NoChange)?;
     let grows = event.quantity > focus.slot.exit.quantity;
-    joined_exit(focus, event, news, 1)?.write(focus);
+    booked_exit(focus, event, news, 1)?;
     if grows {
         late(before, focus, event, outcome);
         return Ok(());

@@ -243,6 +243,7 @@ impl State {
 }
 
 /// Clause L1, in 1e-8 USDT.
+#[inline]
 pub fn capital(ledger: &Ledger) -> i64 {
     ledger
         .seed
@@ -253,44 +254,26 @@ pub fn capital(ledger: &Ledger) -> i64 {
         .wrapping_add(ledger.adjustments)
 }
 
-/// What filled and what left: the part of a slot from which its money follows.
-#[derive(Clone, Copy)]
-pub struct Record {
-    pub entry: Entry,
-    pub exit: Exit,
-    pub closed: Closed,
-}
-
-impl Record {
-    /// As the slot has it now.
-    pub fn of(slot: &Slot) -> Self {
-        Self {
-            entry: slot.entry,
-            exit: slot.exit,
-            closed: slot.closed,
-        }
-    }
-}
-
 /// Clause E1: what the kernel holds in this slot, 1e-8 coins.
+#[inline]
 pub fn remaining(slot: &Slot) -> i64 {
-    slot.entry
-        .quantity
-        .wrapping_sub(exit_quantity(&slot.exit, &slot.closed))
+    slot.entry.quantity.wrapping_sub(exit_quantity(slot))
 }
 
 /// All that left the position, by whatever way, 1e-8 coins.
-pub fn exit_quantity(exit: &Exit, closed: &Closed) -> i64 {
-    closed
+#[inline]
+pub fn exit_quantity(slot: &Slot) -> i64 {
+    slot.closed
         .past_quantity
-        .wrapping_add(exit.quantity)
-        .wrapping_add(closed.external_quantity)
+        .wrapping_add(slot.exit.quantity)
+        .wrapping_add(slot.closed.external_quantity)
 }
 
 /// Notional of all that left the position, 1e-8 USDT.
-pub fn exit_quote(exit: &Exit, closed: &Closed) -> i64 {
-    closed
+#[inline]
+pub fn exit_quote(slot: &Slot) -> i64 {
+    slot.closed
         .past_quote
-        .wrapping_add(exit.quote)
-        .wrapping_add(closed.external_quote)
+        .wrapping_add(slot.exit.quote)
+        .wrapping_add(slot.closed.external_quote)
 }

@@ -5,11 +5,11 @@ use crate::arithmetic::{
     dita_within_leverage,
 };
 use crate::focus::{Answer, Focus, flagged, flagged_evidence, in_range, money, require, require_time};
-use crate::ledger::{Figures, Terms, booked, frozen};
+use crate::ledger::{Booking, Figures, Fills, Terms, booked, frozen};
 use crate::lifecycle::{Before, accepted, closing, finished, has_room, in_exit, in_flight_attempt, require_closable};
 use crate::orders::{advances, is_possible, is_working};
-use crate::records::{Closed, Entry, Exit, Input, Instrument, LEGS, Outcome, Plan};
-use crate::state::{Record, capital, exit_quantity, remaining};
+use crate::records::{Input, Instrument, LEGS, Outcome, Plan};
+use crate::state::{capital, exit_quantity, remaining};
 use crate::vocabulary::{BOUND, Code, TRADE_ID_MAX, mode, order_side, phase, reconcile, side, verdict};
 
 /// A whole, in parts per million.
@@ -49,7 +49,8 @@ pub fn enter(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> Ans
     };
     let fee_rate_ppb = dita_calibrated_rate(rate, account.calibration_ppm);
     // nothing can refuse any more
-    taken(focus, event, exposure);
+    taken(focus, event);
+    focus.account.exposure = exposure;
     let slot = &mut *focus.slot;
     slot.phase = phase::ENTRY_REQUESTED;
     slot.fee_rate_ppb = fee_rate_ppb;
@@ -76,11 +77,10 @@ pub fn enter(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> Ans
 }
 
 /// The slot and its instrument now belong to the event's trade; the trade number is spent for ever.
-fn taken(focus: &mut Focus<'_>, event: &Input, exposure: i64) {
+fn taken(focus: &mut Focus<'_>, event: &Input) {
     let account = &mut *focus.account;
     account.trade_high_water = event.trade;
     account.live_slots = account.live_slots.wrapping_add(1);
-    account.exposure = exposure;
     focus.instrument.holder = event.slot.wrapping_add(1);
     let slot = &mut *focus.slot;
     slot.clear_live();
@@ -158,28 +158,28 @@ pub fn adopt(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> Ans
         side: event.side,
         fee_rate_ppb: dita_calibrated_rate(instrument.taker_ppb, account.calibration_ppm),
     };
-    let record = Record {
-        entry: Entry {
-            ordered: event.quantity,
-            quantity: event.quantity,
-            quote: event.quote,
-            done: 1,
-            seen: 1,
-            ..Entry::EMPTY
-        },
-        exit: Exit::EMPTY,
-        closed: Closed::EMPTY,
+    let fills = Fills {
+        entry_quantity: event.quantity,
+        entry_quote: event.quote,
+        entry_fee: 0,
+        entry_graded: 0,
+        exit_quantity: 0,
+        exit_quote: 0,
     };
-    let booking = booked(account, terms, Figures::NONE, record, event.time_ns)?;
+    let booking = Booking::of(account, &terms, &Figures::NONE, &fills, event.time_ns)?;
     // nothing can refuse any more
-    let exposure = account.exposure;
-    taken(focus, event, exposure);
+    taken(focus, event);
+    booking.write(focus);
     let slot = &mut *focus.slot;
     slot.phase = phase::POSITION_OPEN;
     slot.fee_rate_ppb = terms.fee_rate_ppb;
     slot.minimum = minimum.min(BOUND);
+    slot.entry.ordered = event.quantity;
+    slot.entry.quantity = event.quantity;
+    slot.entry.quote = event.quote;
+    slot.entry.done = 1;
+    slot.entry.seen = 1;
     slot.plan = ADOPTED_PLAN;
-    booking.write(focus);
     outcome.verdict = verdict::ACCEPTED;
     outcome.moves = 1;
     outcome.from_1 = phase::IDLE;
@@ -212,7 +212,7 @@ pub fn exit_leg(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> 
     require(slot.plan.next_leg == event.leg, Code::WrongLeg)?;
     require(focus.account.mode != mode::HALTED, Code::ModeHalted)?;
     if slot.phase == phase::POSITION_OPEN {
-        require_closable(slot, &slot.exit)?;
+        require_closable(slot, slot.exit.quote)?;
         let everything = slot.flatten == 1;
         closing(focus, outcome, everything, event.limit_price);
         return Ok(());
@@ -230,7 +230,7 @@ pub fn flatten(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> A
     }
     require(slot.instrument == event.instrument, Code::BadIndex)?;
     if slot.phase == phase::POSITION_OPEN {
-        require_closable(slot, &slot.exit)?;
+        require_closable(slot, slot.exit.quote)?;
         closing(focus, outcome, true, 0);
         return Ok(());
     }
@@ -282,8 +282,7 @@ pub fn external_close(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcom
     if !dita_is_multiple(event.quantity, focus.instrument.lot) {
         return impossible(event, outcome);
     }
-    let mut record = Record::of(slot);
-    let known = record.closed;
+    let known = &slot.closed;
     let news = advances(
         event.quantity,
         event.quote,
@@ -292,17 +291,24 @@ pub fn external_close(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcom
         0,
     );
     require(news, Code::NoChange)?;
-    let closed = exit_quantity(&record.exit, &known)
+    let closed = exit_quantity(slot)
         .wrapping_sub(known.external_quantity)
         .wrapping_add(event.quantity);
-    if closed > record.entry.quantity {
+    if closed > slot.entry.quantity {
         flagged_evidence(focus, outcome, Code::OverClose, event, 0);
         return Ok(());
     }
-    record.closed.external_quantity = event.quantity;
-    record.closed.external_quote = event.quote;
-    let booking = booked(focus.account, Terms::of(slot), Figures::of(slot), record, event.time_ns)?;
-    booking.write(focus);
+    let fills = Fills {
+        exit_quantity: known
+            .past_quantity
+            .wrapping_add(slot.exit.quantity)
+            .wrapping_add(event.quantity),
+        exit_quote: known.past_quote.wrapping_add(slot.exit.quote).wrapping_add(event.quote),
+        ..Fills::of(slot)
+    };
+    booked(focus, &fills, event.time_ns)?;
+    focus.slot.closed.external_quantity = event.quantity;
+    focus.slot.closed.external_quote = event.quote;
     after_external_close(focus, outcome);
     Ok(())
 }
