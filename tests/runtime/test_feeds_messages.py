@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dita.runtime.feeds.messages import (
     JSON_DEPTH_MAX,
+    LEVELS_MAX,
     LINE_BYTES_MAX,
     LineParser,
     MalformedLineError,
@@ -241,6 +242,16 @@ def test_a_long_line_is_refused_and_a_message_stays_short() -> None:
     assert "longer than" in refusal(b"1 " + b"x" * LINE_BYTES_MAX)
     assert len(refusal(BOOK_TICKER.replace(b"2.510", b"9" * 100_000))) < 300
     assert "\n" not in refusal(BOOK_TICKER.replace(b"2.510", b"\\n\\u001b[31m"))
+
+
+def test_too_many_levels_are_refused() -> None:
+    """A side of a snapshot has a largest number of levels; one more is refused, that many pass."""
+
+    def snapshot(levels: int) -> bytes:
+        return SNAPSHOT.replace(b'["61800.20","2.909"]', b",".join([b'["61800.20","2.909"]'] * levels))
+
+    assert LineParser("BTC-USDT").parse(snapshot(LEVELS_MAX)) is None
+    assert f"has {LEVELS_MAX + 1} levels" in refusal(snapshot(LEVELS_MAX + 1))
 
 
 def test_a_half_surrogate_is_refused_like_other_text() -> None:

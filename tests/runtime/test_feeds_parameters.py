@@ -22,7 +22,7 @@ from dita.runtime.feeds.recorded import RECORDING_FILES, find_recording
 from dita.spec.market import BookTicker, MarketEvent
 
 SYMBOLS: Final = tuple(RECORDING_FILES)
-MINUTE_NS: Final = 60 * 10**9
+SECOND_NS: Final = 10**9
 RECORDED_SHA256: Final = {
     "BTC-USDT": "0ad7b3a0f5cff220761ea890cfd6e3c15f6899edc7f94637ec915043d7a72251",
     "ETH-USDT": "6b76bc224bbb7fe402e7206066775e17e18dbc697247fbab8ebcc38289a3f772",
@@ -58,16 +58,16 @@ def as_line(event: MarketEvent, number: int) -> bytes:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of recordings that were never recorded: two generated minutes of each symbol."""
+    """A folder of recordings that were never recorded: seventy generated seconds of each symbol."""
     folder = tmp_path_factory.mktemp("made")
     for symbol, file_name in RECORDING_FILES.items():
         with gzip.open(folder / file_name, "wb", compresslevel=1) as file:
-            file.writelines(as_line(event, number) for number, event in enumerate(two_minutes(symbol)))
+            file.writelines(as_line(event, number) for number, event in enumerate(short_stream(symbol)))
     return folder
 
 
-def two_minutes(symbol: str) -> list[MarketEvent]:
-    end_ns = START_TIME_NS + 2 * MINUTE_NS
+def short_stream(symbol: str) -> list[MarketEvent]:
+    end_ns = START_TIME_NS + 70 * SECOND_NS
     return list(takewhile(lambda event: event.time_ns < end_ns, generate(load_model(symbol), 3)))
 
 
@@ -169,7 +169,7 @@ def test_other_recordings_are_told_apart(made: Path) -> None:
 def test_what_is_generated_can_be_recorded_read_and_measured(made: Path, symbol: str) -> None:
     """A generated stream, written as the exchange would and read back, is the same stream and measures the same."""
     path = made / RECORDING_FILES[symbol]
-    events = two_minutes(symbol)
+    events = short_stream(symbol)
     model = calibrate(path, symbol)
     truth = load_model(symbol)
 
@@ -244,8 +244,8 @@ def test_the_script_fails_with_words(
 
 def test_too_short_a_recording_is_refused(tmp_path: Path) -> None:
     """Less than a minute, or quotes alone, is nothing to calibrate on."""
-    events = two_minutes("BTC-USDT")
-    short = takewhile(lambda event: event.time_ns < START_TIME_NS + 59 * 10**9, events)
+    events = short_stream("BTC-USDT")
+    short = takewhile(lambda event: event.time_ns < START_TIME_NS + 59 * SECOND_NS, events)
     cases = {"short": short, "quotes": (event for event in events if isinstance(event, BookTicker))}
     words: dict[str, str] = {}
     for name, kept in cases.items():

@@ -166,6 +166,12 @@ def test_limit_ends_the_stream(tmp_path: Path, limit: int) -> None:
     assert list(read_recording(path, "BTC-USDT", limit=limit)) == whole[:limit]
 
 
+def test_a_limit_of_nothing_is_refused(folder: Path) -> None:
+    """A limit below one is a mistake, not an empty stream."""
+    with pytest.raises(FeedError, match="`limit`: `0` is not positive"):
+        next(read_recording(folder / "btcusdt_20240808.gz", "BTC-USDT", limit=0))
+
+
 def test_damage_behind_the_limit_is_not_reached(tmp_path: Path) -> None:
     """Reading is lazy: what a limit leaves unread is not judged, and without the limit it is."""
     lines = [quote_line(START_MS + 2000 * number, number) for number in range(3)]
