@@ -2,8 +2,9 @@
 
 A line is the local receive time in nanoseconds, a space, and the exchange's JSON: ``bookTicker``, ``trade``,
 ``depthUpdate`` (each wrapped with its stream's name) or one bare order-book snapshot. Fields and their meaning:
-Binance USD-M futures, "Individual Symbol Book Ticker Streams", "Trade Streams", "Diff. Book Depth Streams", "Order
-Book". Depth is not used here, only checked, so that garbage between two quotes is noticed.
+Binance USD-M futures, "Individual Symbol Book Ticker Streams", "Diff. Book Depth Streams", "Order Book"; the futures'
+raw trade stream is not documented and has the fields of spot "Trade Streams", and `X`. Depth is not used here, only
+checked, so that garbage between two quotes is noticed.
 
 Two paths give the same answer. The fast one is a set of anchored patterns for exactly the text the exchange sends;
 whatever they do not match goes to the careful one, which reads JSON within limits, allows another order of fields and
@@ -35,8 +36,9 @@ _BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]')
 _NUMBER: Final = rb'"[0-9]{1,9}\.[0-9]{1,8}"'
 _LEVELS: Final = rb"(?:\[" + _NUMBER + rb"," + _NUMBER + rb"\](?:,(?=\[)|(?=\])))*+"
 
-# Where a trade came from (field `X`). Only trades out of the order book are market data; the exchange's documentation
-# of the trade stream lists the others as not being market trades.
+# Where a trade came from (field `X`, which the exchange does not document). Prints of the insurance fund lie as far as
+# 10 % off the market and are no market data (QuantConnect Lean.Brokerages.Binance, issue 28); deleveraging and prints
+# of no origin are passed over with them. The two calibrated recordings hold `MARKET` alone; any other value is refused.
 _MARKET_ORIGIN: Final = "MARKET"
 _OTHER_ORIGINS: Final = frozenset({"INSURANCE_FUND", "ADL", "NA"})
 
