@@ -264,6 +264,15 @@ int32_t dita_close(int64_t handle);
 /* One step: a total function of state and input; the outcome is always written when the answer is DITA_OK. */
 int32_t dita_step(int64_t handle, const struct dita_input *input, struct dita_outcome *outcome);
 
+/* The same with everything behind one pointer, which is the cheapest call from Python. */
+struct dita_call {
+    int64_t handle;
+    struct dita_input input;
+    struct dita_outcome outcome;
+};
+
+int32_t dita_step_call(struct dita_call *call);
+
 /* One step with an ORDER input made of these fields; all others are 0. */
 int32_t dita_step_order(int64_t handle, int64_t slot, int64_t instrument, int64_t trade, int64_t attempt,
                         int64_t quantity, int64_t quote, int64_t done, int64_t time_ns, struct dita_outcome *outcome);

@@ -16,77 +16,90 @@ use crate::vocabulary::{BOUND, NOTIONAL_DIVISOR, RATE_SCALE, RATIO_SCALE};
 pub const BEYOND: i64 = 5 << 60;
 
 /// The product of two magnitudes; two 64-bit words always fit into 128 bits.
+#[inline]
 fn product(left: i64, right: i64) -> u128 {
     u128::from(left.unsigned_abs()).wrapping_mul(u128::from(right.unsigned_abs()))
 }
 
-/// A 128-bit quotient as a stored word.
-fn word(quotient: u128) -> i64 {
-    match i64::try_from(quotient) {
-        Ok(value) if value < BEYOND => value,
-        _ => BEYOND,
-    }
+/// A quotient as a stored word.
+#[inline]
+fn word(quotient: u64) -> i64 {
+    i64::try_from(quotient).map_or(BEYOND, |value| value.min(BEYOND))
+}
+
+/// The low 64 bits of a number that has no more.
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "every caller says why nothing is lost")]
+const fn low(value: u128) -> u64 {
+    value as u64
 }
 
 /// The 32 bits of `value` above the lowest `shift`.
-#[allow(clippy::cast_possible_truncation, reason = "the mask leaves 32 bits")]
 const fn limb(value: u128, shift: u32) -> u64 {
-    (value.wrapping_shr(shift) & 0xffff_ffff) as u64
+    low(value.wrapping_shr(shift) & 0xffff_ffff)
 }
 
-/// Quotient and remainder by a constant below 2^32: one machine division when the numerator is one word, else schoolbook
-/// division by 32-bit limbs, whose partial numerators are below 2^64.
-fn divide_by<const DIVISOR: u64>(numerator: u128) -> (u128, u64) {
+/// Quotient and remainder by a constant below 2^32. A quotient beyond 64 bits becomes the largest that has them.
+#[inline]
+fn divide_by<const DIVISOR: u64>(numerator: u128) -> (u64, u64) {
+    if let Ok(small) = u64::try_from(numerator) {
+        let quotient = small / DIVISOR;
+        return (quotient, small.wrapping_sub(quotient.wrapping_mul(DIVISOR)));
+    }
+    divide_wide_by::<DIVISOR>(numerator)
+}
+
+/// The rare case of [`divide_by`], by 32-bit limbs as at school: every partial numerator is below 2^64.
+#[cold]
+#[inline(never)]
+fn divide_wide_by<const DIVISOR: u64>(numerator: u128) -> (u64, u64) {
     const {
         assert!(DIVISOR > 0 && DIVISOR < 1 << 32, "a partial numerator must fit 64 bits");
-    }
-    if let Ok(small) = u64::try_from(numerator) {
-        return (u128::from(small / DIVISOR), small % DIVISOR);
     }
     let first = limb(numerator, 96);
     let second = ((first % DIVISOR) << 32) | limb(numerator, 64);
     let third = ((second % DIVISOR) << 32) | limb(numerator, 32);
     let fourth = ((third % DIVISOR) << 32) | limb(numerator, 0);
-    let high = ((first / DIVISOR) << 32) | (second / DIVISOR);
-    let low = ((third / DIVISOR) << 32) | (fourth / DIVISOR);
-    ((u128::from(high) << 64) | u128::from(low), fourth % DIVISOR)
+    let quotient = if first / DIVISOR == 0 && second / DIVISOR == 0 {
+        ((third / DIVISOR) << 32) | (fourth / DIVISOR)
+    } else {
+        u64::MAX
+    };
+    (quotient, fourth % DIVISOR)
 }
 
-/// As `numerator / NOTIONAL_DIVISOR` and whether it is exact; the divisor is above 2^32, so its factor 2^10 goes first.
-fn divide_by_notional(numerator: u128) -> (u128, bool) {
+/// The quotient by [`NOTIONAL_DIVISOR`], and whether it is exact. The divisor is above 2^32, so its factor 2^10 goes
+/// first.
+#[inline]
+fn divide_by_notional(numerator: u128) -> (u64, bool) {
     const TWOS: u32 = 10;
     const REST: u64 = NOTIONAL_DIVISOR >> TWOS;
+    const { assert!(REST << TWOS == NOTIONAL_DIVISOR, "2^10 divides it") };
     let (quotient, remainder) = divide_by::<REST>(numerator >> TWOS);
     (quotient, remainder == 0 && limb(numerator, 0).trailing_zeros() >= TWOS)
 }
 
-/// Quotient and remainder; a zero divisor gives zeros.
-fn divide(numerator: u128, denominator: u64) -> (u128, u64) {
+/// Quotient and remainder; a zero divisor gives zeros. A quotient beyond 64 bits becomes the largest that has them.
+#[inline]
+fn divide(numerator: u128, denominator: u64) -> (u64, u64) {
     if denominator == 0 {
         return (0, 0);
     }
     if let Ok(small) = u64::try_from(numerator) {
-        return (u128::from(small / denominator), small % denominator);
+        return (small / denominator, small % denominator);
     }
     let wide = u128::from(denominator);
     let quotient = numerator / wide;
-    (quotient, limb_pair(numerator.wrapping_sub(quotient.wrapping_mul(wide))))
+    let remainder = low(numerator.wrapping_sub(quotient.wrapping_mul(wide))); // below a 64-bit divisor
+    (u64::try_from(quotient).unwrap_or(u64::MAX), remainder)
 }
 
-/// The low 64 bits.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "a remainder by a 64-bit divisor has 64 bits"
-)]
-const fn limb_pair(value: u128) -> u64 {
-    value as u64
-}
-
-/// The one rounding of the kernel: to the nearest, ties to even, given the division's result.
-fn half_even(quotient: u128, remainder: u64, denominator: u64) -> i64 {
-    let rest = denominator.wrapping_sub(remainder); // > 0, since remainder < denominator; twice it could wrap
+/// The one rounding of the kernel: to the nearest, ties to even, from a division's quotient and remainder.
+#[inline]
+fn half_even((quotient, remainder): (u64, u64), denominator: u64) -> i64 {
+    let rest = denominator.wrapping_sub(remainder); // instead of doubling the remainder, which could wrap
     let up = remainder > rest || (remainder == rest && quotient & 1 == 1);
-    word(quotient.wrapping_add(u128::from(up)))
+    word(quotient.saturating_add(u64::from(up)))
 }
 
 /// Quantity (1e-8) times price (1e-10) as money (1e-8), rounded down.
@@ -108,24 +121,24 @@ pub extern "C" fn dita_cost_share(cost: i64, whole: i64, part: i64) -> i64 {
         return cost;
     }
     let denominator = whole.unsigned_abs();
-    let (quotient, remainder) = divide(product(cost, part), denominator);
-    half_even(quotient, remainder, denominator)
+    half_even(divide(product(cost, part), denominator), denominator)
 }
 
 /// Fee expected on a notional, 1e-8 USDT.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn dita_predicted_fee(quote: i64, fee_rate_ppb: i64) -> i64 {
-    let (quotient, remainder) = divide_by::<RATE_SCALE>(product(quote, fee_rate_ppb));
-    half_even(quotient, remainder, RATE_SCALE)
+    half_even(divide_by::<RATE_SCALE>(product(quote, fee_rate_ppb)), RATE_SCALE)
 }
 
 /// The model's fee rate corrected by what the account really paid, parts per billion.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn dita_calibrated_rate(rate_ppb: i64, calibration_ppm: i64) -> i64 {
-    let (quotient, remainder) = divide_by::<RATIO_SCALE>(product(rate_ppb, calibration_ppm));
-    half_even(quotient, remainder, RATIO_SCALE)
+    half_even(
+        divide_by::<RATIO_SCALE>(product(rate_ppb, calibration_ppm)),
+        RATIO_SCALE,
+    )
 }
 
 /// Whether value (>= 0) is a whole number of steps (> 0); no value is one of zero steps.
@@ -148,11 +161,8 @@ pub extern "C" fn dita_minimum_quantity(quantity_min: i64, notional_min: i64, re
     }
     let twice = u128::from(notional_min.unsigned_abs()).wrapping_mul(u128::from(2 * NOTIONAL_DIVISOR));
     let (floor, rest) = divide(twice, ref_price.unsigned_abs());
-    let by_notional = floor.wrapping_add(u128::from(rest != 0));
-    let least = by_notional.max(u128::from(quantity_min.unsigned_abs())).max(1);
-    let Ok(least) = u64::try_from(least) else {
-        return NONE; // a whole number of lots is no smaller
-    };
+    let by_notional = floor.saturating_add(u64::from(rest != 0));
+    let least = by_notional.max(quantity_min.unsigned_abs()).max(1);
     let step = lot.unsigned_abs();
     let Some(rest) = least.checked_rem(step) else {
         return NONE;

@@ -236,3 +236,13 @@ record! {
         pub slots: [Slot; SLOTS],
     }
 }
+
+record! {
+    /// A kernel's handle, an input and room for its outcome: one call's arguments behind one pointer. Not part of the
+    /// layout text, since it is no record of the specification.
+    pub struct Call {
+        pub handle: i64,
+        pub input: Input,
+        pub outcome: Outcome,
+    }
+}
