@@ -164,10 +164,15 @@ class ResilientStream(ABC, Generic[E]):
                 self._live = False
                 self._gap_started_ns = self._last_frame_ns
                 self._push(StreamGap(self._gap_started_ns, reason))
-            step = _BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)]
-            delay = step * (0.5 + self._rng.random() / 2)
+            delay = backoff_seconds(failures, self._rng)
             log.warning("%s: %s; trying again in %.2f s", self._name, reason, delay)
             await asyncio.sleep(delay)
+
+
+def backoff_seconds(failures: int, rng: Random) -> float:
+    """How long to wait after so many sessions in a row that did not last: doubling, capped, jittered downwards."""
+    step = _BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS) - 1)]
+    return step * (0.5 + rng.random() / 2)
 
 
 def _earliest_ns(queued_ns: int, event: object) -> int:
