@@ -214,3 +214,91 @@ pub extern "C" fn dita_within_leverage(exposure: i64, capital: i64, leverage_max
 pub extern "C" fn dita_fits_scales(lot: i64, tick: i64, quantity_max: i64, price_max: i64) -> bool {
     divide_by_notional(product(lot, tick)).1 && word(divide_by_notional(product(quantity_max, price_max)).0) <= BOUND
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        BEYOND, dita_cost_share, dita_fits_scales, dita_is_multiple, dita_leg_quantity, dita_minimum_quantity,
+        dita_notional, dita_predicted_fee, dita_price_plausible, dita_within_leverage, divide_by, divide_by_notional,
+    };
+    use crate::vocabulary::{BOUND, NOTIONAL_DIVISOR};
+
+    /// The rounding as the specification words it, on numbers small enough for plain operators.
+    fn half_even(numerator: u128, denominator: u128) -> u128 {
+        let (quotient, twice) = (numerator / denominator, 2 * (numerator % denominator));
+        quotient + u128::from(twice > denominator || (twice == denominator && quotient % 2 == 1))
+    }
+
+    /// Ties go to the even neighbour, everything else to the nearest.
+    #[test]
+    fn shares_round_half_to_even() {
+        for cost in 0..40 {
+            for whole in 1..13 {
+                for part in 0..=whole {
+                    let share = dita_cost_share(cost, whole, part);
+                    let numerator = u128::try_from(cost * part).expect("small");
+                    let wanted = half_even(numerator, u128::try_from(whole).expect("small"));
+                    assert_eq!(u128::try_from(share), Ok(wanted), "{cost} * {part} / {whole}");
+                }
+            }
+        }
+    }
+
+    /// The limbs of a wide numerator give what the machine's own 128-bit division gives.
+    #[test]
+    fn wide_division_by_a_constant_is_division() {
+        let mut numerator: u128 = 1;
+        for shift in 0..100_u32 {
+            numerator = numerator.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(shift) >> (shift % 64);
+            let quotient = u64::try_from(numerator / 1_000_000_000).unwrap_or(u64::MAX);
+            let remainder = u64::try_from(numerator % 1_000_000_000).expect("below the divisor");
+            assert_eq!(divide_by::<1_000_000_000>(numerator), (quotient, remainder));
+            let divisor = u128::from(NOTIONAL_DIVISOR);
+            let quotient = u64::try_from(numerator / divisor).unwrap_or(u64::MAX);
+            assert_eq!(divide_by_notional(numerator), (quotient, numerator % divisor == 0));
+        }
+    }
+
+    /// At the ends of their ranges the functions give known values.
+    #[test]
+    fn ends_of_the_ranges() {
+        assert_eq!(dita_notional(100_000_000, 600_000_000_000_000), 6_000_000_000_000);
+        assert_eq!(dita_notional(BOUND, BOUND), BEYOND);
+        assert_eq!(dita_cost_share(BOUND, BOUND, BOUND - 1), BOUND - 1);
+        assert_eq!(dita_cost_share(7, 0, 3), 0);
+        assert_eq!(dita_cost_share(7, 3, 3), 7);
+        assert_eq!(dita_predicted_fee(BOUND, 400_000_000), 461_168_601_842_738_790);
+        assert_eq!(dita_minimum_quantity(0, 0, 1, 7), 7);
+        assert_eq!(dita_minimum_quantity(0, BOUND, 1, 1), BOUND + 1);
+        assert_eq!(dita_leg_quantity(10, 500_000, 1, 3), 5);
+        assert_eq!(dita_leg_quantity(10, 500_000, 1, 6), 10);
+        assert!(dita_is_multiple(12, 4) && !dita_is_multiple(13, 4) && !dita_is_multiple(0, 0));
+        assert!(dita_price_plausible(4, 1, 10_000_000_000));
+        assert!(!dita_price_plausible(5, 1, 10_000_000_000));
+        assert!(dita_within_leverage(5, 5, 1_000_000) && !dita_within_leverage(1, -6 * BOUND, 1));
+        assert!(dita_fits_scales(100, 100_000_000, BOUND, 10_000_000_000));
+        assert!(!dita_fits_scales(100, 100_000_001, 1, 1));
+    }
+
+    /// The smallest integer and zero divisors have an answer everywhere.
+    #[test]
+    fn total_on_the_smallest_integer() {
+        for value in [i64::MIN, -1, 0, 1, i64::MAX] {
+            for other in [i64::MIN, -1, 0, 1, i64::MAX] {
+                dita_notional(value, other);
+                dita_predicted_fee(value, other);
+                dita_is_multiple(value, other);
+                for third in [i64::MIN, -1, 0, 1, i64::MAX] {
+                    dita_cost_share(value, other, third);
+                    dita_price_plausible(value, other, third);
+                    dita_within_leverage(value, other, third);
+                    for fourth in [i64::MIN, -1, 0, 1, i64::MAX] {
+                        dita_minimum_quantity(value, other, third, fourth);
+                        dita_leg_quantity(value, other, third, fourth);
+                        dita_fits_scales(value, other, third, fourth);
+                    }
+                }
+            }
+        }
+    }
+}

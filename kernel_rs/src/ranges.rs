@@ -170,3 +170,42 @@ fn tails(records: &[Tail; TAILS]) -> bool {
 fn half(record: &Half) -> bool {
     amount(record.quantity) && amount(record.quote) && signed(record.fee) && flag(record.graded)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::holds;
+    use crate::records::State;
+    use crate::vocabulary::{BOUND, phase};
+
+    fn damaged(damage: impl Fn(&mut State)) -> bool {
+        let mut state = State::INITIAL;
+        damage(&mut state);
+        !holds(&state)
+    }
+
+    /// The first state is in range, and so is one at the bounds.
+    #[test]
+    fn sound_states_hold() {
+        assert!(!damaged(|_| ()));
+        assert!(!damaged(|state| state.account.ledger.realised = -BOUND));
+        assert!(!damaged(|state| state.account.ledger.difference = -7 * BOUND));
+    }
+
+    /// One word beyond its range is enough, wherever it stands.
+    #[test]
+    fn one_word_is_enough() {
+        assert!(damaged(|state| state.account.slot_limit = 0));
+        assert!(damaged(|state| state.account.ledger.realised = -BOUND - 1));
+        assert!(damaged(|state| state.instruments[63].holder = 17));
+        assert!(damaged(|state| state.slots[15].tails[3].exit.graded = 2));
+        assert!(damaged(|state| state.slots[0].plan.next_leg = 1));
+    }
+
+    /// What divisors depend on.
+    #[test]
+    fn divisors_are_positive() {
+        assert!(damaged(|state| state.slots[3].phase = phase::POSITION_OPEN));
+        assert!(damaged(|state| state.instruments[0].registered = 1));
+        assert!(damaged(|state| state.slots[0].exit.quantity = 1));
+    }
+}

@@ -102,3 +102,35 @@ pub fn state_bytes(length: i64) -> Result<usize, Status> {
     }
     Err(Status::BadLength)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Status, extent, require_all_apart, require_apart};
+
+    /// Neighbours are apart, and one shared byte is too much.
+    #[test]
+    fn overlap_is_seen() {
+        let words = [0_i64; 8];
+        let at = |from: usize, count| extent(words[from..].as_ptr(), count).expect("aligned and inside");
+        assert_eq!(require_apart(at(0, 4), at(4, 4)), Ok(()));
+        assert_eq!(require_apart(at(0, 5), at(4, 4)), Err(Status::BadPointer));
+        assert_eq!(require_all_apart([at(0, 2), at(6, 2), at(2, 4)]), Ok(()));
+        assert_eq!(
+            require_all_apart([at(0, 2), at(6, 2), at(2, 5)]),
+            Err(Status::BadPointer)
+        );
+    }
+
+    /// What cannot be memory is refused before it is touched.
+    #[test]
+    fn impossible_extents() {
+        let word = 0_i64;
+        assert_eq!(extent(core::ptr::null::<i64>(), 1).err(), Some(Status::BadPointer));
+        assert_eq!(
+            extent(core::ptr::without_provenance::<i64>(12), 1).err(),
+            Some(Status::BadPointer)
+        );
+        assert_eq!(extent(&raw const word, usize::MAX).err(), Some(Status::BadLength));
+        assert_eq!(extent(&raw const word, 1 << 60).err(), Some(Status::BadLength));
+    }
+}

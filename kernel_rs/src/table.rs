@@ -132,3 +132,90 @@ pub fn close(handle: i64) -> Result<(), Closed> {
     enter(handle)?.close();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Closed, KERNELS, close, enter, open};
+    use crate::vocabulary::mode;
+
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::thread;
+
+    /// The table is one for the process, and one test fills it.
+    static ALONE: Mutex<()> = Mutex::new(());
+
+    /// A handle dies with its closing, also when its place is taken again.
+    #[test]
+    fn a_closed_handle_stays_closed() {
+        let _alone = ALONE.lock();
+        let first = open().expect("a free place");
+        assert_eq!(close(first), Ok(()));
+        let second = open().expect("a free place");
+        assert_ne!(first, second);
+        assert_eq!(enter(first).err(), Some(Closed::BadHandle));
+        assert_eq!(close(first), Err(Closed::BadHandle));
+        assert_eq!(close(second), Ok(()));
+    }
+
+    /// Whoever is second is told so, and only as long as the first is inside.
+    #[test]
+    fn one_at_a_time() {
+        let _alone = ALONE.lock();
+        let handle = open().expect("a free place");
+        let inside = enter(handle).expect("nobody inside");
+        assert_eq!(enter(handle).err(), Some(Closed::Busy));
+        assert_eq!(close(handle), Err(Closed::Busy));
+        drop(inside);
+        assert_eq!(close(handle), Ok(()));
+    }
+
+    /// There are as many places as promised, and a full table says so.
+    #[test]
+    fn a_full_table_refuses() {
+        let _alone = ALONE.lock();
+        let handles: Vec<i64> = (0..KERNELS).map(|_| open().expect("a free place")).collect();
+        assert_eq!(open(), Err(Closed::TableFull));
+        for handle in handles {
+            assert_eq!(close(handle), Ok(()));
+        }
+    }
+
+    /// Four threads count in one kernel without a lock of their own; no count is lost.
+    #[test]
+    fn threads_exclude_each_other() {
+        const TIMES: i64 = 20_000;
+        let _alone = ALONE.lock();
+        let handle = open().expect("a free place");
+        let refused = AtomicI64::new(0);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..TIMES {
+                        let mut inside = loop {
+                            match enter(handle) {
+                                Ok(inside) => break inside,
+                                Err(reason) => {
+                                    assert_eq!(reason, Closed::Busy);
+                                    refused.fetch_add(1, Ordering::Relaxed);
+                                }
+                            }
+                        };
+                        inside.state().account.mode += 1;
+                    }
+                });
+            }
+        });
+        let counted = enter(handle).expect("nobody inside").state().account.mode;
+        assert_eq!(counted, mode::ACTIVE + 4 * TIMES);
+        assert_eq!(close(handle), Ok(()));
+    }
+
+    /// Numbers that no kernel was opened with are refused.
+    #[test]
+    fn made_up_handles() {
+        for handle in [0, -1, i64::MIN, i64::MAX, 63, 1 << 62] {
+            assert_eq!(enter(handle).err(), Some(Closed::BadHandle), "{handle}");
+        }
+    }
+}
