@@ -18,8 +18,8 @@ Offered: MARKET and LIMIT (GTC, IOC, FOK, PostOnly) in hedge and one-way mode, c
 fed best prices, never each other. Not offered: trigger orders, batches, amendments, liquidation.
 
 Layers, each usable alone: ``Engine`` (matching, accounts; pure, integers, time passed in), ``Venue`` (clock, timers,
-faults, streams), ``ExchangeServer`` (sockets). ``python -m dita.adapters.exchange --config J --port-file F`` runs it as a
-process; ``GET /debug/record`` and ``/debug/report`` (off by default) show another process what this one has.
+faults, streams), ``ExchangeServer`` (sockets). ``python -m dita.adapters.exchange --config J --port-file F`` runs it as
+a process; ``GET /debug/record`` and ``/debug/report`` (off by default) show another process what this one has.
 """
 
 from dita.adapters.exchange.config import (

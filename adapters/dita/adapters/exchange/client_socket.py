@@ -24,6 +24,7 @@ class Transport(Protocol):
 
     def is_closing(self) -> bool:
         """Whether the end has begun."""
+        ...
 
 
 class ClientSocket:

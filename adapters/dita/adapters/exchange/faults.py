@@ -292,6 +292,11 @@ class FaultBook:
         self._by_kind.clear()
 
     @property
+    def armed(self) -> bool:
+        """Whether anything can still go wrong."""
+        return bool(self._by_kind)
+
+    @property
     def fired(self) -> dict[str, int]:
         """How often each planned kind has happened."""
         return dict(self._fired)

@@ -11,6 +11,7 @@ from dita.adapters.exchange.errors import (
     KEY_UNKNOWN,
     NO_PERMISSION,
     NO_SUCH_PATH,
+    RATE_LIMITED,
     TIMESTAMP_TEXT,
     VenueError,
 )
@@ -46,6 +47,7 @@ from dita.spec.scales import NANOSECONDS_PER_MILLISECOND
 ROUTES: Final[Routes] = {**MARKET_ROUTES, **TRADE_ROUTES, **ACCOUNT_ROUTES}
 _PATHS: Final = frozenset(path for _, path in ROUTES)
 _CLIENT_ID_SHOWN: Final = 64
+HTTP_OK: Final = 200
 
 
 class RestApi:
@@ -67,63 +69,68 @@ class RestApi:
             return NoReply("hang")
 
     async def _answer(self, request: Request, headers: dict[str, str]) -> Response:
-        route = _route(request.method, request.url.path)
         raw = await self._read(request)
+        route = _route(raw.method, raw.path)
         parameters = read_parameters(raw)
         stage = _Stage(self._venue, route.occasion, parameters)
         lost = stage.fire(LoseRequest)
         if lost is not None:
             return NoReply(lost.how)
-        # Entering comes after the last await before the business: from here to settle() nothing interleaves.
+        # No await stands between entering and settling, except where a fault asks for one: nothing interleaves.
         now_ns = self._venue.enter()
-        account = self._authenticate(route, raw, parameters, now_ns)
-        delay = stage.fire(DelayAdmission)
-        if delay is not None:
-            self._venue.settle()
-            await self._venue.sleep_ms(delay.delay_ms)
-            if self._venue.stopped:
-                return NoReply("hang")
-            now_ns = self._venue.enter()
-            self._check_clock(parameters, now_ns)
-        self._limit(stage, now_ns)
-        refused = stage.fire(RefuseRequest)
-        if refused is not None:
-            raise VenueError(refused.code, refused.text, refused.status)
         try:
-            if account is not None:
-                remaining, expires_ms = self._venue.budget.spend(account.key, raw.path, route.per_second, now_ns)
-                headers["X-RateLimit-Requests-Remain"] = str(remaining)
-                headers["X-RateLimit-Requests-Expire"] = str(expires_ms)
-            value = route.handler(Call(self._venue, parameters, now_ns, account))
-        except VenueError as error:
-            if account is not None:
-                self._venue.budget.count_error(account.key, now_ns)
-            if error.code == 100410 and self._venue.config.wire.rate_limit == "http429":
-                error.status = 429
-            raise
+            account = self._authenticate(route, raw, parameters, now_ns)
+            delay = stage.fire(DelayAdmission)
+            if delay is not None:
+                self._venue.settle()
+                await self._venue.sleep_ms(delay.delay_ms)
+                if self._venue.stopped:
+                    return NoReply("hang")
+                now_ns = self._venue.enter()
+                self._check_clock(parameters, now_ns)
+            call = Call(self._venue, parameters, now_ns, account, f"{raw.method} {raw.path}")
+            value = self._carry_out(stage, route, call, headers)
         finally:
             self._venue.settle()
         return await self._reply(stage, value, headers)
 
+    def _carry_out(self, stage: "_Stage", route: Route, call: Call, headers: dict[str, str]) -> object:
+        """Faults that refuse, then the budget, then the business."""
+        account = call.known_account
+        try:
+            _refuse_by_plan(stage, call.now_ns)
+            if account is not None:
+                remaining, expires_ms = self._venue.budget.spend(
+                    account.key, call.endpoint, route.per_second, call.now_ns
+                )
+                headers["X-RateLimit-Requests-Remain"] = str(remaining)
+                headers["X-RateLimit-Requests-Expire"] = str(expires_ms)
+            return route.handler(call)
+        except VenueError as error:
+            if account is not None:
+                self._venue.budget.count_error(account.key, call.now_ns)
+            if error.code == RATE_LIMITED and self._venue.config.wire.rate_limit == "http429":
+                error.status = 429 if error.status == HTTP_OK else error.status
+            raise
+
     async def _read(self, request: Request) -> RawRequest:
-        rules = self._venue.config.requests
-        query = request.scope["query_string"].decode("latin-1")
+        rules, scope = self._venue.config.requests, request.scope
+        query = scope["query_string"].decode("latin-1")
         if len(query) > rules.query_bytes_max:
             raise VenueError(API_MISUSE, f"the query is longer than {rules.query_bytes_max} bytes", 414)
+        content_type = api_key = ""
+        for name, value in scope["headers"]:
+            if name == b"x-bx-apikey":
+                api_key = value.decode("latin-1")
+            elif name == b"content-type":
+                content_type = value.decode("latin-1")
         body = b""
         if request.method != "GET":
             async for piece in request.stream():
                 body += piece
                 if len(body) > rules.body_bytes_max:
                     raise VenueError(API_MISUSE, f"the body is longer than {rules.body_bytes_max} bytes", 413)
-        return RawRequest(
-            request.method,
-            request.url.path,
-            query,
-            request.headers.get("content-type", ""),
-            body,
-            request.headers.get("x-bx-apikey", ""),
-        )
+        return RawRequest(request.method, scope["path"], query, content_type, body, api_key)
 
     def _authenticate(self, route: Route, raw: RawRequest, parameters: Parameters, now_ns: int) -> Account | None:
         """Key, signature, clock, permission, in the documented order."""
@@ -148,15 +155,6 @@ class RestApi:
         age_ms = now_ns // NANOSECONDS_PER_MILLISECOND - timestamp_ms(parameters)
         if age_ms > receive_window_ms(parameters, rules) or age_ms < -rules.future_tolerance_ms:
             raise VenueError(int(self._venue.config.wire.clock_code), TIMESTAMP_TEXT)
-
-    def _limit(self, stage: "_Stage", now_ns: int) -> None:
-        fault = stage.fire(LimitRate)
-        if fault is None:
-            return
-        if fault.how == "109429":
-            raise too_many_errors(now_ns // NANOSECONDS_PER_MILLISECOND + fault.pause_ms)
-        status = {"100410": 200, "http429": 429, "http418": 418, "http403": 403}[fault.how]
-        raise VenueError(100410, "rate limited: too many requests, reduce the frequency", status)
 
     async def _reply(self, stage: "_Stage", value: object, headers: dict[str, str]) -> Response:
         if isinstance(value, Bare):
@@ -187,6 +185,8 @@ class _Stage:
         self._symbol = parameters.get("symbol")
 
     def fire(self, kind: type[FaultKind]) -> FaultKind | None:
+        if not self._venue.faults.armed:
+            return None
         now_ms = self._venue.now_ns() // NANOSECONDS_PER_MILLISECOND
         return self._venue.faults.fire(kind, self._occasion, now_ms, self._client_id, self._symbol)
 
@@ -198,6 +198,19 @@ def _route(method: str, path: str) -> Route:
     if path in _PATHS:
         raise VenueError(API_MISUSE, f"this method is not supported, {method} {path}")
     raise VenueError(NO_SUCH_PATH, f"this api does not exist, {path[:128]}", 404)
+
+
+def _refuse_by_plan(stage: _Stage, now_ns: int) -> None:
+    """Raise what the fault plan wants to be answered instead of the business."""
+    limited = stage.fire(LimitRate)
+    if limited is not None:
+        if limited.how == "109429":
+            raise too_many_errors(now_ns // NANOSECONDS_PER_MILLISECOND + limited.pause_ms)
+        status = {"100410": 200, "http429": 429, "http418": 418, "http403": 403}[limited.how]
+        raise VenueError(RATE_LIMITED, "rate limited: too many requests, reduce the frequency", status)
+    refused = stage.fire(RefuseRequest)
+    if refused is not None:
+        raise VenueError(refused.code, refused.text, refused.status)
 
 
 def _spoil(fault: SpoilReply) -> Response:

@@ -29,6 +29,7 @@ class Call:
     parameters: Parameters
     now_ns: int
     known_account: Account | None
+    endpoint: str = ""  # method and path, what a request budget is for
 
     @property
     def account(self) -> Account:

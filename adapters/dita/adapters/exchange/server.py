@@ -27,7 +27,6 @@ from dita.adapters.exchange.rest import RestApi
 from dita.adapters.exchange.venue import Venue
 from dita.spec.market import MarketEvent
 
-_METHODS: Final = ("GET", "POST", "PUT", "DELETE")
 _KEEP_ALIVE_S: Final = 75
 _GRACE_S: Final = 2
 _FRAME_BYTES_MAX: Final = 65_536
@@ -228,9 +227,9 @@ class ExchangeServer:
         if self.config.debug_record:
             routes.append(Route("/debug/record", self._debug_record))
             routes.append(Route("/debug/report", self._debug_report))
-        routes.append(Route("/{path:path}", self._api.answer, methods=list(_METHODS)))
         inner = Starlette(routes=routes)
         transports = self._transports
+        answer = self._api.answer
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
             # Faults cut connections below HTTP, so the transport travels with the request.
@@ -238,7 +237,11 @@ class ExchangeServer:
             scope[TRANSPORT_KEY] = transport
             transports.add(transport)
             try:
-                await inner(scope, receive, send)
+                if scope["type"] == "http" and not scope["path"].startswith("/debug/"):
+                    response = await answer(Request(scope, receive))
+                    await response(scope, receive, send)
+                else:
+                    await inner(scope, receive, send)
             finally:
                 transports.discard(transport)
 

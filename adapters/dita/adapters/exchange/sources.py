@@ -1,7 +1,7 @@
 """Where a stand-alone exchange gets its market from: a seeded random walk, or JSON lines from a file or FIFO.
 
-A line is ``{"symbol":"BTC-USDT","bid":"60000.0","bid_quantity":"1.5","ask":"60000.1","ask_quantity":"0.8","time_ms":N}``;
-prices and quantities are decimal text, ``time_ms`` may be left out (then it is the exchange's time).
+A line is ``{"symbol":"BTC-USDT","bid":"60000.0","bid_quantity":"1.5","ask":"60000.1","ask_quantity":"0.8"}`` with
+prices and quantities as decimal text, and optionally ``time_ms`` (otherwise it is the exchange's time).
 """
 
 import asyncio
@@ -21,6 +21,14 @@ from dita.spec.scales import NANOSECONDS_PER_MILLISECOND, QUANTITY_SCALE
 _LINE_BYTES_MAX: Final = 4096
 _STEP_TICKS_MAX: Final = 20
 _SPREAD_TICKS_MAX: Final = 3
+
+
+class MarketLineError(ValueError):
+    """A line that is no ticker; names the field and the value."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"market line: {text}")
+
 
 Feed = Callable[[BookTicker], None]
 Clock = Callable[[], int]
@@ -59,23 +67,23 @@ async def walk_forever(walks: list[RandomWalk], interval_ms: int, clock: Clock, 
 
 
 def read_line(line: bytes, clock: Clock) -> BookTicker:
-    """One ticker from one line. Raises ValueError that names the field and the value."""
+    """One ticker from one line. Raises ``MarketLineError``."""
     try:
         parsed: object = json.loads(line)
     except (ValueError, RecursionError):
-        raise ValueError(f"market line: `{line[:80]!r}` is not JSON") from None
+        raise MarketLineError(f"`{line[:80]!r}` is not JSON") from None
     if not isinstance(parsed, dict):
-        raise ValueError(f"market line: `{line[:80]!r}` is not a JSON object")
+        raise MarketLineError(f"`{line[:80]!r}` is not a JSON object")
     row = cast("dict[str, object]", parsed)
     symbol, time_ms = row.get("symbol"), row.get("time_ms")
     if not isinstance(symbol, str):
-        raise ValueError(f"market line: symbol `{symbol}` is not text")
+        raise MarketLineError(f"symbol `{symbol}` is not text")
     if time_ms is None:
         time_ns = clock()
     elif isinstance(time_ms, int) and not isinstance(time_ms, bool):
         time_ns = time_ms * NANOSECONDS_PER_MILLISECOND
     else:
-        raise ValueError(f"market line: time_ms `{time_ms}` is not a whole number")
+        raise MarketLineError(f"time_ms `{time_ms}` is not a whole number")
     return BookTicker(
         symbol,
         _decimal(row, "bid", 10),
@@ -89,9 +97,9 @@ def read_line(line: bytes, clock: Clock) -> BookTicker:
 async def feed_lines(path: Path, interval_ms: int, clock: Clock, feed: Feed) -> None:
     """Feed the lines of a file, one each interval, or those of a FIFO as they come; a FIFO never ends.
 
-    Raises OSError if the path cannot be read and ValueError on a line that makes no sense.
+    Raises OSError if the path cannot be read and ``MarketLineError`` on a line that makes no sense.
     """
-    if stat.S_ISFIFO(path.stat().st_mode):
+    if _is_fifo(path):
         await _feed_fifo(path, clock, feed)
         return
     with path.open("rb") as lines:
@@ -99,6 +107,10 @@ async def feed_lines(path: Path, interval_ms: int, clock: Clock, feed: Feed) -> 
             if line.strip():
                 feed(read_line(line, clock))
                 await asyncio.sleep(interval_ms / 1000)
+
+
+def _is_fifo(path: Path) -> bool:
+    return stat.S_ISFIFO(path.stat().st_mode)
 
 
 async def _feed_fifo(path: Path, clock: Clock, feed: Feed) -> None:
@@ -119,11 +131,11 @@ async def _feed_fifo(path: Path, clock: Clock, feed: Feed) -> None:
 def _decimal(row: dict[str, object], name: str, digits: int) -> int:
     text = row.get(name)
     if not isinstance(text, str):
-        raise ValueError(f"market line: {name} `{text}` is not decimal text")
+        raise MarketLineError(f"{name} `{text}` is not decimal text")
     try:
         value, exact = parse_decimal(text, digits)
     except ValueError as error:
-        raise ValueError(f"market line: {name} {error}") from None
+        raise MarketLineError(f"{name} {error}") from None
     if not exact:
-        raise ValueError(f"market line: {name} `{text}` has more than {digits} decimals")
+        raise MarketLineError(f"{name} `{text}` has more than {digits} decimals")
     return value
