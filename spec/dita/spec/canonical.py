@@ -34,15 +34,13 @@ def canonical_json(value: object) -> bytes:
 
 def _refuse_inexact(value: object) -> None:
     if isinstance(value, float):
-        raise ValueError(  # noqa: TRY004 - one error for callers
-            f"canonical JSON: the float `{value}` has no exact form; give an integer with its unit"
-        )
+        raise ValueError(f"canonical JSON: the float `{value}` has no exact form; give an integer with its unit")
     if isinstance(value, int) and not -COUNT_MAX <= value <= COUNT_MAX:
         raise ValueError(f"canonical JSON: `{value}` is beyond 2^53; give it as text")
     if isinstance(value, dict):
         for key, item in cast("dict[object, object]", value).items():
             if not isinstance(key, str):
-                raise ValueError(f"canonical JSON: the key `{key!r}` is not text")  # noqa: TRY004 - one error for callers
+                raise ValueError(f"canonical JSON: the key `{key!r}` is not text")
             _refuse_inexact(item)
     if isinstance(value, list | tuple):
         for item in cast("Sequence[object]", value):
