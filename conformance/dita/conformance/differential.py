@@ -103,9 +103,9 @@ class Lockstep:
         write_changes(self._mirror, before, after, event)
         self.state = after
         if pack_outcome(outcome) != theirs:
-            raise Diverged(event, _difference("outcome", pack_outcome(outcome), theirs))
+            raise Diverged(event, difference("outcome", pack_outcome(outcome), theirs))
         if not self._kernel.holds(self._mirror):
-            raise Diverged(event, _difference("state", self._mirror, self._kernel.state()))
+            raise Diverged(event, difference("state", self._mirror, self._kernel.state()))
         return outcome
 
     def bytes(self) -> bytes:
@@ -113,7 +113,8 @@ class Lockstep:
         return bytes(self._mirror)
 
 
-def _difference(record: str, ours: bytes | bytearray, theirs: bytes) -> Difference:
+def difference(record: str, ours: bytes | bytearray, theirs: bytes) -> Difference:
+    """The first word that differs between two encodings of an outcome or a state."""
     word = first_difference(ours, theirs)
     if word is None:
         return Difference(record, "length", len(ours), len(theirs))
