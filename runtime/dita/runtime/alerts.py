@@ -28,6 +28,7 @@ class Alert(StrEnum):
     CAPITAL_FROZEN = "capital frozen"
     AGED_RECONCILE = "aged reconcile"
     UNSETTLED = "unsettled"
+    UNKNOWN_INCOME = "unknown income"
     READ_FAILED = "read failed"
     OWN_BUG = "own bug"
     SIZING = "sizing"

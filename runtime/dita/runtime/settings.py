@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     leverage_ppm: Annotated[int, Field(ge=1, le=125_000_000)] = 1_000_000  # of one trade
     leverage_max_ppm: Annotated[int, Field(ge=1, le=1_000_000_000)] = 3_000_000  # of all trades together
     slot_limit: Annotated[int, Field(ge=1, le=SLOTS)] = SLOTS
+    mode: Literal["active", "reduce-only", "halted"] = "active"
+    dust_usdt: Annotated[Decimal, Field(ge=0, le=1, decimal_places=8)] = Decimal(0)  # written off when flat
     tolerance_usdt: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=8)] = Decimal(0)
 
     # --- how patient
@@ -87,6 +89,11 @@ class Settings(BaseSettings):
     def tolerance(self) -> int:
         """Tolerated wallet difference, 1e-8 USDT."""
         return int(self.tolerance_usdt * MONEY_SCALE)
+
+    @property
+    def dust(self) -> int:
+        """Largest wallet difference that is written off when flat and settled, 1e-8 USDT."""
+        return int(self.dust_usdt * MONEY_SCALE)
 
     @property
     def read_lag_ns(self) -> int:

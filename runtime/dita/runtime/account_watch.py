@@ -1,0 +1,83 @@
+"""Follows the account stream: order rows to the kernel, gaps to a fresh look at all that may have been missed."""
+
+from typing import Final, Protocol, final
+
+from dita.adapters.bingx.stream_base import StreamClosed
+from dita.adapters.bingx.stream_events import AccountEvent, AccountUpdate, OrderUpdate, StreamGap, StreamRestored
+from dita.runtime.alerts import Alert, Alerts
+from dita.runtime.background import Background
+from dita.runtime.flights import Flights
+from dita.runtime.order_truth import OrderTruth
+from dita.runtime.reconcile import PositionReader
+from dita.runtime.wallet import WalletReader
+
+_MONEY_REASONS: Final = frozenset({"FUNDING_FEE", "DEPOSIT", "WITHDRAW", "TRANSFER"})
+
+
+class AccountEvents(Protocol):
+    """The adapter's account stream."""
+
+    async def next_event(self) -> AccountEvent:
+        """The next one; raises StreamClosed at the end."""
+        ...
+
+
+@final
+class AccountWatch:
+    """See the module."""
+
+    def __init__(
+        self,
+        stream: AccountEvents,
+        orders: OrderTruth,
+        flights: Flights,
+        positions: PositionReader,
+        wallet: WalletReader,
+        background: Background,
+        alerts: Alerts,
+    ) -> None:
+        self.reconnects = 0
+        self._live_before = False
+        self._stream = stream
+        self._orders = orders
+        self._flights = flights
+        self._positions = positions
+        self._wallet = wallet
+        self._background = background
+        self._alerts = alerts
+
+    async def run(self) -> None:
+        """Until the stream is closed."""
+        while True:
+            try:
+                event = await self._stream.next_event()
+            except StreamClosed:
+                return
+            try:
+                await self._on_event(event)
+            except Exception as error:  # noqa: BLE001 - one bad event must not end the watching
+                self._alerts.raise_(Alert.OWN_BUG, f"account event {type(event).__name__} raised {error!r}")
+                self._positions.request()
+
+    async def _on_event(self, event: AccountEvent) -> None:
+        match event:
+            case OrderUpdate(row):
+                await self._orders.on_row(row, self._flights)
+            case AccountUpdate(reason):
+                if reason in _MONEY_REASONS:
+                    self._wallet.request()
+            case StreamGap(_, reason):
+                self._alerts.raise_(Alert.STREAM_GAP, f"account stream: {reason}")
+            case StreamRestored():
+                if self._live_before:
+                    self.reconnects += 1
+                self._live_before = True
+                self._background.start(self._look_again(), "look again after a gap")
+
+    async def _look_again(self) -> None:
+        """Whatever was in flight may have moved while nobody told us."""
+        for flight in self._flights:
+            if flight.answered:
+                await self._orders.look_at(flight.key, flight.instrument)
+        self._positions.request()
+        self._wallet.request()

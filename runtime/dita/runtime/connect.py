@@ -1,0 +1,143 @@
+"""From settings to a connected account: hosts, credentials, transport, contracts, trader. Nothing is left half open."""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Final
+from urllib.parse import urlsplit
+
+from dita.adapters.bingx.api import Api
+from dita.adapters.bingx.clock import Clock
+from dita.adapters.bingx.credentials import Credentials, credentials_from_environment, credentials_from_file
+from dita.adapters.bingx.desk import OrderDesk
+from dita.adapters.bingx.endpoints import DEMO, ENDPOINTS, LIVE, Hosts
+from dita.adapters.bingx.errors import VenueError
+from dita.adapters.bingx.limiter import Limiter
+from dita.adapters.bingx.rest import BingxRest
+from dita.adapters.bingx.trading import BingxCloser, BingxTrader
+from dita.adapters.bingx.transport import Timeouts, Transport, default_limiter
+from dita.runtime.venue_port import Venue
+from dita.spec.clearance import Clearance
+
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+_UNLIMITED: Final = 100_000  # requests a second: a simulator inside this process sets no limits
+
+log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The runtime cannot start; the message says why and what to do. Nothing was started."""
+
+
+def hosts_for(url: str) -> Hosts:
+    """The venue's hosts behind the URL of its REST calls. Raises StartError for one that may not be used."""
+    base = url.rstrip("/")
+    if base == DEMO.rest:
+        return DEMO
+    parts = urlsplit(base)
+    if parts.hostname not in _LOOPBACK:
+        if base == LIVE.rest:
+            raise StartError(f"exchange: `{url}` is the live venue; this version trades on paper and demo only")
+        raise StartError(f"exchange: `{url}` is neither on this machine nor the demo venue `{DEMO.rest}`")
+    scheme = "wss" if parts.scheme == "https" else "ws"
+    stream = f"{scheme}://{parts.netloc}/swap-market"
+    return Hosts(rest=base, rest_fallback=None, market_stream=stream, account_stream=stream, settlement_asset="USDT")
+
+
+def read_credentials(path: Path | None, environment: Mapping[str, str]) -> Credentials:
+    """From the file, else from the environment. Raises CredentialsError."""
+    return credentials_from_environment(environment) if path is None else credentials_from_file(path)
+
+
+def account_name(hosts: Hosts, credentials: Credentials) -> str:
+    """Names the account without telling its key."""
+    digest = hashlib.sha256(credentials.api_key.get_secret_value().encode()).hexdigest()[:12]
+    return f"{digest}@{urlsplit(hosts.rest).netloc}"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait for the venue."""
+
+    receive_window_ms: int = 2000
+    reply_seconds: float = 5.0
+    unlimited: bool = False  # no local rate limit
+
+
+@dataclass(slots=True)
+class Connection:
+    """An account that answers."""
+
+    hosts: Hosts
+    desk: OrderDesk
+    closer: BingxCloser
+
+    @property
+    def rest(self) -> BingxRest:
+        """Reads."""
+        return self.desk.rest
+
+    @property
+    def transport(self) -> Transport:
+        """What all requests go through."""
+        return self.desk.rest.api.transport
+
+    def venue(self, clearance: Clearance, clock: Clock, read_lag_ns: int) -> Venue:
+        """The account as the runtime holds it, with leave to open."""
+        return Venue(
+            trader=BingxTrader(self.desk, clearance),
+            reader=self.rest,
+            cancel_foreign=self.desk.cancel_order_id,
+            clock=clock,
+            venue_now_ns=self.transport.venue_now_ns,
+            asset=self.hosts.settlement_asset,
+            window_ns=self.transport.window_ns,
+            read_lag_ns=read_lag_ns,
+        )
+
+    async def aclose(self) -> None:
+        """Release every connection."""
+        await self.transport.aclose()
+
+
+async def connect(
+    hosts: Hosts,
+    credentials: Credentials,
+    symbols: Sequence[str],
+    clock: Clock,
+    rng: Random,
+    patience: Patience,
+) -> Connection:
+    """Reach the account: clock, window, position mode, contracts. Raises StartError, and leaves nothing open."""
+    total = patience.reply_seconds
+    transport = Transport(
+        credentials=credentials,
+        clock=clock,
+        limiter=_no_limits() if patience.unlimited else default_limiter(),
+        timeouts=Timeouts(connect=min(3.0, total), read=total, write=min(3.0, total), pool=total, total=total * 1.5),
+        recv_window_ms=patience.receive_window_ms,
+    )
+    try:
+        rest = BingxRest(Api(transport, hosts, rng))
+        await rest.sync_clock()
+        await rest.probe_receive_window()
+        mode = await rest.position_mode()
+        contracts = await rest.contracts(symbols)
+    except VenueError as error:
+        await transport.aclose()
+        raise StartError(
+            f"exchange: `{hosts.rest}` does not answer as it should ({error});"
+            " check that it runs, the URL, the credentials and the symbols"
+        ) from error
+    except BaseException:
+        await transport.aclose()
+        raise
+    desk = OrderDesk(rest, mode, contracts)
+    return Connection(hosts, desk, BingxCloser(desk))
+
+
+def _no_limits() -> Limiter:
+    return Limiter({endpoint.name: _UNLIMITED for endpoint in ENDPOINTS})

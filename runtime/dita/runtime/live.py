@@ -1,0 +1,394 @@
+"""A running runtime: all parts of one account, recovered, started and stopped in order."""
+
+import asyncio
+import json
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from random import Random
+from typing import Final, final
+
+from dita.adapters.bingx.account_stream import AccountStream
+from dita.adapters.bingx.clock import Clock
+from dita.adapters.bingx.errors import VenueError
+from dita.adapters.bingx.market_stream import MarketStream
+from dita.adapters.bingx.stream_base import StreamClosed
+from dita.adapters.bingx.stream_events import StreamGap, StreamRestored, TopicRefused
+from dita.adapters.journal import Journal
+from dita.runtime.account_watch import AccountWatch
+from dita.runtime.alerts import Alert, Alerts
+from dita.runtime.background import Background
+from dita.runtime.carrier import Carrier
+from dita.runtime.connect import Connection, StartError
+from dita.runtime.engine import Engine
+from dita.runtime.flights import Flight
+from dita.runtime.instruments import Instrument, Instruments
+from dita.runtime.lockstep import Divergence, KernelPort, Lockstep
+from dita.runtime.mismatch import Mismatches
+from dita.runtime.order_truth import OrderTruth
+from dita.runtime.policy import Policy
+from dita.runtime.protection import Protection
+from dita.runtime.reconcile import Intervals, PositionReader
+from dita.runtime.recovery import doubts, flights_of, recover, setting_inputs
+from dita.runtime.resolving import Premises, Resolver
+from dita.runtime.settings import Settings
+from dita.runtime.settlement import Settler, unsettled
+from dita.runtime.silence import SilenceWatch
+from dita.runtime.sizing import Sizing
+from dita.runtime.strategist import Strategist
+from dita.runtime.wallet import WalletReader
+from dita.spec import inputs
+from dita.spec.clearance import Clearance
+from dita.spec.order_ids import OrderKey
+from dita.spec.outcome import Outcome
+from dita.spec.scales import NANOSECONDS_PER_MILLISECOND
+from dita.spec.vocabulary import INSTRUMENTS, Mode, Phase, Reconcile, Verdict
+
+_MILLI: Final = 1e-3
+_DOUBTFUL: Final = (
+    Phase.ENTRY_REQUESTED, Phase.ENTRY_UNRESOLVED, Phase.EXIT_REQUESTED, Phase.EXIT_UNRESOLVED,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds; small ones for sessions on an exchange of our own."""
+
+    again: float = 1.0  # after a reading that was too old or did not match
+    settle_pause: float = 0.5
+    settle_again: float = 2.0
+
+
+@final
+class LiveTruth:
+    """What the carrier asks of the rest (``carrier.Truth``)."""
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        orders: OrderTruth,
+        positions: PositionReader,
+        wallet: WalletReader,
+        protection: Protection,
+    ) -> None:
+        self._protection = protection
+        self._resolver = resolver
+        self._orders = orders
+        self._positions = positions
+        self._wallet = wallet
+
+    async def resolve(self, flight: Flight) -> None:
+        """See ``Truth``."""
+        await self._resolver.resolve(flight)
+
+    async def look_at(self, key: OrderKey, instrument: int) -> Outcome | None:
+        """See ``Truth``."""
+        return await self._orders.look_at(key, instrument)
+
+    def request(self, what: Reconcile) -> None:
+        """See ``Truth``."""
+        if what == Reconcile.POSITION:
+            self._positions.request()
+        else:
+            self._wallet.request()
+
+    async def remove_protection(self, trade: int, symbol: str) -> None:
+        """See ``Truth``."""
+        await self._protection.remove(trade, symbol)
+
+
+@final
+class Runtime:
+    """Made by ``open_runtime``; ``start`` it, trade, ``stop`` it."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        connection: Connection,
+        journal: Journal,
+        lockstep: Lockstep,
+        clearance: Clearance,
+        policy: Policy,
+        clock: Clock,
+        rng: Random,
+        pace: Pace,
+        instruments: Instruments,
+        seeded_ns: int,
+    ) -> None:
+        self.settings = settings
+        self.instruments = instruments
+        self.alerts = Alerts(clock.wall_ns)
+        self._connection = connection
+        self._clock = clock
+        self._pace = pace
+        self._background = Background(self.alerts)
+        venue = connection.venue(clearance, clock, settings.read_lag_ns)
+        self.venue = venue
+        send_within_ns = settings.send_within_ms * NANOSECONDS_PER_MILLISECOND
+        self.engine = Engine(
+            lockstep,
+            journal,
+            self.alerts,
+            wall_ns=clock.wall_ns,
+            venue_now_ns=venue.venue_now_ns,
+            on_divergence=self._write_divergence,
+            send_within_ns=send_within_ns,
+        )
+        self.orders = OrderTruth(self.engine, venue, instruments, self.alerts, lambda _: self.positions.request())
+        premises = Premises(connection.rest, connection.desk.mode, instruments, journal.meta.tag)
+        self.protection = Protection(venue)
+        self.positions = PositionReader(
+            self.engine,
+            venue,
+            instruments,
+            self.orders,
+            self.protection,
+            self.alerts,
+            Mismatches(self.engine, venue, self.alerts),
+            Intervals(position=settings.position_interval_ms * _MILLI, again=pace.again),
+        )
+        self.wallet = WalletReader(
+            self.engine,
+            venue,
+            self.alerts,
+            seeded_ns=seeded_ns,
+            quiet=self._quiet,
+            interval_seconds=settings.wallet_interval_ms * _MILLI,
+            again_seconds=pace.again,
+            age_seconds=settings.wallet_age_ms * _MILLI,
+            dust=settings.dust,
+        )
+        resolver = Resolver(
+            self.engine, venue, instruments, self.orders, premises, self.alerts, send_within_ns=send_within_ns
+        )
+        truth = LiveTruth(resolver, self.orders, self.positions, self.wallet, self.protection)
+        self.carrier = Carrier(self.engine, venue, truth, instruments, self.alerts, self._background)
+        self.settler = Settler(
+            self.engine,
+            venue,
+            instruments,
+            self.orders,
+            self.alerts,
+            pause_seconds=pace.settle_pause,
+            again_seconds=pace.settle_again,
+        )
+        self.engine.connect(self.carrier)
+        self.engine.observers.append(self.settler.observe)
+        self.strategist = Strategist(
+            self.engine,
+            instruments,
+            settings.symbols,
+            policy,
+            Sizing(settings.fraction_ppm, settings.leverage_ppm),
+            self.carrier.exits,
+            self.carrier.flights,
+            self.alerts,
+            self._background,
+        )
+        self._account_stream = AccountStream(connection.rest, instruments.symbols, rng)
+        self._market_stream = MarketStream(connection.hosts.market_stream, settings.symbols, clock, rng)
+        self.watch = AccountWatch(
+            self._account_stream,
+            self.orders,
+            self.carrier.flights,
+            self.positions,
+            self.wallet,
+            self._background,
+            self.alerts,
+        )
+        self._silence = SilenceWatch(
+            self.engine, venue, self.carrier.flights, settings.silence_ms * NANOSECONDS_PER_MILLISECOND
+        )
+
+    # --- starting ----------------------------------------------------------------------------------------------------
+
+    async def start(self, flights: list[Flight], starts: dict[int, int]) -> None:
+        """From a recovered state to a runtime that follows the venue. Raises StartError; then ``stop`` it.
+
+        Commands are carried out from here on. Trading waits for ``ready``.
+        """
+        limits = inputs.set_limits(
+            slot_limit=self.settings.slot_limit,
+            leverage_max_ppm=self.settings.leverage_max_ppm,
+            tolerance=self.settings.tolerance,
+        )
+        for event in setting_inputs(self.engine.state, self.instruments, limits):
+            outcome = await self.engine.apply(event)
+            if outcome.verdict != Verdict.ACCEPTED:
+                raise StartError(f"instrument or limits: the kernel answered `{outcome}`; do not trade this contract")
+        await self._seed()
+        self.orders.restore(self.engine.state)
+        for trade, began_ns in starts.items():
+            self.settler.began(trade, began_ns)
+        for flight in flights:
+            self.carrier.adopt_flight(flight)
+        self._account_stream.start()
+        self._market_stream.start()
+        for work, name in (
+            (self.watch.run(), "account watch"),
+            (self._follow_market(), "market"),
+            (self._silence.run(), "silence"),
+            (self.positions.run(), "positions"),
+            (self.wallet.run(), "wallet"),
+            (self.settler.run(), "settlement"),
+        ):
+            self._background.start(work, name)
+        for event in doubts(self.engine.state):
+            await self.engine.apply(event)
+        for number in range(len(self.engine.state.slots)):
+            self.carrier.exits.resume(number)
+        wanted = Mode[self.settings.mode.upper().replace("-", "_")]
+        if self.engine.state.account.mode != wanted:
+            await self.engine.apply(inputs.set_mode(wanted))
+        self.settler.wake()
+
+    async def _seed(self) -> None:
+        if self.engine.state.account.seeded:
+            return
+        try:
+            server_ns = (await self.venue.reader.server_time()).server_ns
+            balance = await self.venue.reader.balance(self.venue.asset)
+        except VenueError as error:
+            raise StartError(f"wallet: it could not be read ({error}); try again") from error
+        outcome = await self.engine.apply(inputs.seed(amount=balance.balance, time_ns=server_ns))
+        if outcome.verdict != Verdict.ACCEPTED:
+            raise StartError(f"wallet: `{balance.balance}` (1e-8 {balance.asset}) cannot be traded with; deposit first")
+        self.wallet.seeded(server_ns)
+
+    async def ready(self) -> None:
+        """Wait until every order in flight is resolved and positions and wallet are read and explained."""
+        while True:
+            doubtful = any(slot.phase in _DOUBTFUL for slot in self.engine.state.slots)
+            if not doubtful and await self.positions.read() and await self.wallet.read():
+                return
+            await asyncio.sleep(self._pace.again)
+
+    def trade(self) -> None:
+        """Let the policy act."""
+        self.strategist.may_open = True
+        self.strategist.may_act = True
+
+    # --- ending ------------------------------------------------------------------------------------------------------
+
+    async def get_flat(self) -> None:
+        """No new trades; cancel, close, settle; return when nothing is live and everything is settled."""
+        self.strategist.may_open = False
+        self.strategist.may_act = False
+        while True:
+            state = self.engine.state
+            for number, slot in enumerate(state.slots):
+                if slot.phase != Phase.IDLE and not slot.flatten and self.carrier.exits.may_exit(number):
+                    await self.engine.apply(inputs.flatten(slot=number, instrument=slot.instrument, trade=slot.trade))
+            if self.is_flat_and_settled:
+                return
+            self.settler.wake()
+            await asyncio.sleep(self._pace.settle_pause)
+
+    @property
+    def is_flat_and_settled(self) -> bool:
+        """Whether no slot is live and no trade waits for its fill rows."""
+        state = self.engine.state
+        return state.account.live_slots == 0 and next(unsettled(state), None) is None
+
+    async def stop(self) -> None:
+        """End every task and connection, flush and close the journal, in that order. Positions stay as they are."""
+        self.strategist.may_act = False
+        await self._market_stream.aclose()
+        await self._account_stream.aclose()
+        await self._background.stop()
+        await self.engine.drain()
+        await self.engine.journal.close()
+        await self._connection.aclose()
+
+    def _quiet(self) -> AbstractAsyncContextManager[None]:
+        return self.strategist.quiet()
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    async def _follow_market(self) -> None:
+        while True:
+            try:
+                event = await self._market_stream.next_event()
+            except StreamClosed:
+                return
+            match event:
+                case StreamGap(_, reason):
+                    self.alerts.raise_(Alert.STREAM_GAP, f"market stream: {reason}")
+                case StreamRestored():
+                    pass
+                case TopicRefused(topic, code, text):
+                    self.alerts.raise_(Alert.STREAM_GAP, f"market topic `{topic}` refused: `{code}` {text}")
+                case _:
+                    self.strategist.on_market(event)
+
+    def _write_divergence(self, divergence: Divergence) -> None:
+        folder = self.settings.out / "divergences"
+        folder.mkdir(parents=True, exist_ok=True)
+        document = {
+            "reason": divergence.reason,
+            "input": divergence.event._asdict(),
+            "kernel": divergence.kernel,
+            "reference": divergence.reference,
+            "state_before": divergence.state_before,
+        }
+        path = folder / f"divergence-{self._clock.wall_ns()}.json"
+        path.write_text(json.dumps(document, indent=1) + "\n")
+        self.positions.request()
+
+
+@dataclass(slots=True)
+class Opened:
+    """A runtime that knows its past and has not begun."""
+
+    runtime: Runtime
+    flights: list[Flight]
+    starts: dict[int, int]
+    rows: int
+
+    async def start(self) -> Runtime:
+        """Begin. Raises StartError; the runtime is stopped then."""
+        try:
+            await self.runtime.start(self.flights, self.starts)
+        except BaseException:
+            await self.runtime.stop()
+            raise
+        return self.runtime
+
+
+def open_runtime(
+    *,
+    settings: Settings,
+    connection: Connection,
+    journal: Journal,
+    kernel: KernelPort,
+    clearance: Clearance,
+    policy: Policy,
+    clock: Clock,
+    rng: Random,
+    pace: Pace,
+    accept_migration: bool = False,
+) -> Opened:
+    """Replay the journal and put the parts together; nothing is sent. Raises ReplayRefused, JournalError.
+
+    The caller closes journal and connection when this raises.
+    """
+    numbers = {symbol: journal.instrument_number(symbol, INSTRUMENTS) for symbol in connection.desk.contracts}
+    instruments = Instruments(
+        Instrument(numbers[symbol], contract) for symbol, contract in connection.desk.contracts.items()
+    )
+    recovered = recover(journal, Lockstep(kernel), accept_migration=accept_migration, wall_ns=clock.wall_ns())
+    runtime = Runtime(
+        settings=settings,
+        connection=connection,
+        journal=journal,
+        lockstep=recovered.lockstep,
+        clearance=clearance,
+        policy=policy,
+        clock=clock,
+        rng=rng,
+        pace=pace,
+        instruments=instruments,
+        seeded_ns=recovered.history.seeded_ns,
+    )
+    flights = flights_of(recovered, instruments, journal.meta.tag, clock.monotonic_ns())
+    return Opened(runtime, flights, recovered.history.starts, recovered.replayed.rows)

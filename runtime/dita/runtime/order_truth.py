@@ -1,0 +1,137 @@
+"""What the venue says about our orders: pushed on the stream, queried one by one, listed after a gap."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final, final
+
+from dita.adapters.bingx.errors import VenueError
+from dita.adapters.logic.orders import OrderMemory, Snapshot, order_input
+from dita.adapters.logic.rows import OrderRow
+from dita.runtime.alerts import Alert, Alerts
+from dita.runtime.engine import Engine
+from dita.runtime.flights import Flights, in_flight_key
+from dita.runtime.instruments import Instruments
+from dita.runtime.venue_port import Venue
+from dita.spec.order_ids import OrderKey, client_order_id, parse_client_order_id
+from dita.spec.outcome import Outcome
+from dita.spec.state import State
+
+_REMEMBERED: Final = 512  # orders whose last forwarded value and venue id are kept; older ones are asked for again
+
+
+@final
+class OrderTruth:
+    """Turns order rows into ORDER inputs. Pushed rows are forwarded only when they say more than the last one did."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        venue: Venue,
+        instruments: Instruments,
+        alerts: Alerts,
+        on_foreign: Callable[[str], None],
+    ) -> None:
+        """``on_foreign`` is told the symbol whenever an order that is not ours shows up."""
+        self._engine = engine
+        self._venue = venue
+        self._instruments = instruments
+        self._alerts = alerts
+        self._on_foreign = on_foreign
+        self._memories: OrderedDict[OrderKey, OrderMemory] = OrderedDict()
+        self._order_ids: OrderedDict[OrderKey, str] = OrderedDict()
+        self.echo_seen = False  # the venue has told us a client id of ours
+        self.tag = engine.journal.meta.tag
+
+    def order_id(self, key: OrderKey) -> str | None:
+        """The venue's id of an order of ours, if it was ever told in this process."""
+        return self._order_ids.get(key)
+
+    @property
+    def order_ids(self) -> frozenset[str]:
+        """Every venue id known to be ours."""
+        return frozenset(self._order_ids.values())
+
+    def learn(self, key: OrderKey, order_id: str) -> None:
+        """The venue's id of an order of ours."""
+        if order_id and order_id != "0":
+            self._order_ids[key] = order_id
+            self._order_ids.move_to_end(key)
+            if len(self._order_ids) > _REMEMBERED:
+                self._order_ids.popitem(last=False)
+
+    def key_of(self, row: OrderRow) -> OrderKey | None:
+        """Which order of ours a row is about, or None."""
+        return parse_client_order_id(self.tag, row.client_order_id)
+
+    def restore(self, state: State) -> None:
+        """After a replay: what the kernel knows of its addressable orders was forwarded."""
+        for number, slot in enumerate(state.slots):
+            if slot.entry.seen:
+                entry = Snapshot(slot.entry.quantity, slot.entry.quote, bool(slot.entry.done), 0)
+                self._memory(OrderKey(slot.trade, number, 0)).forwarded = entry
+            if slot.exit.seen:
+                exit_ = Snapshot(slot.exit.quantity, slot.exit.quote, bool(slot.exit.done), 0)
+                self._memory(OrderKey(slot.trade, number, slot.exit.attempt)).forwarded = exit_
+
+    async def on_row(self, row: OrderRow, flights: Flights) -> None:
+        """One pushed row."""
+        instrument = self._instruments.of(row.symbol)
+        if instrument is None:
+            return
+        key = self.key_of(row)
+        if key is None:
+            self._on_foreign(row.symbol)
+            return
+        self._heard(key, row)
+        flight = flights.of(key)
+        if flight is not None:
+            flight.order_id = flight.order_id or row.order_id
+            flight.heard_ns = self._venue.clock.monotonic_ns()
+        reading = self._memory(key).take_row(row)
+        if reading.snapshot is not None:
+            await self._engine.apply(order_input(key, instrument.number, reading.snapshot))
+        if reading.ask:
+            await self.look_at(key, instrument.number)
+
+    async def look_at(self, key: OrderKey, instrument: int) -> Outcome | None:
+        """Query one order and apply what the venue says, news or not; None when it said nothing certain."""
+        symbol = self._instruments[instrument].symbol
+        try:
+            row = await self._venue.reader.query_by_client_id(symbol, client_order_id(self.tag, key))
+        except VenueError as error:
+            self._alerts.raise_(Alert.READ_FAILED, str(error))
+            return None
+        return None if row is None else await self.tell(key, instrument, row)
+
+    async def tell(self, key: OrderKey, instrument: int, row: OrderRow) -> Outcome | None:
+        """Apply what a row of this order says.
+
+        For the order in flight news or not, because an answer to a question is an answer (clause O9); for any other
+        order only news, because repeating its end would be taken for evidence.
+        """
+        self._heard(key, row)
+        memory = self._memory(key)
+        snapshot = memory.take_row(row).snapshot
+        if snapshot is None and in_flight_key(key.slot, self._engine.state.slots[key.slot]) == key:
+            snapshot = memory.forwarded
+        return None if snapshot is None else await self._engine.apply(order_input(key, instrument, snapshot))
+
+    def is_over(self, row: OrderRow) -> bool:
+        """Whether an order of ours is known to have ended, whatever an older listing says."""
+        key = self.key_of(row)
+        memory = None if key is None else self._memories.get(key)
+        return memory is not None and memory.forwarded is not None and memory.forwarded.done
+
+    def _heard(self, key: OrderKey, row: OrderRow) -> None:
+        self.echo_seen = True
+        self.learn(key, row.order_id)
+
+    def _memory(self, key: OrderKey) -> OrderMemory:
+        memory = self._memories.get(key)
+        if memory is None:
+            memory = self._memories[key] = OrderMemory()
+            if len(self._memories) > _REMEMBERED:
+                self._memories.popitem(last=False)
+        else:
+            self._memories.move_to_end(key)
+        return memory

@@ -1,0 +1,143 @@
+"""From a journal to a state to trade from: replay without commands, then say of every order in flight that it is open.
+
+The order of things: replay through both sides; terms and limits; UNKNOWN for what was requested and SILENT for what was
+working or unresolved, which makes the kernel command its resolution; then positions and wallet. Only then ENTER.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import final
+
+from dita.adapters.journal import Journal, Row
+from dita.runtime.flights import Flight, in_flight_key
+from dita.runtime.instruments import Instruments
+from dita.runtime.lockstep import Lockstep, Stepped
+from dita.runtime.replay import Replayed, replay
+from dita.spec import inputs
+from dita.spec.inputs import Input
+from dita.spec.order_ids import client_order_id
+from dita.spec.state import Instrument as InstrumentState
+from dita.spec.state import State
+from dita.spec.vocabulary import Kind, OrderSide, Phase, Side
+
+_REQUESTED = (Phase.ENTRY_REQUESTED, Phase.EXIT_REQUESTED)
+
+
+@final
+@dataclass(slots=True)
+class History:
+    """What the runtime must know of the past besides the state."""
+
+    seeded_ns: int = 0  # venue time of the seed; 0: not seeded yet
+    starts: dict[int, int] = field(default_factory=dict[int, int])  # live or unsettled trade: our time of its ENTER
+
+    def observe(self, row: Row, stepped: Stepped) -> None:
+        """Replay observer."""
+        if row.input.kind == Kind.SEED:
+            self.seeded_ns = row.input.time_ns
+        if stepped.outcome.moves and row.input.kind in (Kind.ENTER, Kind.ADOPT):
+            self.starts[row.input.trade] = row.wall_ns
+
+    def keep(self, trades: Iterable[int]) -> None:
+        """Forget the starts of all other trades."""
+        wanted = set(trades)
+        self.starts = {trade: start for trade, start in self.starts.items() if trade in wanted}
+
+
+@dataclass(slots=True)
+class Recovered:
+    """The state and the past."""
+
+    lockstep: Lockstep
+    replayed: Replayed
+    history: History
+
+
+def recover(journal: Journal, lockstep: Lockstep, *, accept_migration: bool, wall_ns: int) -> Recovered:
+    """Replay the journal. Raises ReplayRefused, JournalError."""
+    history = History()
+    migration = journal.migration()
+    replayed = replay(
+        journal.rows(), lockstep, migration=migration, accept_migration=accept_migration, observe=history.observe
+    )
+    if replayed.differs_at:
+        journal.accept_migration(replayed.last_digest, wall_ns)
+    history.keep(_remembered_trades(lockstep.state))
+    return Recovered(lockstep, replayed, history)
+
+
+def _remembered_trades(state: State) -> Iterable[int]:
+    for slot in state.slots:
+        yield slot.trade
+        for tail in slot.tails:
+            yield tail.trade
+
+
+def setting_inputs(state: State, instruments: Instruments, limits: Input) -> list[Input]:
+    """REGISTER and SET_LIMITS where they say something new; an instrument with a live trade keeps its terms."""
+    wanted: list[Input] = []
+    for instrument in instruments:
+        event = instrument.register()
+        known = state.instruments[instrument.number]
+        if known.holder == 0 and _terms(known) != _terms(event):
+            wanted.append(event)
+    account = state.account
+    if (account.slot_limit, account.leverage_max_ppm, account.tolerance) != (
+        limits.slot_limit,
+        limits.ratio_ppm,
+        limits.amount,
+    ):
+        wanted.append(limits)
+    return wanted
+
+
+def _terms(record: InstrumentState | Input) -> tuple[int, ...]:
+    return (
+        record.lot,
+        record.tick,
+        record.quantity_min,
+        record.notional_min,
+        record.price_max,
+        record.quantity_max,
+        record.taker_ppb,
+        record.maker_ppb,
+    )
+
+
+def flights_of(recovered: Recovered, instruments: Instruments, tag: str, now_ns: int) -> list[Flight]:
+    """The orders in flight at the end of the journal. ``now_ns`` is our monotonic clock."""
+    found: list[Flight] = []
+    for number, slot in enumerate(recovered.lockstep.state.slots):
+        key = in_flight_key(number, slot)
+        if key is None:
+            continue
+        submitted, send_by_ns = recovered.replayed.submits.get(number, (key, 0))
+        is_exit = key.attempt > 0
+        buys = (slot.side == Side.LONG) != is_exit
+        found.append(
+            Flight(
+                key=key,
+                instrument=slot.instrument,
+                symbol=instruments[slot.instrument].symbol,
+                client_order_id=client_order_id(tag, key),
+                side=OrderSide.BUY if buys else OrderSide.SELL,
+                quantity=slot.exit.ordered if is_exit else slot.entry.ordered,
+                reduce_only=is_exit,
+                send_by_ns=send_by_ns if submitted == key else 0,
+                heard_ns=now_ns,
+                answered=True,
+            )
+        )
+    return found
+
+
+def doubts(state: State) -> list[Input]:
+    """What is said of the orders in flight after a start: not known, or not heard of."""
+    found: list[Input] = []
+    for number, slot in enumerate(state.slots):
+        key = in_flight_key(number, slot)
+        if key is None:
+            continue
+        say = inputs.unknown if slot.phase in _REQUESTED else inputs.silent
+        found.append(say(slot=number, instrument=slot.instrument, trade=key.trade, attempt=key.attempt))
+    return found

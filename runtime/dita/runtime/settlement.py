@@ -1,0 +1,213 @@
+"""Settlement: the venue's own fill rows, summed exactly, replace what was booked provisionally.
+
+Which rows may settle what is judged by ``dita.adapters.logic.settle``; here they are read, and attributed to orders.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Final, NamedTuple, final
+
+from dita.adapters.bingx.errors import VenueError
+from dita.adapters.logic.rows import FillRow
+from dita.adapters.logic.settle import NotSettled, settle_input, settlement
+from dita.runtime.alerts import Alert, Alerts
+from dita.runtime.engine import Engine
+from dita.runtime.instruments import Instrument, Instruments
+from dita.runtime.lockstep import Stepped
+from dita.runtime.order_truth import OrderTruth
+from dita.runtime.venue_port import Venue
+from dita.spec.inputs import Input
+from dita.spec.order_ids import OrderKey
+from dita.spec.scales import NANOSECONDS_PER_SECOND
+from dita.spec.state import Slot, State
+from dita.spec.vocabulary import SLOTS, TAILS, Kind, OrderSide, Part, Phase, Side, Verdict
+
+_ROUNDED_NS: Final = 2 * NANOSECONDS_PER_SECOND  # fill rows carry whole seconds
+_DAY_NS: Final = 86_400 * NANOSECONDS_PER_SECOND
+_TRIES_BEFORE_ALERT: Final = 20
+_STARTS_MAX: Final = SLOTS * (TAILS + 1)
+
+
+class Half(NamedTuple):
+    """One half of a trade that waits for its rows."""
+
+    slot: int
+    instrument: int
+    trade: int
+    part: Part
+    side: OrderSide
+    quantity: int
+    last_attempt: int
+
+
+def unsettled(state: State) -> Iterator[Half]:
+    """Every half that could be settled now: of finished trades, and entries of open positions."""
+    for number, slot in enumerate(state.slots):
+        for tail in slot.tails:
+            sides = _sides(tail.side)
+            if not tail.entry.graded:
+                yield Half(number, tail.instrument, tail.trade, Part.ENTRY, sides[0], tail.entry.quantity, 0)
+            if not tail.exit.graded:
+                yield Half(
+                    number, tail.instrument, tail.trade, Part.EXIT, sides[1], tail.exit.quantity, tail.last_attempt
+                )
+        if _is_open_and_ungraded(slot):
+            yield Half(number, slot.instrument, slot.trade, Part.ENTRY, _sides(slot.side)[0], slot.entry.quantity, 0)
+
+
+def _is_open_and_ungraded(slot: Slot) -> bool:
+    return slot.phase >= Phase.POSITION_OPEN and not slot.entry.graded and slot.entry.quantity > 0
+
+
+def _sides(side: int) -> tuple[OrderSide, OrderSide]:
+    return (OrderSide.BUY, OrderSide.SELL) if side == Side.LONG else (OrderSide.SELL, OrderSide.BUY)
+
+
+@final
+class Settler:
+    """Settles whatever waits, soon after it began to wait and again until it is settled."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        venue: Venue,
+        instruments: Instruments,
+        orders: OrderTruth,
+        alerts: Alerts,
+        *,
+        pause_seconds: float,
+        again_seconds: float,
+    ) -> None:
+        """``pause_seconds``: between passes at least. ``again_seconds``: when rows were not complete yet."""
+        self._engine = engine
+        self._venue = venue
+        self._instruments = instruments
+        self._orders = orders
+        self._alerts = alerts
+        self._pause_seconds = pause_seconds
+        self._again_seconds = again_seconds
+        self._wanted = asyncio.Event()
+        self._starts: dict[int, int] = {}  # trade: venue time before which it has no fill
+        self._tries: dict[tuple[int, int], int] = {}
+        self._why: dict[tuple[int, int], str] = {}
+
+    def observe(self, event: Input, stepped: Stepped) -> None:
+        """Engine observer: learn when trades begin, wake when one is over."""
+        outcome = stepped.outcome
+        if event.kind in (Kind.ENTER, Kind.ADOPT) and outcome.moves:
+            self.began(event.trade, self._venue.venue_now_ns())
+        if outcome.cancel_protection or (event.kind == Kind.ORDER and outcome.moves):
+            self._wanted.set()
+
+    def began(self, trade: int, time_ns: int) -> None:
+        """A trade began at this venue time (adopted ones earlier: their rows are looked for a day back)."""
+        self._starts[trade] = time_ns
+        while len(self._starts) > _STARTS_MAX:
+            del self._starts[min(self._starts)]
+
+    def wake(self) -> None:
+        """Look now."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Settle for ever."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            complete = await self.settle()
+            await asyncio.sleep(self._pause_seconds if complete else self._again_seconds)
+            if not complete:
+                self._wanted.set()
+
+    async def settle(self) -> bool:
+        """One pass; whether nothing is left to settle."""
+        waiting: dict[int, list[Half]] = {}
+        for half in unsettled(self._engine.state):
+            waiting.setdefault(half.instrument, []).append(half)
+        complete = True
+        for number, halves in waiting.items():
+            try:
+                complete = await self._settle_instrument(self._instruments[number], halves) and complete
+            except VenueError as error:
+                self._alerts.raise_(Alert.READ_FAILED, str(error))
+                complete = False
+        return complete
+
+    async def _settle_instrument(self, instrument: Instrument, halves: list[Half]) -> bool:
+        now_ns = self._venue.venue_now_ns()
+        start_ns = min(self._starts.get(half.trade, now_ns - _DAY_NS) for half in halves) - _ROUNDED_NS
+        end_ns = now_ns + _ROUNDED_NS
+        rows = await self._venue.reader.fill_history(instrument.symbol, start_ns, end_ns)
+        known = self._remembered_owners(halves)
+        left = halves if known is None else [half for half in halves if not await self._settle_half(half, rows, known)]
+        if not left:
+            return True
+        owners = await self._listed_owners(instrument, start_ns, end_ns)
+        unowned = frozenset(row.order_id for row in rows if row.order_id not in owners)
+        left = [half for half in left if not await self._settle_half(half, rows, owners, unowned)]
+        for half in left:
+            self._count_failure(half)
+        return not left
+
+    def _remembered_owners(self, halves: list[Half]) -> dict[str, OrderKey] | None:
+        """Venue order id to our order, if every order of the halves is known in this process."""
+        owners: dict[str, OrderKey] = {}
+        for half in halves:
+            first = 0 if half.part == Part.ENTRY else 1
+            for attempt in range(first, half.last_attempt + 1):
+                key = OrderKey(half.trade, half.slot, attempt)
+                order_id = self._orders.order_id(key)
+                if order_id is None:
+                    return None
+                owners[order_id] = key
+        return owners
+
+    async def _listed_owners(self, instrument: Instrument, start_ns: int, end_ns: int) -> dict[str, OrderKey]:
+        owners: dict[str, OrderKey] = {}
+        for row in await self._venue.reader.all_orders(instrument.symbol, start_ns, end_ns):
+            key = self._orders.key_of(row)
+            if key is not None:
+                owners[row.order_id] = key
+                self._orders.learn(key, row.order_id)
+        return owners
+
+    async def _settle_half(
+        self,
+        half: Half,
+        rows: tuple[FillRow, ...],
+        owners: dict[str, OrderKey],
+        unowned: frozenset[str] = frozenset(),
+    ) -> bool:
+        own = frozenset(order_id for order_id, key in owners.items() if _belongs(half, key))
+        found = settlement(rows, own, half.side, half.quantity, self._venue.asset)
+        if isinstance(found, NotSettled) and unowned:  # opened or closed without an order of ours: rows nobody owns
+            found = settlement(rows, own | unowned, half.side, half.quantity, self._venue.asset)
+        if isinstance(found, NotSettled):
+            self._why[half.trade, half.part] = found.why
+            return False
+        key = (half.trade, half.part)
+        if found.quantity != half.quantity and self._tries.get(key, 0):
+            return False  # more than was booked: the kernel has been told once
+        outcome = await self._engine.apply(settle_input(half.slot, half.instrument, half.trade, half.part, found))
+        if outcome.verdict != Verdict.ACCEPTED:
+            self._why[key] = f"{outcome}: rows sum to `{found.quantity}`, booked `{half.quantity}`"
+            return False
+        self._tries.pop(key, None)
+        self._why.pop(key, None)
+        return True
+
+    def _count_failure(self, half: Half) -> None:
+        key = (half.trade, half.part)
+        self._tries[key] = self._tries.get(key, 0) + 1
+        if self._tries[key] == _TRIES_BEFORE_ALERT:
+            why = self._why.get(key, "")
+            self._alerts.raise_(Alert.UNSETTLED, f"trade `{half.trade}` {half.part.name}: {why}")
+        for memory in (self._tries, self._why):
+            while len(memory) > _STARTS_MAX:
+                del memory[min(memory)]
+
+
+def _belongs(half: Half, key: OrderKey | None) -> bool:
+    if key is None or key.trade != half.trade:
+        return False
+    return (key.attempt == 0) == (half.part == Part.ENTRY)

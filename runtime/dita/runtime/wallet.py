@@ -1,0 +1,161 @@
+"""The wallet and the income statement: read together, so that what the venue booked besides trades is known first."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Final, final
+
+from dita.adapters.bingx.errors import VenueError
+from dita.adapters.logic.income import IncomeBook, IncomeError, income_input
+from dita.runtime.alerts import Alert, Alerts
+from dita.runtime.engine import Engine
+from dita.runtime.venue_port import Venue
+from dita.spec import inputs
+from dita.spec.scales import NANOSECONDS_PER_SECOND
+from dita.spec.state import capital
+from dita.spec.vocabulary import Code, IncomeKind, Mode, Verdict
+
+_OVERLAP_NS: Final = 3600 * NANOSECONDS_PER_SECOND  # a row may appear late; within this it is still found
+
+_HEAR_SECONDS: Final = 0.1  # what moved the wallet before the reading has been pushed by then
+
+Quiet = Callable[[], AbstractAsyncContextManager[None]]
+
+
+@final
+class WalletReader:
+    """The INCOME and WALLET inputs."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        venue: Venue,
+        alerts: Alerts,
+        *,
+        seeded_ns: int,
+        quiet: Quiet,
+        interval_seconds: float,
+        again_seconds: float,
+        age_seconds: float,
+        dust: int = 0,
+    ) -> None:
+        """``seeded_ns``: venue time of the seed. ``dust``: largest difference that is written off when flat.
+
+        ``quiet`` keeps new intents back while the wallet is read.
+        """
+        self._quiet = quiet
+        self._engine = engine
+        self._venue = venue
+        self._alerts = alerts
+        self._seeded_ns = seeded_ns
+        self._interval_seconds = interval_seconds
+        self._again_seconds = again_seconds
+        self._age_ns = int(age_seconds * NANOSECONDS_PER_SECOND)
+        self._dust = dust
+        self._book = IncomeBook(seeded_ns, venue.asset)
+        self._unknown_types = 0
+        self._read_to_ns = seeded_ns
+        self._wanted = asyncio.Event()
+        self._comparable_at_ns = venue.clock.monotonic_ns()
+        self._lowered = False  # we set REDUCE_ONLY because of the age
+        self.readings = 0
+
+    def request(self) -> None:
+        """Read soon."""
+        self._wanted.set()
+
+    def seeded(self, time_ns: int) -> None:
+        """The books begin here."""
+        self._seeded_ns = self._read_to_ns = time_ns
+        self._book = IncomeBook(time_ns, self._venue.asset)
+
+    async def run(self) -> None:
+        """Read for ever."""
+        while True:
+            try:
+                async with asyncio.timeout(self._interval_seconds):
+                    await self._wanted.wait()
+            except TimeoutError:
+                pass
+            self._wanted.clear()
+            if not await self.read():
+                await asyncio.sleep(self._again_seconds)
+                self._wanted.set()
+            await self._mind_the_age()
+
+    async def read(self) -> bool:
+        """Income, then the wallet; whether the wallet was comparable."""
+        try:
+            await self._read_income()
+            async with self._quiet():
+                before_ns = self._engine.state.account.ledger.last_money_time_ns
+                as_of_ns = (await self._venue.reader.server_time()).server_ns - self._venue.read_lag_ns
+                balance = await self._venue.reader.balance(self._venue.asset)
+                await asyncio.sleep(_HEAR_SECONDS)
+        except VenueError as error:
+            self._alerts.raise_(Alert.READ_FAILED, str(error))
+            return False
+        if self._engine.state.account.ledger.last_money_time_ns != before_ns:
+            return False  # money moved around the reading: whether it is in there nobody can say
+        outcome = await self._engine.apply(inputs.wallet(amount=balance.balance, as_of_ns=as_of_ns))
+        self.readings += 1
+        comparable = outcome.verdict == Verdict.ACCEPTED or outcome.code == Code.NO_CHANGE
+        if comparable:
+            self._comparable_at_ns = self._venue.clock.monotonic_ns()
+            await self._write_off_dust(as_of_ns)
+        return comparable
+
+    async def _read_income(self) -> None:
+        now_ns = (await self._venue.reader.server_time()).server_ns
+        start_ns = max(self._seeded_ns, self._read_to_ns - _OVERLAP_NS)
+        rows = await self._venue.reader.income(start_ns, now_ns)
+        try:
+            grown = self._book.add(rows)
+        except IncomeError as error:
+            self._alerts.raise_(Alert.READ_FAILED, str(error))
+            return
+        self._read_to_ns = now_ns
+        for total in grown:
+            await self._engine.apply(income_input(total))
+        self._book.fold(now_ns - 2 * _OVERLAP_NS)
+        if len(self._book.unknown_types) > self._unknown_types:
+            self._unknown_types = len(self._book.unknown_types)
+            names = ", ".join(sorted(self._book.unknown_types))
+            self._alerts.raise_(Alert.UNKNOWN_INCOME, f"income of types nobody knows is not booked: {names}")
+
+    async def _write_off_dust(self, as_of_ns: int) -> None:
+        account = self._engine.state.account
+        ledger = account.ledger
+        flat_and_settled = account.live_slots == 0 and ledger.fees_provisional == 0
+        if not (flat_and_settled and 0 < abs(ledger.difference) <= self._dust):
+            return
+        await self._engine.apply(
+            inputs.income(
+                kind=IncomeKind.ADJUSTMENT,
+                rows=ledger.adjustment_rows + 1,
+                total=ledger.adjustments + ledger.difference,
+                time_ns=as_of_ns,
+            )
+        )
+
+    async def _mind_the_age(self) -> None:
+        aged = self._venue.clock.monotonic_ns() - self._comparable_at_ns > self._age_ns
+        mode = self._engine.state.account.mode
+        if aged and mode == Mode.ACTIVE:
+            self._alerts.raise_(Alert.AGED_RECONCILE, "no comparable wallet reading for too long: no new trades")
+            self._lowered = True
+            await self._engine.reduce_only()
+        elif not aged and self._lowered:
+            self._lowered = False
+            if mode == Mode.REDUCE_ONLY and self._engine.may_add_risk:
+                await self._engine.apply(inputs.set_mode(Mode.ACTIVE))
+
+    @property
+    def difference(self) -> int:
+        """Wallet minus capital at the last comparable reading, 1e-8 USDT."""
+        return self._engine.state.account.ledger.difference
+
+    @property
+    def capital(self) -> int:
+        """The books' capital, 1e-8 USDT."""
+        return capital(self._engine.state.account.ledger)
