@@ -135,7 +135,7 @@ def test_noise_on_a_sound_state_is_answered_as_by_the_reference(raw_kernel: RawK
 def test_a_refusal_late_in_a_step_changes_nothing(raw_kernel: RawKernel) -> None:
     """The refusals that come after all decisions, an amount beyond the bound, leave every byte of a live slot alone."""
     found: Counter[int] = Counter()
-    for seed in range(200, 240):
+    for seed in range(200, 220):
         walk, pair = Walk(seed), Pair(raw_kernel, initial_state())
         walk.huge = True
         opening = walk.opening()
@@ -145,4 +145,4 @@ def test_a_refusal_late_in_a_step_changes_nothing(raw_kernel: RawKernel) -> None
             found[outcome.code] += 1
             pair.replace(walk.at_the_edge(pair.state))
 
-    assert found[Code.OVERFLOW] >= 20, found
+    assert found[Code.OVERFLOW] >= 8, found
