@@ -1,4 +1,4 @@
-"""The error table, against a second list written from the venue's pages: code by code, text by text, status by status."""
+"""The error table, against a second list written from the venue's pages: codes, texts and statuses, one by one."""
 
 import pytest
 

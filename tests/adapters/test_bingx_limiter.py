@@ -1,6 +1,7 @@
-"""The limiter and the pauses: never more than the venue allows in any window, closings first, and back-off that ends."""
+"""The limiter and the pauses: never more than the venue allows in any window, closings first, back-off that ends."""
 
 from collections import deque
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -112,7 +113,7 @@ def test_a_rate_limit_backs_off_longer_each_time_and_not_for_ever() -> None:
     waits = [found.wait_ns for strikes in range(12) if (found := pause(429, strikes=strikes))]
     assert len(waits) == 12
     assert SECOND <= waits[0] < 2 * SECOND
-    assert all(later >= earlier for earlier, later in zip(waits, waits[1:], strict=False))
+    assert all(later >= earlier for earlier, later in pairwise(waits))
     assert waits[-1] <= 40 * SECOND
     told = pause(429, headers={"x-ratelimit-requests-expire": "8000"})
     assert told is not None

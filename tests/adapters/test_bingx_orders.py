@@ -1,13 +1,13 @@
 """Orders over real sockets: what each answer proves, that nothing is ever sent twice, and who may open."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from bingx_venue import START_NS, Say, Seen, StepClock, StubVenue, connected, no, yes
 
+from bingx_venue import START_NS, Say, Seen, StepClock, StubVenue, connected, eventually, no, yes
 from dita.adapters.bingx.contracts import Contract
 from dita.adapters.bingx.desk import OrderDesk
 from dita.adapters.bingx.endpoints import SUBMIT
@@ -67,8 +67,11 @@ def accept(seen: Seen) -> Say:
 
 @asynccontextmanager
 async def desk_at(
-    venue: StubVenue, mode: PositionMode = PositionMode.HEDGE, fallback: str | None = None, clock: StepClock | None = None
-) -> AsyncIterator[OrderDesk]:
+    venue: StubVenue,
+    mode: PositionMode = PositionMode.HEDGE,
+    fallback: str | None = None,
+    clock: StepClock | None = None,
+) -> AsyncGenerator[OrderDesk]:
     async with connected(venue, clock or StepClock(step_ns=200 * MS), fallback) as rest:
         yield OrderDesk(rest, mode, CONTRACTS)
 
@@ -92,7 +95,10 @@ async def test_an_accepted_order_is_named_by_the_venue() -> None:
         (seen,) = venue.requests("POST", ORDER)
     assert seen.signature_holds
     assert result == Accepted("1976209350456246273", "jrnl-1-0-0", int(seen.parameters["timestamp"]))
-    assert {name: seen.parameters[name] for name in seen.parameters.keys() - {"timestamp", "recvWindow", "signature"}} == {
+    asked = {
+        name: text for name, text in seen.parameters.items() if name not in ("timestamp", "recvWindow", "signature")
+    }
+    assert asked == {
         "symbol": "BTC-USDT", "side": "BUY", "positionSide": "LONG", "type": "LIMIT", "quantity": "0.0123",
         "price": "60000.5", "timeInForce": "GTC", "clientOrderID": "jrnl-1-0-0",
     }  # fmt: skip
@@ -164,7 +170,8 @@ def echo(**change: object) -> Say:
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (Say(""), UnknownReason.AMBIGUOUS), (Say("<html>"), UnknownReason.AMBIGUOUS), (Say("[]"), UnknownReason.AMBIGUOUS),
+        (Say(""), UnknownReason.AMBIGUOUS), (Say("<html>"), UnknownReason.AMBIGUOUS),
+        (Say("[]"), UnknownReason.AMBIGUOUS),
         (Say("{}"), UnknownReason.AMBIGUOUS), (Say({"data": {"order": ECHO}}), UnknownReason.AMBIGUOUS),
         (Say('{"code":0,'), UnknownReason.AMBIGUOUS), (Say({"code": True}), UnknownReason.AMBIGUOUS),
         (yes(None), UnknownReason.BAD_REPLY), (yes({}), UnknownReason.BAD_REPLY), (yes([]), UnknownReason.BAD_REPLY),
@@ -335,7 +342,15 @@ async def test_the_trader_needs_a_clearance_and_can_only_lose_it() -> None:
 def test_an_outcome_becomes_its_order() -> None:
     """SUBMIT of an outcome: the identity becomes the client id, everything else is carried over."""
     outcome = Outcome(
-        submit=1, trade=26, slot=3, attempt=2, side=OrderSide.SELL, quantity=5, limit_price=7, post_only=1, reduce_only=1
+        submit=1,
+        trade=26,
+        slot=3,
+        attempt=2,
+        side=OrderSide.SELL,
+        quantity=5,
+        limit_price=7,
+        post_only=1,
+        reduce_only=1,
     )
     assert order_from_outcome(outcome, "BTC-USDT", "jrnl", 99) == NewOrder(
         "BTC-USDT", "jrnl-1a-3-2", OrderSide.SELL, True, 5, 7, 99, True
@@ -439,19 +454,23 @@ class Holding:
         venue.on("POST", ORDER, self.close)
 
     def cancel_all(self, _: Seen) -> Say:
+        """Nothing rests afterwards, unless the test says otherwise."""
         if self.answers:
             return self.answers.pop(0)
         self.orders = 0
         return yes({"success": None, "failed": None})
 
     def positions(self, _: Seen) -> Say:
+        """A short of what is left."""
         row = {"symbol": "BTC-USDT", "positionAmt": str(self.amount), "positionSide": "SHORT", "positionId": "1"}
         return yes([row] if self.amount else [])
 
     def open_orders(self, _: Seen) -> Say:
+        """What still rests."""
         return yes({"orders": [{**CANCELLED, "status": "NEW", "orderId": n + 1} for n in range(self.orders)]})
 
     def close(self, seen: Seen) -> Say:
+        """Buys back what is asked, unless the test says otherwise."""
         if self.answers:
             return self.answers.pop(0)
         self.amount -= float(seen.parameters["quantity"])
@@ -459,7 +478,7 @@ class Holding:
 
 
 async def test_flatten_cancels_closes_and_looks_again() -> None:
-    """Without any clearance: orders are cancelled, the short is bought back reduce-only, and a last read shows nothing."""
+    """Without any clearance: orders are cancelled, the short is bought back, and a last read shows nothing."""
     async with StubVenue().serving() as venue:
         holding = Holding(venue)
         async with desk_at(venue) as desk:
@@ -519,8 +538,7 @@ async def test_cancelling_a_submit_passes_through() -> None:
         venue.on("POST", ORDER, Say("", delay_seconds=30))
         async with desk_at(venue) as desk:
             task = asyncio.create_task(desk.submit(OPENING, clearance()))
-            while not venue.requests("POST", ORDER):
-                await asyncio.sleep(0.01)
+            await eventually(lambda: bool(venue.requests("POST", ORDER)))
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

@@ -34,20 +34,26 @@ VECTORS = [
     ("V1", "timestamp=1760000000000", "2033781dba9d51c628f69c25759d031477418d99e8961f0fbf01bb80a00fe1bf"),
     (
         "V2",
-        "clientOrderID=t1-a0000001&positionSide=LONG&price=60000.5&quantity=0.0123&recvWindow=2000&side=BUY"
-        "&symbol=BTC-USDT&timeInForce=GTC&timestamp=1760000000000&type=LIMIT",
+        (
+            "clientOrderID=t1-a0000001&positionSide=LONG&price=60000.5&quantity=0.0123&recvWindow=2000&side=BUY"
+            "&symbol=BTC-USDT&timeInForce=GTC&timestamp=1760000000000&type=LIMIT"
+        ),
         "812a4e895e4cfef0398d313c99d209551b2b039a11a0a4e11b4a790a5a7fb989",
     ),
     (
         "V3",
-        "clientOrderID=t1-a0000001&positionSide=LONG&price=60000.5&quantity=0.0123&recvWindow=2000&side=BUY"
-        "&symbol=BTC-USDT&timeInForce=GTC&type=LIMIT&timestamp=1760000000000",
+        (
+            "clientOrderID=t1-a0000001&positionSide=LONG&price=60000.5&quantity=0.0123&recvWindow=2000&side=BUY"
+            "&symbol=BTC-USDT&timeInForce=GTC&type=LIMIT&timestamp=1760000000000"
+        ),
         "26ffc902902df1ae5896d392f788878b8145fab66fd4b6f60219158eecfe9391",
     ),
     (
         "V4",
-        "symbol=BTC-USDT&side=BUY&positionSide=LONG&type=LIMIT&quantity=0.0123&price=60000.5&timeInForce=GTC"
-        "&clientOrderID=t1-a0000001&recvWindow=2000&timestamp=1760000000000",
+        (
+            "symbol=BTC-USDT&side=BUY&positionSide=LONG&type=LIMIT&quantity=0.0123&price=60000.5&timeInForce=GTC"
+            "&clientOrderID=t1-a0000001&recvWindow=2000&timestamp=1760000000000"
+        ),
         "b153c76e5e708ceadea4db754717dc6a89c6a9888f584002ac28bfefb3dfa3b4",
     ),
     ("V5", JSON_TEXT, JSON_SIGNATURE),
@@ -126,7 +132,7 @@ values = st.text([chr(code) for code in range(0x20, 0x7F) if chr(code) not in "&
 
 @given(st.dictionaries(names, values, max_size=8))
 def test_what_is_sent_verifies_by_the_venues_own_algorithm(parameters: dict[str, str]) -> None:
-    """Decode each received value, join in received order without the signature, compare: it must hold for any values."""
+    """Decode each received value, join in received order without the signature, compare: it holds for any values."""
     received = [part.partition("=") for part in signed_query(SECRET, parameters).split("&")]
     assert received[-1][0] == "signature"
     joined = "&".join(f"{name}={unquote(value)}" for name, _, value in received[:-1])

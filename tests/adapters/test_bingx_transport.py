@@ -4,13 +4,13 @@ import asyncio
 import gzip
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from bingx_venue import QUICK, SECRET, START_NS, Say, Seen, StepClock, StubVenue, credentials, eventually, yes
 
+from bingx_venue import QUICK, SECRET, START_NS, Say, Seen, StepClock, StubVenue, credentials, eventually, yes
 from dita.adapters.bingx.endpoints import BALANCE, OPEN_ORDERS, POSITIONS, SERVER_TIME, SUBMIT
 from dita.adapters.bingx.limiter import Limiter
 from dita.adapters.bingx.transport import Failure, FailureKind, Reply, Timeouts, Transport
@@ -21,7 +21,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 
 @asynccontextmanager
-async def raw_server(handler: Handler) -> AsyncIterator[str]:
+async def raw_server(handler: Handler) -> AsyncGenerator[str]:
     """A TCP server for replies that no HTTP library would send."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -47,7 +47,9 @@ async def raw_server(handler: Handler) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def transport(clock: StepClock | None = None, timeouts: Timeouts = QUICK, **rest: int) -> AsyncIterator[Transport]:
+async def transport(
+    clock: StepClock | None = None, timeouts: Timeouts = QUICK, **rest: int
+) -> AsyncGenerator[Transport]:
     made = Transport(credentials(), clock or StepClock(), timeouts=timeouts, **rest)  # type: ignore[arg-type]
     try:
         yield made
@@ -101,7 +103,7 @@ async def test_the_timestamp_is_made_when_the_request_is_written_not_before_a_wa
 
 
 async def test_the_timestamp_is_made_after_the_wait_for_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With one connection, held by a slow reply, a second request is stamped when it gets it, and not sent if too late."""
+    """With one connection, held by a slow reply, a second request is stamped when it gets it; too late is not sent."""
     monkeypatch.setattr("dita.adapters.bingx.transport._CONNECTIONS_MAX", 1)
     clock = StepClock()
     async with StubVenue().serving() as venue, transport(clock) as wire:
@@ -204,7 +206,7 @@ async def test_a_connection_lost_after_the_request_says_that_it_was_sent() -> No
 
 
 async def test_a_reused_connection_that_dies_still_counts_as_sent() -> None:
-    """Keep-alive: the second request is written into a connection that the venue is about to close. It may have arrived."""
+    """Keep-alive: the second request is written into a connection that the venue then closes. It may have arrived."""
     served = 0
 
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -214,7 +216,7 @@ async def test_a_reused_connection_that_dies_still_counts_as_sent() -> None:
             served += 1
             if served == 2:
                 return
-            writer.write(b'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}')
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
             await writer.drain()
 
     async with raw_server(once) as url, transport() as wire:
@@ -276,7 +278,11 @@ async def test_a_body_beyond_its_bound_is_not_read() -> None:
 
 async def test_what_is_not_http_is_a_lost_connection() -> None:
     """Garbage, a cut header and an over-long header end as a failure after sending, never as an exception."""
-    garbage = [b"\x16\x03\x01garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\ncontent-le", b"HTTP/1.1 200 OK\r\nx: " + b"y" * 200_000]
+    garbage = [
+        b"\x16\x03\x01garbage\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-le",
+        b"HTTP/1.1 200 OK\r\nx: " + b"y" * 200_000,
+    ]
     for said in garbage:
 
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, said: bytes = said) -> None:
@@ -346,9 +352,8 @@ async def test_our_own_bug_is_a_value_and_names_only_its_type(monkeypatch: pytes
         def broken(*_: object) -> str:
             raise KeyError(SECRET)
 
-        for where in ("venue_now_ns",):
-            monkeypatch.setattr(Transport, where, broken)
-            result = await wire.exchange(venue.url, SUBMIT, {})
+        monkeypatch.setattr(Transport, "venue_now_ns", broken)
+        result = await wire.exchange(venue.url, SUBMIT, {})
     assert result == Failure(FailureKind.BUG, "KeyError", sent=False)
     assert venue.seen == []
 

@@ -7,7 +7,7 @@ import asyncio
 import gzip
 import hmac
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -36,10 +36,12 @@ class StepClock:
         self.step_ns = step_ns
 
     def wall_ns(self) -> int:
+        """UTC nanoseconds."""
         self.now_ns += self.step_ns
         return self.now_ns
 
     def monotonic_ns(self) -> int:
+        """The same."""
         self.now_ns += self.step_ns
         return self.now_ns
 
@@ -56,11 +58,13 @@ class Seen:
 
     @property
     def parameters(self) -> dict[str, str]:
+        """Decoded query parameters."""
         pairs = (part.partition("=") for part in self.query.split("&") if part)
         return {name: unquote(value) for name, _, value in pairs}
 
     @property
     def signature_holds(self) -> bool:
+        """The venue's own verification: received order, decoded values, signature last."""
         pairs = [part.partition("=") for part in self.query.split("&") if part]
         if not pairs or pairs[-1][0] != "signature":
             return False
@@ -78,6 +82,7 @@ class Say:
     delay_seconds: float = 0.0
 
     def wire(self) -> bytes:
+        """The bytes of the reply."""
         content = self.body if isinstance(self.body, bytes) else self._text().encode()
         headers = {"content-type": "application/json", **self.headers}
         lines = [f"HTTP/1.1 {self.status} Said", *(f"{name}: {value}" for name, value in headers.items())]
@@ -114,9 +119,11 @@ class StubVenue:
         self._connections: set[asyncio.Task[None]] = set()
 
     def on(self, method: str, path: str, *answers: Say | Answerer) -> None:
+        """Set the answers of a path."""
         self._answers[method, path] = list(answers)
 
     def requests(self, method: str, path: str) -> list[Seen]:
+        """What was asked of a path, in order."""
         return [seen for seen in self.seen if (seen.method, seen.path) == (method, path)]
 
     async def _answer(self, seen: Seen) -> Say:
@@ -149,7 +156,8 @@ class StubVenue:
             writer.close()
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator["StubVenue"]:
+    async def serving(self) -> AsyncGenerator["StubVenue"]:
+        """Listen on a free loopback port."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with server:
@@ -183,7 +191,8 @@ class StubStream:
         await self.script(self, connection)
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator["StubStream"]:
+    async def serving(self) -> AsyncGenerator["StubStream"]:
+        """Listen on a free loopback port."""
         server: Server = await serve(self._handle, "127.0.0.1", 0, compression=None)
         async with server:
             port = server.sockets[0].getsockname()[1]
@@ -211,7 +220,7 @@ def credentials() -> Credentials:
 @asynccontextmanager
 async def connected(
     venue: StubVenue, clock: StepClock | None = None, fallback: str | None = None, stream: str = "ws://127.0.0.1:9/x"
-) -> AsyncIterator[BingxRest]:
+) -> AsyncGenerator[BingxRest]:
     """A client of the stub, closed afterwards."""
     rest = BingxRest.connect(
         hosts(venue.url, stream, fallback), credentials(), clock or StepClock(), Random(1), timeouts=QUICK
@@ -224,6 +233,8 @@ async def connected(
 
 async def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     """Wait until something holds; fails when it does not within a generous time."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
+    for _ in range(int(seconds / 0.01)):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    assert condition()

@@ -77,6 +77,11 @@ class ResilientStream(ABC, Generic[E]):
         """Whether events arrive now, as far as we know."""
         return self._live
 
+    @property
+    def queued(self) -> int:
+        """Events that wait for the caller."""
+        return len(self._queue)
+
     async def next_event(self) -> E | StreamGap | StreamRestored:
         """The next event. Raises StreamClosed after ``aclose``. One caller at a time."""
         while not self._queue:

@@ -81,6 +81,11 @@ class IncomeBook:
             grown.add(kind)
         return tuple(self.total(kind) for kind in sorted(grown))
 
+    @property
+    def remembered(self) -> int:
+        """Rows whose identity is kept."""
+        return len(self._rows)
+
     def total(self, kind: IncomeKind) -> IncomeTotal:
         """The total of one kind, rounded once."""
         total = self._sums.get(kind, _Sum())
