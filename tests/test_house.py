@@ -221,6 +221,32 @@ def test_an_unused_dependency_is_found(repository: Path, tmp_path: Path) -> None
     assert "'sortedcontainers' imported but" in done.stderr
 
 
+# ---- pytest's own settings
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        ("    assert True\n", "1 passed"),
+        ("    import warnings\n    warnings.warn('planted', DeprecationWarning, stacklevel=1)\n", "1 failed"),
+        ("    import time\n    time.sleep(60)\n", "Timeout"),
+        ("    async def f(): ...\n    f()\n    import gc\n    gc.collect()\n", "1 failed"),
+    ],
+    ids=["sound", "warns", "hangs", "forgets to await"],
+)
+def test_a_careless_test_fails(repository: Path, tmp_path: Path, body: str, outcome: str) -> None:
+    """Under our settings a test that warns, hangs or forgets to await is no passing test."""
+    (tmp_path / "test_planted.py").write_text(f"def test_it():\n{body}")
+    settings = ["-c", str(repository / "pyproject.toml"), "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *settings, "--timeout", "3", str(tmp_path / "test_planted.py")],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert outcome in done.stdout + done.stderr, done.stdout + done.stderr
+
+
 # ---- the pages
 
 
