@@ -1,5 +1,6 @@
 """Reads: every documented and observed variant of a reply is understood; what is not certain is an error, not empty."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -10,7 +11,8 @@ import pytest
 
 from bingx_venue import START_NS, Say, Seen, StepClock, StubVenue, connected, no, yes
 from dita.adapters.bingx.contracts import Contract
-from dita.adapters.bingx.errors import BadReply, ErrorClass, NoReply, VenueError, VenueRefused
+from dita.adapters.bingx.endpoints import CANCEL
+from dita.adapters.bingx.errors import BadReply, Call, ErrorClass, NoReply, VenueError, VenueRefused
 from dita.adapters.bingx.json_text import DEPTH_MAX, JsonTextError, parse_json
 from dita.adapters.bingx.rest import BingxRest, PositionMode
 from dita.adapters.logic.rows import BalanceRow, Evidence, FillRow, IncomeRow, OrderRow, OrderState, PositionRow
@@ -85,6 +87,35 @@ async def test_the_clock_offset_is_measured_and_used() -> None:
     assert abs(offset.offset_ns - 7 * SECOND) <= offset.uncertainty_ns
     stamped_ms = int(venue.requests("GET", f"{SWAP}/v2/user/positions")[0].parameters["timestamp"])
     assert abs(stamped_ms * MS - (sent_ns + 7 * SECOND)) < SECOND
+
+
+async def test_callers_that_come_together_measure_the_clock_once() -> None:
+    """Twenty first calls at once: five samples in all, not five each; a later refresh is left to reads."""
+    clock = StepClock(step_ns=100 * MS)
+    async with StubVenue().serving() as venue:
+        path = f"{SWAP}/v2/user/positions"
+        venue.on("GET", path, yes([]))
+        venue.on("DELETE", ORDER, no(80016, "order not exist"))
+        async with connected(venue, clock) as rest:
+            await asyncio.gather(*(rest.positions() for _ in range(20)))
+            samples = venue.requests("GET", f"{SWAP}/v2/server/time")
+            assert len(samples) == 5
+            clock.now_ns += 1000 * SECOND
+            await rest.api.call(CANCEL, {"symbol": "BTC-USDT"}, Call.CANCEL)
+            assert len(venue.requests("GET", f"{SWAP}/v2/server/time")) == 5
+            await rest.positions()
+            assert len(venue.requests("GET", f"{SWAP}/v2/server/time")) == 10
+
+
+async def test_a_clock_that_cannot_be_measured_delays_nobody_twice() -> None:
+    """The server time call fails: callers go on with what they have, and the next attempt is seconds away."""
+    async with StubVenue().serving() as venue:
+        path = f"{SWAP}/v2/user/positions"
+        venue.on("GET", path, yes([]))
+        venue.on("GET", f"{SWAP}/v2/server/time", Say("", 500))
+        async with connected(venue, StepClock(step_ns=MS)) as rest:
+            await asyncio.gather(*(rest.positions() for _ in range(5)))
+            assert len(venue.requests("GET", f"{SWAP}/v2/server/time")) == 1
 
 
 async def test_a_clock_error_is_healed_by_measuring_again() -> None:

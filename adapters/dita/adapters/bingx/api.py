@@ -3,6 +3,7 @@
 Reads raise a ``VenueError`` when they fail; calls that may leave an order behind use ``call`` and get a value.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from dita.adapters.bingx.transport import Failure, FailureKind, Reply, Transport
 from dita.spec.scales import NANOSECONDS_PER_SECOND
 
 _CLOCK_SAMPLES: Final = 5
+_CLOCK_RETRY_NS: Final = 5 * NANOSECONDS_PER_SECOND  # nobody waits again for what has just failed
 _CLOCK_AGE_NS_MAX: Final = 300 * NANOSECONDS_PER_SECOND
 # A reply like these from the front of the venue says nothing about the back: a read may ask the other host.
 _GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
@@ -62,6 +64,8 @@ class Api:
     clock_offset: ClockOffset | None = None
     clock_doubted: bool = False  # the venue refused a timestamp: measure again before the next signed call
     _strikes: dict[str, int] = field(default_factory=dict[str, int])
+    _clock_not_before_ns: int = 0
+    _clock_lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
 
     async def call(
         self,
@@ -78,7 +82,7 @@ class Api:
         ``may_try_fallback`` repeats a call that got no answer on the other host: only ever for what is idempotent.
         """
         if endpoint.signed:
-            await self._mind_the_clock()
+            await self._mind_the_clock(patient=kind is Call.QUERY)
         result = await self._one(self.hosts.rest, endpoint, parameters, kind, urgent=urgent, send_by_ns=send_by_ns)
         if may_try_fallback and self.hosts.rest_fallback is not None and _unanswered(result):
             result = await self._one(
@@ -122,17 +126,28 @@ class Api:
         self.transport.clock_offset_ns = offset.offset_ns
         return offset
 
-    async def _mind_the_clock(self) -> None:
-        known = self.clock_offset
-        if known is not None and not self.clock_doubted:
-            age_ns = self.transport.clock.wall_ns() - known.measured_ns
-            if 0 <= age_ns <= _CLOCK_AGE_NS_MAX:
+    async def _mind_the_clock(self, *, patient: bool) -> None:
+        """Measure the clock if it must be; a mere refresh is left to reads, an order does not wait for it."""
+        if not self._clock_is_due(patient=patient):
+            return
+        async with self._clock_lock:  # callers that come together share one measurement
+            if not self._clock_is_due(patient=patient):
                 return
-        try:
-            await self.sync_clock()
-        except (NoReply, BadReply, VenueRefused) as error:
-            # Going on is right: a wrong timestamp is refused by the venue before it can do anything.
-            log.warning("clock: could not be measured, going on with what is known: %s", error)
+            try:
+                await self.sync_clock()
+            except (NoReply, BadReply, VenueRefused) as error:
+                # Going on is right: a wrong timestamp is refused by the venue before it can do anything.
+                self._clock_not_before_ns = self.transport.clock.monotonic_ns() + _CLOCK_RETRY_NS
+                log.warning("clock: could not be measured, going on with what is known: %s", error)
+
+    def _clock_is_due(self, *, patient: bool) -> bool:
+        if self.transport.clock.monotonic_ns() < self._clock_not_before_ns:
+            return False
+        known = self.clock_offset
+        if known is None or self.clock_doubted:
+            return True
+        age_ns = self.transport.clock.wall_ns() - known.measured_ns
+        return patient and not 0 <= age_ns <= _CLOCK_AGE_NS_MAX
 
     async def _one(
         self,
