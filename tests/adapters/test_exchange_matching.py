@@ -1,18 +1,19 @@
 """The matching engine alone: orders against best prices, in integers, with time passed in."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from exchange_client import COIN, KEY, MS, PRICE, START_NS, USDT, exchange_config, scaled, ticker
 
 from dita.adapters.exchange import AccountConfig, Contract, ExchangeConfig, MatchingRules
 from dita.adapters.exchange.account import Account
 from dita.adapters.exchange.errors import VenueError
 from dita.adapters.exchange.events import AccountUpdate, OrderUpdate
 from dita.adapters.exchange.matching import Engine
-from dita.adapters.exchange.orders import NewOrder, Order, SplitPlan
+from dita.adapters.exchange.orders import NewOrder, Order, PositionSide, Side, SplitPlan, TimeInForce
 from dita.adapters.exchange.timers import Timers
 from dita.spec.market import BookTicker, MarketTrade
+from exchange_client import COIN, KEY, MS, PRICE, START_NS, USDT, exchange_config, scaled, ticker
 
 
 class Desk:
@@ -29,31 +30,34 @@ class Desk:
         self.feed(ticker("60000.0", "60000.1"))
 
     def feed(self, event: BookTicker | MarketTrade) -> None:
+        """One market event now."""
         self.engine.feed(event, self.now_ns)
 
     def pass_ms(self, milliseconds: int) -> None:
+        """Let time pass and what is due happen."""
         self.now_ns += milliseconds * MS
         self.timers.advance(self.now_ns)
 
     def order(
         self,
-        side: str = "BUY",
-        position_side: str = "LONG",
+        side: Side = "BUY",
+        position_side: PositionSide = "LONG",
         quantity: str = "0.01",
         price: str = "",
         *,
-        tif: str = "GTC",
+        tif: TimeInForce = "GTC",
         reduce_only: bool = False,
         client_id: str | None = None,
         split: SplitPlan | None = None,
     ) -> Order:
+        """Submit; without a price it is a MARKET order."""
         self.count += 1
         new = NewOrder(
             "BTC-USDT",
-            side,  # type: ignore[arg-type]  # plain words keep the tests readable
-            position_side,  # type: ignore[arg-type]  # plain words keep the tests readable
+            side,
+            position_side,
             "LIMIT" if price else "MARKET",
-            tif,  # type: ignore[arg-type]  # plain words keep the tests readable
+            tif,
             scaled(quantity, 8),
             scaled(price, 10) if price else 0,
             reduce_only,
@@ -61,9 +65,10 @@ class Desk:
         )
         return self.engine.submit(self.account, new, self.now_ns, split=split)
 
-    def refused(self, *words: str, **more: object) -> int:
+    def refused(self, *words: Any, **more: Any) -> int:
+        """The code with which the same order is refused."""
         with pytest.raises(VenueError) as caught:
-            self.order(*words, **more)  # type: ignore[arg-type]  # the arguments of order, passed through
+            self.order(*words, **more)
         return caught.value.code
 
     def told(self) -> list[tuple[str, str, int]]:
@@ -74,8 +79,9 @@ class Desk:
             if isinstance(event, OrderUpdate)
         ]
 
-    def position(self, side: str = "LONG") -> int:
-        return self.account.position("BTC-USDT", side).quantity  # type: ignore[arg-type]  # plain words
+    def position(self, side: PositionSide = "LONG") -> int:
+        """The signed quantity of a position side."""
+        return self.account.position("BTC-USDT", side).quantity
 
 
 def one_way(config: ExchangeConfig | None = None) -> Desk:
@@ -394,7 +400,7 @@ def test_minimum_size_and_value(quantity: str, price: str, code: int) -> None:
 def test_dust_can_be_closed_if_the_venue_lets_one() -> None:
     """By default the minimum value also binds closing orders; the switch frees those that close everything."""
     free = MatchingRules(minimum_applies_to_closing=False)
-    codes = []
+    codes: list[int] = []
     for rules in (MatchingRules(), free):
         desk = Desk(exchange_config(matching=rules))
         desk.order(quantity="0.0001")
@@ -466,7 +472,7 @@ def test_symbols_without_market_are_paused_and_foreign_ones_unknown() -> None:
     new = NewOrder("ETH-USDT", "BUY", "LONG", "MARKET", "GTC", COIN, 0, reduce_only=False, client_id="")
     desk = Desk()
 
-    codes = []
+    codes: list[int] = []
     for symbol in ("ETH-USDT", "DOGE-USDT"):
         with pytest.raises(VenueError) as caught:
             desk.engine.submit(desk.account, new._replace(symbol=symbol), START_NS)
@@ -567,7 +573,7 @@ def test_transfers_move_the_wallet_and_are_told() -> None:
 )
 def test_impossible_market_events_are_refused(event: BookTicker | MarketTrade) -> None:
     """Unlisted symbols, negative numbers and prices of zero raise an error that shows the event."""
-    with pytest.raises(ValueError, match="symbol|negative|price"):
+    with pytest.raises(ValueError, match=r"symbol|negative|price"):
         Desk().feed(event)
 
 

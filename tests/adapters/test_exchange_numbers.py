@@ -80,12 +80,17 @@ def test_order_numbers_carry_their_time_and_always_grow() -> None:
 
 def test_timers_ring_in_order_and_once() -> None:
     """Due callbacks run by time, then by arrival; cancelled ones never; ones added on the way run if due."""
-    timers, rung = Timers(), []
+    timers = Timers()
+    rung: list[tuple[str, int]] = []
+
+    def add_another(_: int) -> None:
+        timers.at(20, lambda due: rung.append(("d", due)))
+
     timers.at(20, lambda due: rung.append(("b", due)))
     timers.at(10, lambda due: rung.append(("a", due)))
     timers.at(20, lambda due: rung.append(("c", due)))
     timers.at(15, lambda due: rung.append(("never", due))).cancel()
-    timers.at(20, lambda _: timers.at(20, lambda due: rung.append(("d", due))) and None)
+    timers.at(20, add_another)
 
     assert (timers.advance(9), timers.next_due_ns()) == (0, 10)
     timers.advance(20)
@@ -97,7 +102,7 @@ def test_timers_ring_in_order_and_once() -> None:
 
 def test_json_numerals_are_numbers_and_floats_have_no_place() -> None:
     """A numeral is written without quotes; the rest is what the json module reads back; sets are refused."""
-    value = {"a": Numeral("60000.5"), "b": [1, True, None, 'é"'], "c": {}}
+    value: dict[str, object] = {"a": Numeral("60000.5"), "b": [1, True, None, 'é"'], "c": {}}
 
     text = json_text(value)
 

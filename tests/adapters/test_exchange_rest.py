@@ -5,6 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
+from dita.adapters.exchange import AccountConfig, MatchingRules, RequestRules
+from dita.adapters.exchange.identifiers import snowflake_ms
 from exchange_client import (
     KEY,
     LISTEN_KEY,
@@ -20,9 +23,6 @@ from exchange_client import (
     ticker,
     variants,
 )
-
-from dita.adapters.exchange import AccountConfig, MatchingRules, RequestRules
-from dita.adapters.exchange.identifiers import snowflake_ms
 
 FILLS = f"{SWAP}/v2/trade/fillHistory"
 NOW_MS = START_NS // MS
@@ -225,7 +225,7 @@ async def test_query_by_id_wins_and_empty_ids_are_absent() -> None:
 
 
 async def test_order_lists_show_what_they_are_for() -> None:
-    """openOrders shows live ones, allOrders finished ones, fullOrder both; the newest come first."""
+    """The list openOrders shows live ones, allOrders finished ones, fullOrder both; the newest come first."""
     async with exchange() as (_, client):
         await client.submit(clientOrderID="done")
         await client.submit(type="LIMIT", price="59000", clientOrderID="open")
@@ -296,7 +296,7 @@ async def test_documented_fill_rows_swap_the_fields() -> None:
 
 
 async def test_old_fill_list_has_the_time_trap() -> None:
-    """allFillOrders ignores the symbol, has no trade id, and its filledTm is eight hours ahead of the truth."""
+    """The list allFillOrders ignores the symbol, has no trade id, and its filledTm is eight hours ahead."""
     async with exchange() as (_, client):
         await client.submit()
         data = await client.data("GET", f"{SWAP}/v2/trade/allFillOrders", symbol="ETH-USDT", **window(29))
@@ -412,7 +412,7 @@ async def test_test_orders_are_judged_and_not_placed() -> None:
 
 
 async def test_flattening_calls() -> None:
-    """allOpenOrders cancels, closeAllPositions closes, and both say what they did; nothing to do is null."""
+    """DELETE allOpenOrders cancels, closeAllPositions closes, and both say what they did; nothing to do is null."""
     async with exchange() as (server, client):
         await client.submit(quantity="0.02")
         await client.submit(type="LIMIT", price="59000", clientOrderID="one")

@@ -4,11 +4,11 @@ import json
 
 import httpx
 import pytest
-from exchange_client import KEY, MS, ORDER, SECRET, START_NS, exchange, exchange_config, sign, signed_query
 
 from dita.adapters.exchange.config import RequestRules
 from dita.adapters.exchange.errors import VenueError
 from dita.adapters.exchange.signed_request import RawRequest, read_parameters, verify_signature
+from exchange_client import KEY, MS, ORDER, SECRET, START_NS, exchange, exchange_config, sign, signed_query
 
 BALANCE = "/openApi/swap/v3/user/balance"
 ORDER_SORTED = (
@@ -27,13 +27,17 @@ VECTORS = {
     ),
     "sorted": (ORDER_SORTED, "812a4e895e4cfef0398d313c99d209551b2b039a11a0a4e11b4a790a5a7fb989"),
     "timestamp last": (
-        "clientOrderID=t1-a0000001&positionSide=LONG&price=60000.5&quantity=0.0123&recvWindow=2000&side=BUY"
-        "&symbol=BTC-USDT&timeInForce=GTC&type=LIMIT&timestamp=1760000000000",
+        (
+            "clientOrderID=t1-a0000001&positionSide=LONG&price=60000.5&quantity=0.0123&recvWindow=2000&side=BUY"
+            "&symbol=BTC-USDT&timeInForce=GTC&type=LIMIT&timestamp=1760000000000"
+        ),
         "26ffc902902df1ae5896d392f788878b8145fab66fd4b6f60219158eecfe9391",
     ),
     "insertion order": (
-        "symbol=BTC-USDT&side=BUY&positionSide=LONG&type=LIMIT&quantity=0.0123&price=60000.5&timeInForce=GTC"
-        "&clientOrderID=t1-a0000001&recvWindow=2000&timestamp=1760000000000",
+        (
+            "symbol=BTC-USDT&side=BUY&positionSide=LONG&type=LIMIT&quantity=0.0123&price=60000.5&timeInForce=GTC"
+            "&clientOrderID=t1-a0000001&recvWindow=2000&timestamp=1760000000000"
+        ),
         "b153c76e5e708ceadea4db754717dc6a89c6a9888f584002ac28bfefb3dfa3b4",
     ),
     "listen key": (

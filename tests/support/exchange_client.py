@@ -5,7 +5,7 @@ import gzip
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -50,9 +50,11 @@ class HandClock:
         self.now_ns = start_ns
 
     def __call__(self) -> int:
+        """The time, as the exchange asks for it."""
         return self.now_ns
 
     def move_ms(self, milliseconds: int) -> None:
+        """Let time pass."""
         self.now_ns += milliseconds * MS
 
 
@@ -111,6 +113,7 @@ class Client:
         return body
 
     async def code(self, method: str, path: str, **parameters: object) -> int:
+        """The code of a call that arrives with HTTP 200."""
         return int((await self.call(method, path, **parameters))["code"])
 
     async def data(self, method: str, path: str, **parameters: object) -> Any:
@@ -136,11 +139,12 @@ class Client:
         return await self.call("GET", ORDER, symbol="BTC-USDT", clientOrderId=client_id)
 
     async def listen_key(self) -> str:
+        """A listen key of the account."""
         body = (await self.raw("POST", LISTEN_KEY)).json()
         return str(body["listenKey"])
 
     @asynccontextmanager
-    async def account_stream(self) -> AsyncIterator["Stream"]:
+    async def account_stream(self) -> AsyncGenerator["Stream"]:
         """A connected account stream with a fresh or shared listen key."""
         url = f"{self.server.ws_url}?listenKey={await self.listen_key()}"
         async with connect(url, compression=None) as socket:
@@ -148,13 +152,15 @@ class Client:
             yield Stream(socket)
 
     @asynccontextmanager
-    async def market_stream(self, *topics: str) -> AsyncIterator["Stream"]:
-        """A market stream whose subscriptions have been acknowledged."""
+    async def market_stream(self, *topics: str) -> AsyncGenerator["Stream"]:
+        """A market stream whose subscriptions are acknowledged and whose current values have been read."""
         async with connect(self.server.ws_url, compression=None) as socket:
             stream = Stream(socket)
             for number, topic in enumerate(topics):
                 await stream.send({"id": str(number), "reqType": "sub", "dataType": topic})
                 assert (await stream.next())["code"] == 0
+                if not topic.endswith("@trade"):
+                    assert (await stream.next())["dataType"] == topic
             yield stream
 
 
@@ -165,6 +171,7 @@ class Stream:
         self.socket = socket
 
     async def send(self, value: object) -> None:
+        """Send JSON text."""
         await self.socket.send(json.dumps(value))
 
     async def text(self) -> str:
@@ -174,6 +181,7 @@ class Stream:
         return gzip.decompress(frame).decode()
 
     async def next(self) -> Json:
+        """The next frame as JSON."""
         value: Json = json.loads(await self.text())
         return value
 
@@ -189,14 +197,14 @@ class Stream:
 
 async def until(condition: Any) -> None:
     """Give the loop time until the condition holds; a test's own timeout ends a hopeless wait."""
-    while not condition():
+    while not condition():  # noqa: ASYNC110  what is waited for happens in another process or below the sockets
         await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
 async def exchange(
     config: ExchangeConfig | None = None, clock: HandClock | None = None
-) -> AsyncIterator[tuple[ExchangeServer, Client]]:
+) -> AsyncGenerator[tuple[ExchangeServer, Client]]:
     """A started exchange with a BTC market of 60000.0 to 60000.1, and a client of it."""
     clock = clock or HandClock()
     server = ExchangeServer(config or exchange_config(), clock)
