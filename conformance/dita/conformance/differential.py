@@ -86,6 +86,7 @@ class Lockstep:
     def __init__(self, kernel: StepUnderTest, start: State | None = None) -> None:
         self._kernel = kernel
         self.state = State()
+        self.outcome_bytes = b""
         self._mirror = fresh_buffer(self.state)
         self.start(State() if start is None else start)
 
@@ -102,8 +103,9 @@ class Lockstep:
         after, outcome = step(before, event)
         write_changes(self._mirror, before, after, event)
         self.state = after
-        if pack_outcome(outcome) != theirs:
-            raise Diverged(event, difference("outcome", pack_outcome(outcome), theirs))
+        self.outcome_bytes = pack_outcome(outcome)
+        if self.outcome_bytes != theirs:
+            raise Diverged(event, difference("outcome", self.outcome_bytes, theirs))
         if not self._kernel.holds(self._mirror):
             raise Diverged(event, difference("state", self._mirror, self._kernel.state()))
         return outcome

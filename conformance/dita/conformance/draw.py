@@ -80,7 +80,7 @@ class Draw:
         """A notional for the quantity at a price around the reference; unreal ones now and then."""
         if quantity <= 0 or price <= 0:
             return 0 if self.true() else self.among((1, -1))
-        exact = quantity * price // NOTIONAL_DIVISOR
+        exact = min(quantity * price // NOTIONAL_DIVISOR, 1 << 62)
         dice = self.random()
         if dice < 0.6:
             return max(1, exact * (9_500 + int(dice * 1_600)) // 10_000)
@@ -88,7 +88,8 @@ class Draw:
             return max(1, exact + self.among((-1, 0, 0, 1)))
         if self.true():
             return max(1, exact)
-        return self.among((0, 1, 4 * exact, 4 * exact + 1, exact // 4, max(0, exact // 4 - 1), -exact, exact * 100))
+        odd = self.among((0, 1, 4 * exact, 4 * exact + 1, exact // 4, max(0, exact // 4 - 1), -exact, exact * 100))
+        return max(I64_MIN, min(I64_MAX, odd))
 
     def contract(self, index: int) -> Input:
         """A registration of one instrument."""
@@ -116,7 +117,8 @@ class Draw:
         first = self.first_instrument
         amount = self.among((10**13, 10**16, BOUND // 4, BOUND))
         seeded = Input(kind=Kind.SEED, slot=self.first_slot, amount=amount, time_ns=self.now)
-        return [*(self.contract(index) for index in range(first, first + self.instruments)), self.limits(), seeded]
+        world = [*(self.contract(index) for index in range(first, first + self.instruments)), self.limits(), seeded]
+        return world if self.random() < 0.95 else [event for event in world if self.random() < 0.8]
 
     def noisy(self) -> Input:
         """Words of any bit pattern, in any field; the kind and the indices are mostly usable."""

@@ -16,7 +16,7 @@ from dita.conformance.encoding import fresh_buffer, pack_input, pack_outcome, wr
 from dita.conformance.under_test import StepUnderTest
 from dita.reference import step
 from dita.spec.inputs import Input
-from dita.spec.invariants import broken
+from dita.spec.invariants import broken_where
 from dita.spec.outcome import Outcome, refused
 from dita.spec.properties import broken_by_step
 from dita.spec.state import State
@@ -92,23 +92,12 @@ class Comparison:
         return after, outcome, found or difference("state", expected, self._kernel.state())
 
 
-class Laws:
-    """The step properties and invariants, asked of the reference's steps; states once found sound are remembered."""
-
-    def __init__(self) -> None:
-        self._sound: set[State] = set()
-
-    def broken_by(self, before: State, event: Input, after: State, outcome: Outcome) -> list[str]:
-        """IDs of what the step broke; empty when all is well."""
-        if after is before and outcome in _REFUSALS:
-            return []
-        found = broken_by_step(before, event, after, outcome)
-        if after is before or after in self._sound:
-            return found
-        unsound = broken(after)
-        if not unsound:
-            self._sound.add(after)
-        return [*found, *unsound]
+def broken_laws(before: State, event: Input, after: State, outcome: Outcome, *, known: bool) -> list[str]:
+    """IDs of the step properties, and unless the state after is ``known`` to be sound of the invariants, that broke."""
+    if after is before and outcome in _REFUSALS:
+        return []
+    found = broken_by_step(before, event, after, outcome)
+    return found if known or after is before else [*found, *broken_where(after, event.slot, event.instrument)]
 
 
 def enumerate_world(
@@ -116,8 +105,9 @@ def enumerate_world(
 ) -> Enumeration:
     """Every transition of the world; stops early only when out of time or after ``findings_max`` findings."""
     result = Enumeration()
-    both, laws = Comparison(kernel), Laws()
+    both = Comparison(kernel)
     seen = set(world.roots)
+    met: set[State] = set()  # states as the steps left them, before they were brought to canonical form
     frontier = deque(world.roots)
     while frontier and not out_of_time() and len(result.findings) < findings_max:
         state = frontier.popleft()
@@ -126,16 +116,18 @@ def enumerate_world(
         for event in world.menu(state):
             after, outcome, differs = both.step(event)
             result.distribution[cell_of(state, event, outcome)] += 1
-            broke = laws.broken_by(state, event, after, outcome)
+            known = after in met
+            broke = broken_laws(state, event, after, outcome, known=known)
             if differs is not None:
                 result.findings.append(Finding(f"{world.name}: {differs}", state, (event,)))
             if broke:
                 result.findings.append(Finding(f"{world.name}: broken: {', '.join(broke)}", state, (event,)))
-            if after is not state:
-                known = world.canonical(after)
-                if known is not None and known not in seen:
-                    seen.add(known)
-                    frontier.append(known)
+            if after is not state and not known:
+                met.add(after)
+                fresh = world.canonical(after)
+                if fresh is not None and fresh not in seen:
+                    seen.add(fresh)
+                    frontier.append(fresh)
     result.transitions = both.steps
     result.complete = not frontier and not result.findings
     return result

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from dita.conformance.draw import Draw
+from dita.conformance.draw import I64_MAX, Draw
 from dita.spec.inputs import Input
 from dita.spec.scales import BOUND, NANOSECONDS_PER_SECOND, NOTIONAL_DIVISOR, RATIO_SCALE, TRADE_ID_MAX
 from dita.spec.state import Half, Instrument, Slot, State, capital, exit_quantity, remaining
@@ -58,6 +58,7 @@ def enter(draw: Draw, at: Scene) -> Input:
     quantity = smallest * (1 + draw.below(draw.lots)) + lot * draw.among((0, 0, 0, 1, 2, -1))
     if not draw.true():
         quantity = draw.among((quantity + 1, smallest - lot, at.instrument.quantity_max, quantity, quantity))
+    quantity = min(quantity, I64_MAX)
     legs = draw.among((1, 1, 2, 2, 3, LEGS))
     ratios = tuple(draw.among((500_000, 333_333, RATIO_SCALE, 1, 900_000)) if n < legs else 0 for n in range(LEGS))
     tick = max(1, at.instrument.tick)

@@ -184,8 +184,7 @@ def account_menu(state: State) -> Iterator[Input]:
     """Everything that concerns the account alone, and ENTER as the one who asks what the account allows."""
     for mode in Mode:
         yield Input(kind=Kind.SET_MODE, mode=mode)
-    for tolerance in (0, 1):
-        yield Input(kind=Kind.SET_LIMITS, slot_limit=1, ratio_ppm=RATIO_SCALE, amount=tolerance)
+    yield Input(kind=Kind.SET_LIMITS, slot_limit=1, ratio_ppm=RATIO_SCALE)
     yield Input(kind=Kind.CALIBRATE, ratio_ppm=2 * RATIO_SCALE)
     yield contract(0)
     for time_ns in (EARLY, LATE):
@@ -215,6 +214,5 @@ def two_menu(state: State) -> Iterator[Input]:
                 yield base._replace(kind=Kind.POSITION, long_quantity=quantity)
                 for attempt in sorted({0, slot.exit.attempt}):
                     yield base._replace(kind=Kind.ORDER, attempt=attempt, quantity=quantity, quote=quantity, done=1)
-            yield base._replace(kind=Kind.EXTERNAL_CLOSE, quantity=1, quote=1)
             yield base._replace(kind=Kind.SETTLE_FORCED)
             yield contract(i)._replace(slot=k)

@@ -238,6 +238,16 @@ def broken_by_slot(slot: Slot, instrument: Instrument) -> list[str]:
     return found + [item.id for item in HELD if not item.holds(slot, instrument)]
 
 
+def broken_where(state: State, k: int, i: int) -> list[str]:
+    """As ``broken``, for a state of which only slot k, instrument i and the account are new."""
+    slot = state.slots[k]
+    home = state.instruments[slot.instrument] if slot.phase != Phase.IDLE else state.instruments[i]
+    found = broken_by_slot(slot, home)
+    found += [item.id for item in INSTRUMENT if not item.holds(state.instruments[i])]
+    found += [item.id for item in ACCOUNT if not item.holds(state.account)]
+    return found + [item.id for item in WHOLE if not item.holds(state)]
+
+
 def broken(state: State) -> list[str]:
     """IDs, with the index where there is one, of every invariant that does not hold in the state."""
     found: list[str] = []

@@ -1,0 +1,144 @@
+"""Layers one to three of conformance in one run: boundary vectors, small worlds in full, random campaigns.
+
+``run_conform`` spreads the tasks over two processes and adds up what they counted. It fails on a divergence, and just
+as much when anything is empty, unfinished, or did not find its planted fault. Path vectors are counted here as soon as
+the symbolic executor hands them over; until then their figure is 0 and nothing is claimed.
+"""
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+from dita.conformance.differential import Distribution
+from dita.conformance.matrix import declared_results, results_of
+from dita.conformance.small_worlds import worlds
+from dita.conformance.tasks import Report, Task, TaskResult, run_task
+from dita.kernel.image import IMAGE_PATH
+
+Tier = Literal["quick", "ci", "full"]
+Progress = Callable[[str, int, int], None]
+"""What is being done, how much of it is done, and of how much."""
+
+PROCESSES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How large a tier is, and the least it must have counted."""
+
+    worlds: str
+    distinct: int  # random (state, input) pairs, over all random tasks
+    random_tasks: int
+    states_per_phase: int
+    seconds: int  # for one task
+    distinct_min: int
+    kernel_steps_min: int
+
+
+TIERS: Final[dict[str, Sizes]] = {
+    "quick": Sizes("quick", 200_000, 2, 1, 55, 200_000, 1_000_000),
+    "ci": Sizes("quick", 400_000, 4, 2, 180, 400_000, 1_500_000),
+    "full": Sizes("full", 4_000_000, 16, 4, 1_500, 4_000_000, 15_000_000),
+}
+
+
+@dataclass(slots=True)
+class ConformReport:
+    """What a run found. ``problems`` is empty exactly when everything that was asked for ran and held."""
+
+    tier: str
+    seed: int
+    seconds: float = 0.0
+    figures: dict[str, int] = field(default_factory=dict[str, int])
+    details: dict[str, int] = field(default_factory=dict[str, int])
+    distribution: Distribution = field(default_factory=Distribution)
+    divergences: list[Report] = field(default_factory=list[Report])
+    problems: list[str] = field(default_factory=list[str])
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run is evidence."""
+        return not self.problems
+
+
+def run_conform(
+    tier: Tier, seed: int, progress: Progress | None = None, image: Path = IMAGE_PATH, sizes: Sizes | None = None
+) -> ConformReport:
+    """Run every layer at the tier's size (or at ``sizes``). Raises ImageRefused when there is no image to test."""
+    size = TIERS[tier] if sizes is None else sizes
+    began = time.monotonic()
+    results = _results(tasks_of(size, seed), image, progress)
+    report = ConformReport(tier, seed, time.monotonic() - began)
+    _add_up(report, results, size)
+    return report
+
+
+def tasks_of(size: Sizes, seed: int) -> list[Task]:
+    """The tasks of a run, the long ones first."""
+    share = -(-size.distinct // size.random_tasks)
+
+    def task(part: str, name: str, number: int) -> Task:
+        return Task(part, name, size.worlds, seed + number, share, size.states_per_phase, size.seconds)
+
+    enumerations = [task("exhaustive", world.name, 1_000 + n) for n, world in enumerate(worlds(size.worlds))]
+    campaigns = [task("random", "random", n) for n in range(size.random_tasks)]
+    return [*enumerations, task("boundary", "boundary", 2_000), *campaigns]
+
+
+def _results(tasks: list[Task], image: Path, progress: Progress | None) -> list[TaskResult]:
+    results: list[TaskResult] = []
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
+        running: list[Future[TaskResult]] = [pool.submit(run_task, task, image) for task in tasks]
+        for future in as_completed(running):
+            results.append(future.result())
+            if progress is not None:
+                progress(results[-1].task.name, len(results), len(tasks))
+    return results
+
+
+def _add_up(report: ConformReport, results: list[TaskResult], size: Sizes) -> None:
+    compared = dict.fromkeys(("exhaustive", "boundary", "random"), 0)
+    distinct = dict(compared)
+    random_seconds = 0.0
+    for result in results:
+        part = result.task.part
+        compared[part] += result.compared
+        distinct[part] += result.distinct
+        random_seconds += result.seconds if part == "random" else 0.0
+        report.distribution.update(result.distribution)
+        report.divergences += result.reports
+        if result.void:
+            report.problems.append(f"{result.task.name}: {result.void}")
+    kernel_steps = sum(result.kernel_steps for result in results)
+    seen = results_of(report.distribution)
+    declared = declared_results()
+    report.figures = {
+        "path_vectors": 0,
+        "boundary_vectors": compared["boundary"],
+        "exhaustive_transitions": compared["exhaustive"],
+        "random_steps": compared["random"],
+        "steps_per_second": int(kernel_steps / report.seconds) if report.seconds > 0 else 0,
+        "divergences": len(report.divergences),
+        "spec_path_coverage": 1_000_000 * len(seen & declared) // len(declared) if declared else 0,
+        "canary_found": sum(result.canaries_found for result in results),
+    }
+    report.details = {
+        "kernel_steps": kernel_steps,
+        "random_distinct": distinct["random"],
+        "canaries_planted": sum(result.canaries_planted for result in results),
+        "results_seen": len(seen),
+        "results_declared": len(declared),
+        "results_undeclared": len(seen - declared),
+        "small_world_states": sum(result.states for result in results if result.task.part == "exhaustive"),
+    }
+    report.problems += [divergence.what for divergence in report.divergences]
+    report.problems += [f"`{name}` is 0: the layer is empty" for name in compared if compared[name] == 0]
+    if distinct["random"] < size.distinct_min:
+        report.problems.append(f"`{distinct['random']}` distinct random pairs, `{size.distinct_min}` are required")
+    if kernel_steps < size.kernel_steps_min:
+        report.problems.append(f"`{kernel_steps}` kernel steps, `{size.kernel_steps_min}` are required")

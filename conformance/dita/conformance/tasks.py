@@ -1,0 +1,195 @@
+"""The parts of a conformance run as independent tasks, each in a process of its own.
+
+A task maps the image itself, first looks for a fault planted in its own view of the kernel (the canary), and only then
+does its work. A task that finds no canary, runs out of time or has nothing to count is void.
+"""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from dita.conformance.boundary import run_boundary, sample_states
+from dita.conformance.campaign import run_campaign
+from dita.conformance.differential import Distribution, Diverged, Lockstep
+from dita.conformance.encoding import OUTCOME_BYTES, STATE_BYTES
+from dita.conformance.exhaustive import Finding, enumerate_world
+from dita.conformance.shrink import shrink
+from dita.conformance.small_worlds import worlds
+from dita.conformance.timeline import timeline
+from dita.conformance.under_test import ByHandle, CallerMemory, Canary, StepUnderTest, open_image
+from dita.kernel.binding import Kernel
+from dita.kernel.loader import RawKernel
+from dita.spec.inputs import Input
+from dita.spec.state import State
+from dita.spec.trace import Trace, format_trace
+from dita.spec.vocabulary import Kind
+
+SHRINK_SECONDS: Final = 15
+CANARY_SECONDS: Final = 60
+CANARY_STEPS: Final = 200_000
+COMMON_KINDS: Final = (Kind.ENTER, Kind.EXIT, Kind.FLATTEN, Kind.ORDER, Kind.POSITION, Kind.SETTLE, Kind.WALLET)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What one process does. ``part`` is exhaustive, boundary or random; ``name`` the world, or the part again."""
+
+    part: str
+    name: str
+    size: str  # of the worlds
+    seed: int
+    distinct: int  # random pairs wanted
+    states_per_phase: int  # boundary
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A finding as people read it: what, the shortest trace found, and its timeline."""
+
+    what: str
+    trace: str
+    timeline: str
+
+
+@dataclass(slots=True)
+class TaskResult:
+    """What one task counted. ``void`` says why the task proves nothing; empty when it is sound."""
+
+    task: Task
+    states: int = 0
+    compared: int = 0  # steps compared with the reference in all fields
+    distinct: int = 0
+    kernel_steps: int = 0
+    canaries_planted: int = 0
+    canaries_found: int = 0
+    seconds: float = 0.0
+    void: str = ""
+    distribution: Distribution = field(default_factory=Distribution)
+    reports: list[Report] = field(default_factory=list[Report])
+
+
+def run_task(task: Task, image: Path) -> TaskResult:
+    """Carry out one task in this process. Raises ImageRefused."""
+    began = time.monotonic()
+    raw = open_image(image)
+    result = TaskResult(task)
+    _WORK[task.part](task, raw, result)
+    result.seconds = time.monotonic() - began
+    if result.canaries_found < result.canaries_planted and not result.void:
+        result.void = f"`{result.canaries_planted - result.canaries_found}` planted faults were not found"
+    return result
+
+
+def until(seconds: float) -> Callable[[], bool]:
+    """A question that answers yes when so many seconds have passed."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end
+
+
+# --- the three parts ------------------------------------------------------------------------------------------------
+
+
+def _exhaustive(task: Task, raw: RawKernel, result: TaskResult) -> None:
+    world = next(world for world in worlds(task.size) if world.name == task.name)
+    rng = random.Random(task.seed)
+    kinds = (Kind.SET_MODE,) if task.name == "account" else (Kind.ENTER, Kind.ORDER, Kind.FLATTEN)
+    planted = _canary(CallerMemory(raw), rng, kinds)
+    _count_canary(result, enumerate_world(world, planted, until(CANARY_SECONDS)).findings)
+    done = enumerate_world(world, CallerMemory(raw), until(task.seconds))
+    result.states, result.compared = done.states, done.transitions
+    result.kernel_steps, result.distinct = done.transitions, done.transitions
+    result.distribution = done.distribution
+    if not done.complete and not done.findings:
+        result.void = f"world `{task.name}` was not finished in `{task.seconds}` seconds"
+    _report(result, done.findings, raw)
+
+
+def _boundary(task: Task, raw: RawKernel, result: TaskResult) -> None:
+    states = sample_states(task.states_per_phase)
+    planted = _canary(CallerMemory(raw), random.Random(task.seed), (Kind.SET_LIMITS, Kind.CALIBRATE, Kind.SET_MODE))
+    _count_canary(result, run_boundary(planted, until(CANARY_SECONDS), states).findings)
+    done = run_boundary(CallerMemory(raw), until(task.seconds), states)
+    result.states, result.compared = done.states, done.transitions
+    result.kernel_steps, result.distinct = done.transitions, done.transitions
+    result.distribution = done.distribution
+    if not done.complete and not done.findings:
+        result.void = f"boundary vectors were not finished in `{task.seconds}` seconds"
+    _report(result, done.findings, raw)
+
+
+def _random(task: Task, raw: RawKernel, result: TaskResult) -> None:
+    rng = random.Random(task.seed)
+    with Kernel(raw) as kernel:
+        planted = _canary(CallerMemory(raw), rng, COMMON_KINDS)
+        out_of_time = until(CANARY_SECONDS)
+        _count_canary(result, run_campaign(planted, None, task.seed, CANARY_STEPS, out_of_time).findings)
+        planted = _canary(ByHandle(kernel), rng, COMMON_KINDS)
+        _count_canary(
+            result, run_campaign(CallerMemory(raw), planted, task.seed, CANARY_STEPS, until(CANARY_SECONDS)).findings
+        )
+        done = run_campaign(CallerMemory(raw), ByHandle(kernel), task.seed, task.distinct, until(task.seconds))
+    result.states = done.runs
+    result.compared, result.distinct, result.kernel_steps = done.steps, done.distinct, done.kernel_steps
+    result.distribution = done.distribution
+    if done.distinct < task.distinct and not done.findings:
+        result.void = f"`{done.distinct}` of `{task.distinct}` distinct pairs in `{task.seconds}` seconds"
+    _report(result, done.findings, raw)
+
+
+_WORK: Final = {"exhaustive": _exhaustive, "boundary": _boundary, "random": _random}
+
+
+# --- canaries and reports -------------------------------------------------------------------------------------------
+
+
+def _canary(inner: StepUnderTest, rng: random.Random, kinds: tuple[Kind, ...]) -> Canary:
+    in_outcome = rng.random() < 0.5
+    words = (OUTCOME_BYTES if in_outcome else STATE_BYTES) // 8
+    kind = kinds[int(rng.random() * len(kinds))]
+    hits = 1 + int(rng.random() * 5)
+    return Canary(inner, kind=kind, hits=hits, word=int(rng.random() * words), in_outcome=in_outcome)
+
+
+def _count_canary(result: TaskResult, findings: list[Finding]) -> None:
+    result.canaries_planted += 1
+    result.canaries_found += 1 if findings else 0
+
+
+def _report(result: TaskResult, findings: list[Finding], raw: RawKernel) -> None:
+    kernel = CallerMemory(raw)
+    result.reports = [explained(finding, kernel, until(SHRINK_SECONDS)) for finding in findings]
+
+
+def explained(finding: Finding, kernel: StepUnderTest, out_of_time: Callable[[], bool]) -> Report:
+    """Shrink a finding as far as time allows, and print it. One that no single trace shows again is told as it is."""
+    start = full_size(finding.start)
+
+    def fails(inputs: Sequence[Input]) -> bool:
+        return diverges(inputs, kernel, start)
+
+    inputs = finding.inputs
+    if fails(inputs):
+        inputs = shrink(inputs, fails, out_of_time)
+    return Report(finding.what, format_trace(Trace(inputs, start)), timeline(inputs, kernel, start))
+
+
+def full_size(state: State) -> State:
+    """A small world's state with the slots and instruments that it lacks, blank."""
+    blank = State()
+    instruments = (*state.instruments, *blank.instruments[len(state.instruments) :])
+    return State(state.account, instruments, (*state.slots, *blank.slots[len(state.slots) :]))
+
+
+def diverges(inputs: Sequence[Input], kernel: StepUnderTest, start: State) -> bool:
+    """Whether the two sides differ somewhere on a trace."""
+    lockstep = Lockstep(kernel, start)
+    try:
+        for event in inputs:
+            lockstep.step(event)
+    except Diverged:
+        return True
+    return False
