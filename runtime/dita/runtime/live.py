@@ -11,6 +11,7 @@ from dita.adapters.bingx.account_stream import AccountStream
 from dita.adapters.bingx.clock import Clock
 from dita.adapters.bingx.errors import VenueError
 from dita.adapters.bingx.market_stream import MarketStream
+from dita.adapters.bingx.rest import BingxRest
 from dita.adapters.bingx.stream_base import StreamClosed
 from dita.adapters.bingx.stream_events import StreamGap, StreamRestored, TopicRefused
 from dita.adapters.journal import Journal
@@ -283,6 +284,11 @@ class Runtime:
                 return
             self.settler.wake()
             await asyncio.sleep(self._pace.settle_pause)
+
+    @property
+    def rest(self) -> BingxRest:
+        """Fresh reads of the account."""
+        return self._connection.rest
 
     @property
     def is_flat_and_settled(self) -> bool:

@@ -101,7 +101,23 @@ class Settings(BaseSettings):
         return self.read_lag_ms * NANOSECONDS_PER_MILLISECOND
 
 
-def load_settings(environment: Mapping[str, str] | None = None, **options: Any) -> Settings:
+PAPER_DEFAULTS: Final = {
+    "read_lag_ms": 0,
+    "silence_ms": 1000,
+    "position_interval_ms": 5000,
+    "wallet_interval_ms": 5000,
+    "send_within_ms": 1000,
+}
+"""What is chosen otherwise when the exchange is inside this process: it neither lags nor charges for requests."""
+
+
+def for_paper(settings: Settings) -> Settings:
+    """The settings of a session on an exchange of our own; what was chosen explicitly stays."""
+    update = {name: value for name, value in PAPER_DEFAULTS.items() if name not in settings.model_fields_set}
+    return settings.model_copy(update=update)
+
+
+def load_settings(environment: Mapping[str, str] | None = None, /, **options: Any) -> Settings:
     """Read the environment; ``options`` that are not None win. Raises SettingsError with every problem at once."""
     given = {name: value for name, value in options.items() if value is not None}
     variables = dict(os.environ if environment is None else environment)

@@ -88,6 +88,7 @@ class WalletReader:
         try:
             await self._read_income()
             async with self._quiet():
+                await asyncio.sleep(self._venue.read_lag_ns / NANOSECONDS_PER_SECOND)  # then all past money shows
                 before_ns = self._engine.state.account.ledger.last_money_time_ns
                 as_of_ns = (await self._venue.reader.server_time()).server_ns - self._venue.read_lag_ns
                 balance = await self._venue.reader.balance(self._venue.asset)

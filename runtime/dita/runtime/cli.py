@@ -1,0 +1,161 @@
+"""The command line: ``dita``. Each command is a function; what it needs is imported when it runs.
+
+Exit status: 0 when everything asked for ran and held, 1 when a check failed, 2 when the input was wrong.
+"""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import typer
+
+from dita.runtime.cli_report import Outcome, Report, Reporter, reporting
+
+app: Final = typer.Typer(
+    name="dita",
+    help="A trade-execution kernel for perpetual swaps that is proved before it trades.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures to FILE as well.")]
+Tier = Literal["quick", "ci", "full"]
+TierOption = Annotated[Tier, typer.Option(help="How large; every tier runs every check there is.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
+Symbols = Annotated[list[str] | None, typer.Option("--symbol", help="Such as BTC-USDT; may be repeated.")]
+ExchangeUrl = Annotated[str | None, typer.Option("--exchange", metavar="URL", help="Trade there, not on our own.")]
+JournalPath = Annotated[Path | None, typer.Option("--journal", metavar="PATH", help="Where the journal is.")]
+
+
+@app.command()
+def conform(tier: TierOption = "quick", seed: Seed = None, json_file: JsonFile = None) -> None:
+    """Compare the kernel image with the reference: boundary vectors, small worlds in full, random traces."""
+    _finish("conform", "cli_checks", "conform", json_file, tier=tier, seed=seed)
+
+
+@app.command()
+def certify(tier: TierOption = "quick", seed: Seed = None, json_file: JsonFile = None) -> None:
+    """Run every layer there is on the kernel image and write its certificate."""
+    _finish("certify", "cli_checks", "certify", json_file, tier=tier, seed=seed)
+
+
+@app.command()
+def explore(tier: TierOption = "quick", json_file: JsonFile = None) -> None:
+    """Search the composed system (kernel, runtime, venue, lossy network) in full for violations and stranded states."""
+    _finish("explore", "cli_checks", "explore", json_file, tier=tier)
+
+
+@app.command()
+def run(
+    source: Annotated[str | None, typer.Option(help="Market of our own exchange: generator or recorded.")] = None,
+    symbols: Symbols = None,
+    round_trips: Annotated[int | None, typer.Option(help="End, flat, after so many finished trades.")] = None,
+    seed: Seed = None,
+    exchange_url: ExchangeUrl = None,
+    journal: JournalPath = None,
+    policy: Annotated[str | None, typer.Option(help="Strategy: reversion, coin, idle, or a plug-in.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="Certificate file; must be there and hold.")] = None,
+    accept_migration: Annotated[bool, typer.Option(help="Accept that the journal replays differently.")] = False,
+    json_file: JsonFile = Path("session.json"),
+) -> None:
+    """Trade: by default on paper, on an exchange of our own, until so many round trips are done; then get flat."""
+    options = {
+        "source": source,
+        "symbols": None if symbols is None else ",".join(symbols),
+        "round_trips": round_trips,
+        "seed": seed,
+        "exchange": exchange_url,
+        "journal": journal,
+        "policy": policy,
+        "certificate": certificate,
+    }
+    _finish("run", "cli_session", "run", json_file, options=options, accept_migration=accept_migration)
+
+
+@app.command()
+def exchange(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 0,
+    source: Annotated[str, typer.Option(help="generator or recorded.")] = "generator",
+    symbols: Symbols = None,
+    seed: Annotated[int, typer.Option(help="Seed of the market.", min=0)] = 1,
+    pace: Annotated[int, typer.Option(help="Market events a second.", min=1, max=10_000)] = 200,
+    seconds: Annotated[float | None, typer.Option(help="End after so long; default: until stopped.", min=0.1)] = None,
+    credentials: Annotated[Path, typer.Option(help="File that gets the account's key and secret.")] = Path(
+        "out/exchange-credentials"
+    ),
+    json_file: JsonFile = None,
+) -> None:
+    """Run the exchange simulator by itself, for sessions that are to outlive their runtime."""
+    _finish(
+        "exchange", "cli_exchange", "exchange", json_file,
+        port=port, source=source, symbols=symbols, seed=seed, pace=pace, seconds=seconds, credentials=credentials,
+    )  # fmt: skip
+
+
+@app.command()
+def status(journal: JournalPath = None, json_file: JsonFile = None) -> None:
+    """Say what a journal holds: account, trades, what is live, capital."""
+    _finish("status", "cli_journal", "status", json_file, journal=journal)
+
+
+@app.command()
+def replay(
+    journal: JournalPath = None,
+    last: Annotated[int, typer.Option(help="Show so many of the newest rows; 0 shows all.", min=0)] = 40,
+    trade: Annotated[int | None, typer.Option(help="Show the rows of one trade only.", min=1)] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Step through a journal with kernel and reference, verify every digest, show the timeline."""
+    _finish("replay", "cli_journal", "replay_journal", json_file, journal=journal, last=last, trade=trade)
+
+
+@app.command()
+def flatten(
+    exchange_url: ExchangeUrl = None,
+    symbols: Symbols = None,
+    rounds: Annotated[int, typer.Option(help="Give up after so many rounds.", min=1, max=1000)] = 20,
+    json_file: JsonFile = None,
+) -> None:
+    """Cancel and close everything on an exchange. Needs no certificate: whatever happens, one can get flat."""
+    options = {"exchange": exchange_url, "symbols": None if symbols is None else ",".join(symbols)}
+    _finish("flatten", "cli_flatten", "flatten", json_file, options=options, rounds=rounds)
+
+
+@app.command()
+def bench(
+    rounds: Annotated[int, typer.Option(help="Rounds; medians are taken over them.", min=1, max=1000)] = 7,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure the kernel, the reference and a paper round trip, in units of one no-op call (R)."""
+    _finish("bench", "cli_bench", "bench", json_file, rounds=rounds)
+
+
+@app.command()
+def doctor(exchange_url: ExchangeUrl = None, journal: JournalPath = None, json_file: JsonFile = None) -> None:
+    """Check the environment, the toolchain, image, certificate, journal and exchange, and say what to do next."""
+    _finish("doctor", "cli_doctor", "doctor", json_file, options={"exchange": exchange_url, "journal": journal})
+
+
+def _finish(name: str, module: str, function: str, json_file: Path | None, **arguments: object) -> None:
+    """Run a command, write its figures, leave with its status. Its module is imported only now: `--help` is quick."""
+    with reporting() as reporter:
+        outcome = Outcome(name, reporter, json_file)
+        outcome.check_writable()
+        command: Callable[..., Report] = getattr(import_module(f"dita.runtime.{module}"), function)
+        report = command(reporter, **arguments)
+    raise typer.Exit(outcome.finish(report))
+
+
+def main() -> None:
+    """The entry point: bad input becomes one line and status 2, never a traceback."""
+    try:
+        app()
+    except Exception as error:
+        # Our own errors and the system's are for people; anything else is a bug, and whoever mends it wants the trace.
+        if not (type(error).__module__.startswith("dita.") or isinstance(error, OSError)):
+            raise
+        Reporter().error(str(error))
+        sys.exit(2)

@@ -1,0 +1,97 @@
+"""``dita exchange``: the simulator as a process of its own, with a market."""
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from dita.adapters.bingx.credentials import KEY_NAME, SECRET_NAME, credentials_from_file
+from dita.adapters.exchange import AccountConfig, ExchangeConfig, ExchangeServer
+from dita.runtime.cli_report import CommandError, Report, Reporter, table
+from dita.runtime.feeds import open_feed
+from dita.runtime.grid import on_grid
+from dita.runtime.settings import load_settings
+from dita.spec.market import MarketEvent
+
+
+def exchange(
+    reporter: Reporter,
+    *,
+    port: int,
+    source: str,
+    symbols: list[str] | None,
+    seed: int,
+    pace: int,
+    seconds: float | None,
+    credentials: Path,
+) -> Report:
+    """Serve until stopped or so long. Raises CommandError, SettingsError, FeedError, OSError."""
+    chosen = {"source": source, "symbols": None if symbols is None else ",".join(symbols), "seed": seed}
+    settings = load_settings(**chosen)
+    key, secret = _credentials(credentials)
+    config = ExchangeConfig(accounts=(AccountConfig(key, secret),), seed=seed, port=port, debug_record=True)
+    listed = {contract.symbol: contract for contract in config.contracts}
+    unknown = [symbol for symbol in settings.symbols if symbol not in listed]
+    if unknown:
+        raise CommandError(f"--symbol: the simulator lists {', '.join(listed)}, not `{', '.join(unknown)}`")
+    config = replace(config, contracts=tuple(listed[symbol] for symbol in settings.symbols))
+    events = open_feed(
+        settings.source, settings.symbols, seed=settings.seed, recordings=settings.recordings,
+        loops=1_000_000 if settings.source == "recorded" else 1,
+    )  # fmt: skip
+    server = ExchangeServer(config)
+    fed = asyncio.run(_serve(server, events, pace, seconds, reporter, credentials))
+    report = server.report()
+    figures = {
+        "events": fed,
+        "requests": report.requests_served,
+        "orders": report.orders_made,
+        "fills": report.fills_made,
+    }
+    return Report(figures, (), [table("exchange", figures, ("figure", "value"))])
+
+
+def _credentials(path: Path) -> tuple[str, str]:
+    """Those in the file, or new ones written into it, readable by its owner only."""
+    if path.exists():
+        known = credentials_from_file(path)
+        return known.api_key.get_secret_value(), known.secret.get_secret_value()
+    key, secret = f"paper{secrets.token_hex(8)}", secrets.token_hex(24)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(f"{KEY_NAME}={key}\n{SECRET_NAME}={secret}\n")
+    return key, secret
+
+
+async def _serve(
+    server: ExchangeServer,
+    events: Iterator[MarketEvent],
+    pace: int,
+    seconds: float | None,
+    reporter: Reporter,
+    credentials: Path,
+) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    contracts = {contract.symbol: contract for contract in server.config.contracts}
+    await server.start()
+    reporter.console.print(f"exchange: {server.rest_url} credentials: {credentials}", highlight=False, soft_wrap=True)
+    ends_at = None if seconds is None else loop.time() + seconds
+    fed = 0
+    try:
+        for event in events:
+            contract = contracts[event.symbol]
+            server.feed(on_grid(event, contract.tick, contract.lot))
+            fed += 1
+            if stop.is_set() or (ends_at is not None and loop.time() > ends_at):
+                break
+            await asyncio.sleep(1 / pace)
+    finally:
+        await server.stop()
+    return fed

@@ -1,0 +1,29 @@
+"""The way to a certified kernel for commands: load it, and where there is no certificate yet, make the quick one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from dita.kernel.loader import CertifiedKernel, load_certified
+from dita.spec.certificate import CertificateRefused, Refusal
+
+# There is no certificate for this image, spec and reference: one can be made. Any other reason says that a certificate
+# was damaged or edited, or that it found a fault; then nothing is made in its place.
+_NONE_YET: Final = frozenset(
+    {Refusal.MISSING, Refusal.WRONG_BINARY, Refusal.WRONG_ABI, Refusal.WRONG_LAYOUT, Refusal.WRONG_SOURCE,
+     Refusal.STALE_SOURCE}
+)  # fmt: skip
+
+
+def certified_kernel(path: Path, *, certify: Callable[[Path], None] | None) -> CertifiedKernel:
+    """The kernel, if its certificate holds. ``certify`` makes the quick certificate where there is none; None: never.
+
+    Raises CertificateRefused, ImageRefused, and what ``certify`` raises.
+    """
+    try:
+        return load_certified(path)
+    except CertificateRefused as refusal:
+        if certify is None or refusal.reason not in _NONE_YET:
+            raise
+    certify(path)
+    return load_certified(path)

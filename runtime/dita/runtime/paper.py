@@ -1,0 +1,137 @@
+"""The exchange of a paper session: the simulator inside this process, fed by a market, with faults in its plan."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Final, final
+
+from pydantic import SecretStr
+
+from dita.adapters.bingx.credentials import Credentials
+from dita.adapters.exchange import (
+    AccountConfig,
+    AccountRecord,
+    Contract,
+    CutStream,
+    ExchangeConfig,
+    ExchangeServer,
+    Fault,
+    LoseReply,
+    RefuseRequest,
+    RequestRules,
+    Retention,
+    SplitFills,
+    StreamRules,
+    When,
+)
+from dita.runtime.grid import on_grid
+from dita.spec.market import MarketEvent
+
+API_KEY: Final = "paper"
+_MARGIN_IS_SHORT: Final = 101204
+_FEED_STEP_SECONDS: Final = 0.002
+_CATCH_UP_SECONDS: Final = 0.05
+_AHEAD_MAX: Final = 16  # market events that the runtime may not have seen yet
+_KEPT: Final = 2_000  # orders and fills the simulator remembers: settlement asks within seconds
+
+
+def planned_faults(orders: int) -> tuple[Fault, ...]:
+    """At least one partial fill, definite rejection, accepted submit without reply and cut stream in so many orders.
+
+    In long sessions each comes back now and then.
+    """
+    rare = max(40, orders // 12)
+    return (
+        SplitFills(parts=3, delay_ms=10, when=When(nth=4)),
+        SplitFills(parts=2, delay_ms=10, when=When(every=rare // 2, times=0)),
+        RefuseRequest(code=_MARGIN_IS_SHORT, text="Insufficient margin", when=When(nth=9)),
+        RefuseRequest(code=_MARGIN_IS_SHORT, text="Insufficient margin", when=When(every=rare, times=12)),
+        LoseReply(how="reset", when=When(nth=14)),
+        LoseReply(how="hang", when=When(every=rare + 7, times=6)),
+        CutStream(event="ORDER_TRADE_UPDATE", when=When(nth=40)),
+        CutStream(event="ORDER_TRADE_UPDATE", when=When(every=4 * rare, times=4)),
+    )
+
+
+@final
+class PaperExchange:
+    """Start it, feed it, ask it for its own record."""
+
+    def __init__(self, symbols: tuple[str, ...], *, seed: int, faults: tuple[Fault, ...], secret: str) -> None:
+        """``secret`` is made up for this session. Raises ValueError for a symbol the simulator has no contract for."""
+        self.credentials = Credentials(SecretStr(API_KEY), SecretStr(secret))
+        self._faults = faults
+        known = {contract.symbol: contract for contract in ExchangeConfig((AccountConfig(API_KEY, secret),)).contracts}
+        missing = [symbol for symbol in symbols if symbol not in known]
+        if missing:
+            raise ValueError(f"symbols: the simulator lists {', '.join(known)}, not `{', '.join(missing)}`")
+        self.contracts: dict[str, Contract] = {symbol: known[symbol] for symbol in symbols}
+        self.server = ExchangeServer(
+            ExchangeConfig(
+                accounts=(AccountConfig(API_KEY, secret),),
+                contracts=tuple(self.contracts.values()),
+                retention=Retention(terminal_orders=_KEPT, fills=2 * _KEPT, income=4 * _KEPT),
+                streams=StreamRules(snapshot_interval_ms=0),
+                requests=RequestRules(rate_limits=False),
+                seed=seed,
+            )
+        )
+
+    async def start(self) -> None:
+        """Bind and serve. Raises OSError."""
+        await self.server.start()
+
+    def arm(self) -> None:
+        """From now on the planned faults happen."""
+        self.server.arm(self._faults)
+
+    def disarm(self) -> None:
+        """From now on nothing goes wrong."""
+        self.server.disarm()
+
+    def record(self) -> AccountRecord:
+        """The exchange's own books of the account."""
+        return self.server.venue_record().account(API_KEY)
+
+    async def stop(self) -> None:
+        """Cut everything."""
+        await self.server.stop()
+
+    def on_its_grid(self, event: MarketEvent) -> MarketEvent:
+        """The event with prices on the contract's ticks and quantities in its lots, at least one."""
+        contract = self.contracts[event.symbol]
+        return on_grid(event, contract.tick, contract.lot)
+
+
+@final
+class Feeder:
+    """Feeds the exchange as fast as the runtime follows, and slowly while it has orders under way."""
+
+    def __init__(
+        self,
+        exchange: PaperExchange,
+        events: Iterator[MarketEvent],
+        seen: Callable[[], int],
+        is_busy: Callable[[], bool],
+    ) -> None:
+        """``seen``: how many events have reached the runtime. ``is_busy``: whether it waits for orders."""
+        self._exchange = exchange
+        self._events = events
+        self._seen = seen
+        self._is_busy = is_busy
+        self.fed = 0
+
+    async def run(self) -> None:
+        """Until the market data ends. Raises FeedError."""
+        behind = 0  # events that never arrived: dropped while a stream was down
+        for event in self._events:
+            self._exchange.server.feed(self._exchange.on_its_grid(event))
+            self.fed += 1
+            if self._is_busy():
+                await asyncio.sleep(_FEED_STEP_SECONDS)
+                continue
+            waited = 0.0
+            while self.fed - behind - self._seen() > _AHEAD_MAX:
+                await asyncio.sleep(_FEED_STEP_SECONDS / 4)
+                waited += _FEED_STEP_SECONDS / 4
+                if waited > _CATCH_UP_SECONDS:
+                    behind = self.fed - self._seen()

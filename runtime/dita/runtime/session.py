@@ -1,0 +1,352 @@
+"""A session: from a certified kernel and settings to N round trips, flat, checked against the exchange's own record.
+
+Without the setting ``exchange`` the exchange simulator runs inside this process, on real sockets, with faults planned;
+with it the session trades on that exchange and leaves the faults to it.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import Final
+
+from dita.adapters.bingx.clock import Clock, SystemClock
+from dita.adapters.bingx.credentials import Credentials
+from dita.adapters.bingx.endpoints import Hosts
+from dita.adapters.bingx.errors import VenueError
+from dita.adapters.journal import AccountLock, Journal, ThreadCommit, make_tag, open_journal
+from dita.kernel.binding import Kernel
+from dita.kernel.loader import CertifiedKernel
+from dita.runtime.connect import Connection, Patience, StartError, account_name, connect, hosts_for, read_credentials
+from dita.runtime.feeds import open_feed
+from dita.runtime.live import Pace, Runtime, open_runtime
+from dita.runtime.paper import Feeder, PaperExchange, planned_faults
+from dita.runtime.policies import make_policy
+from dita.runtime.policy import Policy
+from dita.runtime.settings import Settings, for_paper
+from dita.runtime.tally import Tally
+from dita.runtime.venue_truth import VenueTruth, truth_of_paper, truth_of_venue
+from dita.spec.market import MarketEvent
+from dita.spec.scales import MONEY_SCALE
+from dita.spec.state import capital
+from dita.spec.vocabulary import Phase
+
+_STALL_SECONDS: Final = 90.0  # nothing finished for so long: something is wrong
+_READY_SECONDS: Final = 120.0
+_FLAT_SECONDS: Final = 120.0
+_LOOK_SECONDS: Final = 0.1
+_LOOPS: Final = 1_000_000  # a recording is played again and again until the session has enough
+_PAPER_REPLY_SECONDS: Final = 1.0
+_PAPER_PACE: Final = Pace(again=0.2, settle_pause=0.05, settle_again=0.25)
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is going on, how far, and how far it goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResult:
+    """What a session came to. ``figures`` are the stable ones; ``problems`` is empty exactly when all checks held."""
+
+    figures: dict[str, int | str]
+    problems: tuple[str, ...]
+    tally: Tally
+    alerts: dict[str, int]
+    certificate: str
+    market: str
+    journal_rows: int
+
+
+@dataclass(slots=True)
+class _Venue:
+    """Where this session trades."""
+
+    hosts: Hosts
+    credentials: Credentials
+    patience: Patience
+    pace: Pace
+    paper: PaperExchange | None
+    events: Iterator[MarketEvent] | None
+
+
+def check_market(settings: Settings, progress: Progress) -> None:
+    """Read a recorded market once from end to end, before anything is started. Raises FeedError."""
+    if settings.exchange is not None or settings.source != "recorded":
+        return
+    for number, _ in enumerate(_market(settings, loops=1)):
+        if number % 10_000 == 0:
+            progress("reading the recordings", number, 0)
+
+
+def _market(settings: Settings, loops: int) -> Iterator[MarketEvent]:
+    return open_feed(
+        settings.source,
+        settings.symbols,
+        seed=settings.seed,
+        recordings=settings.recordings,
+        loops=loops if settings.source == "recorded" else 1,
+    )
+
+
+async def run_session(
+    settings: Settings,
+    certified: CertifiedKernel,
+    progress: Progress,
+    *,
+    accept_migration: bool = False,
+    stop: asyncio.Event | None = None,
+) -> SessionResult:
+    """Run one session. ``stop``, once set, ends trading early; the session still gets flat and checks.
+
+    Raises StartError, FeedError, JournalError, ReplayRefused, CredentialsError, UnknownPolicy; then nothing is left
+    running. Whatever goes wrong after the start is a problem in the result.
+    """
+    async with AsyncExitStack() as stack:
+        if settings.exchange is None:
+            settings = for_paper(settings)
+        parts = _Parts(settings, certified, SystemClock(), progress, accept_migration)
+        policy = make_policy(settings.policy, Random(settings.seed))
+        venue = await _open_venue(settings, stack)
+        runtime = await _open_runtime_at(venue, parts, policy, stack)
+        tally = Tally(runtime.instruments)
+        runtime.engine.observers.append(tally.observe)
+        problems = await _trade(parts, runtime, venue, tally, stop or asyncio.Event())
+        progress("asking the exchange", 0, 0)
+        return _result(parts, runtime, tally, await _truth(venue, runtime, problems), problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What every step of a session needs."""
+
+    settings: Settings
+    certified: CertifiedKernel
+    clock: Clock
+    progress: Progress
+    accept_migration: bool
+
+
+# --- opening ---------------------------------------------------------------------------------------------------------
+
+
+async def _open_venue(settings: Settings, stack: AsyncExitStack) -> _Venue:
+    if settings.exchange is not None:
+        credentials = read_credentials(settings.credentials, os.environ)
+        patience = Patience(settings.receive_window_ms, settings.reply_within_ms / 1000)
+        hosts = hosts_for(str(settings.exchange))
+        pace = _PAPER_PACE if hosts.rest.startswith("http:") else Pace()
+        return _Venue(hosts, credentials, patience, pace, None, None)
+    faults = planned_faults(2 * settings.round_trips)
+    try:
+        paper = PaperExchange(settings.symbols, seed=settings.seed, faults=faults, secret=secrets.token_hex(16))
+    except ValueError as error:
+        raise StartError(str(error)) from None
+    events = _market(settings, loops=_LOOPS)
+    await paper.start()
+    stack.push_async_callback(paper.stop)
+    patience = Patience(settings.receive_window_ms, _PAPER_REPLY_SECONDS, unlimited=True)
+    return _Venue(hosts_for(paper.server.rest_url), paper.credentials, patience, _PAPER_PACE, paper, events)
+
+
+async def _open_runtime_at(venue: _Venue, parts: _Parts, policy: Policy, stack: AsyncExitStack) -> Runtime:
+    settings = parts.settings
+    account = account_name(venue.hosts, venue.credentials)
+    lock = AccountLock(account)
+    stack.callback(lock.close)
+    path = settings.journal
+    if venue.paper is not None:
+        path = fresh_journal_path(settings.out)
+    async with AsyncExitStack() as opening:  # closes what was opened, unless the runtime takes it over
+        journal = open_journal(
+            path, account=account, tag=make_tag(SystemRandom()), wall_ns=parts.clock.wall_ns(), driver=ThreadCommit
+        )
+        opening.push_async_callback(journal.close)
+        kernel = Kernel(parts.certified.raw)
+        stack.enter_context(kernel)
+        connection = await _connect(venue, parts, journal)
+        opening.push_async_callback(connection.aclose)
+        opened = open_runtime(
+            settings=settings,
+            connection=connection,
+            journal=journal,
+            kernel=kernel,
+            clearance=parts.certified.clearance,
+            policy=policy,
+            clock=parts.clock,
+            rng=Random(settings.seed),
+            pace=venue.pace,
+            accept_migration=parts.accept_migration,
+        )
+        opening.pop_all()
+    runtime = await opened.start()
+    stack.push_async_callback(runtime.stop)
+    return runtime
+
+
+async def _connect(venue: _Venue, parts: _Parts, journal: Journal) -> Connection:
+    symbols = tuple(dict.fromkeys((*parts.settings.symbols, *journal.symbols.values())))
+    rng = Random(parts.settings.seed)
+    return await connect(venue.hosts, venue.credentials, symbols, parts.clock, rng, venue.patience)
+
+
+def fresh_journal_path(out: Path) -> Path:
+    """Where a paper session keeps its journal: its exchange begins anew, so the journal does; the last one is kept."""
+    folder = out / "paper"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "journal.sqlite"
+    for suffix in ("", "-wal", "-shm"):
+        current = folder / f"{path.name}{suffix}"
+        if current.exists():
+            current.replace(folder / f"previous.sqlite{suffix}")
+        else:
+            (folder / f"previous.sqlite{suffix}").unlink(missing_ok=True)
+    return path
+
+
+# --- trading ---------------------------------------------------------------------------------------------------------
+
+
+async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, stop: asyncio.Event) -> list[str]:
+    problems: list[str] = []
+    feeding: asyncio.Task[None] | None = None
+    paper = venue.paper
+    if paper is not None and venue.events is not None:
+        feeder = Feeder(paper, venue.events, lambda: runtime.strategist.events, lambda: any(runtime.carrier.flights))
+        feeding = asyncio.create_task(feeder.run(), name="feeder")
+    try:
+        parts.progress("recovering and reconciling", 0, 0)
+        async with asyncio.timeout(_READY_SECONDS):
+            await runtime.ready()
+        if paper is not None:
+            paper.arm()
+        runtime.trade()
+        problems += await _until_done(parts, runtime, tally, stop, feeding)
+        if paper is not None:
+            paper.disarm()
+        parts.progress("getting flat and settling", tally.round_trips, parts.settings.round_trips)
+        async with asyncio.timeout(_FLAT_SECONDS):
+            await runtime.get_flat()
+            await _last_readings(runtime)
+    except TimeoutError:
+        problems.append(_why_not_flat(runtime))
+    finally:
+        if feeding is not None:
+            feeding.cancel()
+            await asyncio.gather(feeding, return_exceptions=True)
+    return problems
+
+
+async def _until_done(
+    parts: _Parts, runtime: Runtime, tally: Tally, stop: asyncio.Event, feeding: "asyncio.Task[None] | None"
+) -> list[str]:
+    wanted = parts.settings.round_trips
+    last, last_ns = -1, parts.clock.monotonic_ns()
+    while tally.round_trips < wanted:
+        if tally.round_trips != last:
+            last, last_ns = tally.round_trips, parts.clock.monotonic_ns()
+            parts.progress("trading", last, wanted)
+        if stop.is_set():
+            return [f"stopped after `{last}` of {wanted} round trips"]
+        if feeding is not None and feeding.done():
+            error = feeding.exception()
+            return [f"the market data ended after `{last}` of {wanted} round trips" + (f": {error}" if error else "")]
+        if parts.clock.monotonic_ns() - last_ns > _STALL_SECONDS * 1e9:
+            return [f"no round trip for {_STALL_SECONDS:.0f} s, at `{last}` of {wanted}; alerts: {_alerts(runtime)}"]
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                await stop.wait()
+        except TimeoutError:
+            continue
+    parts.progress("trading", tally.round_trips, wanted)
+    return []
+
+
+async def _last_readings(runtime: Runtime) -> None:
+    """Read until positions and wallet are explained by readings newer than everything."""
+    while True:
+        if await runtime.positions.read() and await runtime.wallet.read():
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _why_not_flat(runtime: Runtime) -> str:
+    slots = enumerate(runtime.engine.state.slots)
+    live = [f"slot {number} {Phase(slot.phase).name}" for number, slot in slots if slot.phase]
+    return f"not ready, flat and settled in time: {', '.join(live) or 'fills missing'}; alerts: {_alerts(runtime)}"
+
+
+def _alerts(runtime: Runtime) -> str:
+    return ", ".join(f"{alert.value} {count}" for alert, count in runtime.alerts.counts.items()) or "none"
+
+
+# --- the result ------------------------------------------------------------------------------------------------------
+
+
+async def _truth(venue: _Venue, runtime: Runtime, problems: list[str]) -> VenueTruth | None:
+    if venue.paper is not None:
+        return truth_of_paper(venue.paper.record())
+    try:
+        return await truth_of_venue(runtime.rest, runtime.instruments.symbols, venue.hosts.settlement_asset)
+    except VenueError as error:
+        problems.append(f"the exchange could not be asked for its record: {error}")
+        return None
+
+
+def _result(
+    parts: _Parts, runtime: Runtime, tally: Tally, truth: VenueTruth | None, problems: list[str]
+) -> SessionResult:
+    ledger = runtime.engine.state.account.ledger
+    delta = "unknown" if truth is None else money_text(truth.wallet - capital(ledger))
+    figures: dict[str, int | str] = {
+        "round_trips": tally.round_trips,
+        "orders": runtime.carrier.submits,
+        "fills": tally.fills,
+        "partial_fills": tally.partial_fills,
+        "rejections": runtime.carrier.rejections,
+        "unknown_submits": runtime.carrier.unknowns,
+        "reconnects": runtime.watch.reconnects,
+        "final_position": -1 if truth is None else truth.position,
+        "orphans": -1 if truth is None else truth.open_orders + runtime.positions.orphans,
+        "reconcile_delta": delta,
+        "reference_divergences": runtime.engine.lockstep.divergences,
+        "certificate": "valid",
+    }
+    wanted: dict[str, int | str] = {
+        "final_position": 0,
+        "orphans": 0,
+        "reconcile_delta": "0.00000000",
+        "reference_divergences": 0,
+    }
+    for name, value in wanted.items():
+        if figures[name] != value:
+            problems.append(f"{name}: `{figures[name]}`, wanted {value}")
+    if runtime.engine.journal_error is not None:
+        problems.append(str(runtime.engine.journal_error))
+    statement = parts.certified.statement
+    return SessionResult(
+        figures=figures,
+        problems=tuple(problems),
+        tally=tally,
+        alerts={alert.value: count for alert, count in sorted(runtime.alerts.counts.items())},
+        certificate=f"{statement.tier}, image {parts.certified.clearance.image_sha256[:16]}",
+        market=_market_text(parts.settings),
+        journal_rows=runtime.engine.journal.position,
+    )
+
+
+def _market_text(settings: Settings) -> str:
+    if settings.exchange is not None:
+        return f"that of {settings.exchange}; recordings: none"
+    if settings.source == "recorded":
+        return f"recordings: {settings.recordings}, {', '.join(settings.symbols)}"
+    return f"generator, seed {settings.seed}, {', '.join(settings.symbols)}; recordings: none"
+
+
+def money_text(units: int) -> str:
+    """1e-8 USDT as decimal text with all eight places."""
+    sign = "-" if units < 0 else ""
+    whole, rest = divmod(abs(units), MONEY_SCALE)
+    return f"{sign}{whole}.{rest:08d}"
