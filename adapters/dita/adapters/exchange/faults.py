@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeVar
 
 from pydantic import ConfigDict, Field
 
-Occasion = Literal["submit", "cancel", "query", "read", "listen_key", "frame", "any"]
+Occasion = Literal["submit", "cancel", "query", "read", "listen_key", "frame", "time", "any"]
 _STRICT: Final = ConfigDict(extra="forbid")
 _CERTAIN: Final = 1_000_000
 
@@ -232,6 +232,19 @@ class CutStream:
     kind: Literal["cut_stream"] = "cut_stream"
 
 
+@dataclass(frozen=True, slots=True)
+class CutStreamsAt:
+    """At ``at_ms`` (UTC milliseconds of the exchange's clock) sockets are cut without a close frame, traffic or not."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    at_ms: int
+    streams: Literal["account", "market", "all"] = "all"
+    when: When = When()  # its time is ``at_ms``; the rest can still prevent it
+    on: Literal["time"] = "time"
+    kind: Literal["cut_streams_at"] = "cut_streams_at"
+
+
 Fault = (
     SplitFills
     | RefuseRequest
@@ -248,6 +261,7 @@ Fault = (
     | DuplicateFrame
     | DelayFrame
     | CutStream
+    | CutStreamsAt
 )
 FaultKind = TypeVar("FaultKind", bound=Fault)
 
@@ -322,6 +336,8 @@ class FaultBook:
         if when.client_id_prefix and not client_id.startswith(when.client_id_prefix):
             return False
         if isinstance(fault, DropFrame | DuplicateFrame | DelayFrame | CutStream) and fault.event not in ("", event):
+            return False
+        if isinstance(fault, CutStreamsAt) and fault.at_ms > now_ms:
             return False
         if now_ms < when.from_ms or (when.until_ms and now_ms >= when.until_ms):
             return False

@@ -180,7 +180,7 @@ class ExchangeServer:
 
     def arm(self, faults: Sequence[Fault]) -> None:
         """Add faults to the running exchange; their occasions count from now."""
-        self.venue.faults.arm(faults)
+        self.venue.arm(faults)
 
     def disarm(self) -> None:
         """From now on nothing goes wrong any more."""

@@ -5,11 +5,19 @@ told). Both are synchronous, so a request, a tick and a timer never interleave.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from dita.adapters.exchange.config import ExchangeConfig
 from dita.adapters.exchange.events import AccountUpdate, OrderUpdate, VenueEvent
-from dita.adapters.exchange.faults import CutStream, DelayFrame, DropFrame, DuplicateFrame, FaultBook
+from dita.adapters.exchange.faults import (
+    CutStream,
+    CutStreamsAt,
+    DelayFrame,
+    DropFrame,
+    DuplicateFrame,
+    Fault,
+    FaultBook,
+)
 from dita.adapters.exchange.frames import account_frame, order_frame
 from dita.adapters.exchange.limits import RequestBudget
 from dita.adapters.exchange.listen_keys import ListenKeys
@@ -67,6 +75,7 @@ class Venue:
         """Start what repeats: funding and the snapshot noise."""
         now_ns = self.now_ns()
         self.engine.schedule_funding(now_ns)
+        self._schedule(self.config.faults.faults)
         interval_ns = self.config.streams.snapshot_interval_ms * NANOSECONDS_PER_MILLISECOND
         if interval_ns:
 
@@ -76,6 +85,27 @@ class Venue:
 
             self.timers.at(now_ns + interval_ns, noise)
         self._set_alarm()
+
+    def arm(self, faults: Sequence[Fault]) -> None:
+        """Add faults to the running exchange."""
+        self.faults.arm(faults)
+        self._schedule(faults)
+        self._set_alarm()
+
+    def _schedule(self, faults: Sequence[Fault]) -> None:
+        for fault in faults:
+            if isinstance(fault, CutStreamsAt):
+                self.timers.at(fault.at_ms * NANOSECONDS_PER_MILLISECOND, self._cut_streams)
+
+    def _cut_streams(self, due_ns: int) -> None:
+        fault = self.faults.fire(CutStreamsAt, "time", due_ns // NANOSECONDS_PER_MILLISECOND)
+        if fault is None:
+            return
+        if fault.streams in ("account", "all"):
+            for account in self.engine.accounts:
+                self.streams.cut_account(account)
+        if fault.streams in ("market", "all"):
+            self.streams.cut_market()
 
     def stop(self) -> None:
         """Wake every sleeper and drop the alarm; nothing happens on its own any more."""
