@@ -94,7 +94,7 @@ def snapshots(state: State, k: int, quantities: int, prices: int) -> Iterator[In
     orders += [(tail.trade, attempt) for tail in slot.tails[:1] if tail.trade for attempt in {0, tail.last_attempt}]
     for trade, attempt in [*orders, (GONE, 0), (state.account.trade_high_water + 1, 0)]:
         known = slot.phase and trade == slot.trade and attempt in (0, slot.exit.attempt)
-        for quantity in range(quantities + 2 if known else 2):
+        for quantity in range(quantities + 2) if known else (1,):
             for price in range(1, (prices if quantity else 1) + 1):
                 for done in (0, 1):
                     yield Input(
@@ -113,9 +113,11 @@ def answers(state: State, k: int) -> Iterator[Input]:
         yield named._replace(kind=Kind.UNKNOWN)
         yield named._replace(kind=Kind.SILENT)
         yield named._replace(kind=Kind.REJECTED, reason=RejectReason.REFUSED)
-        yield named._replace(kind=Kind.REJECTED, reason=RejectReason.NO_POSITION)
         proof = named._replace(kind=Kind.NOT_FOUND, deadline_ns=EARLY, checks=ALL_CHECKS)
         yield proof
+        if trade != slot.trade or number != attempt:
+            continue
+        yield named._replace(kind=Kind.REJECTED, reason=RejectReason.NO_POSITION)
         yield proof._replace(time_ns=LATE - 1)
         yield proof._replace(checks=ALL_CHECKS - 1)
         yield proof._replace(deadline_ns=0)
