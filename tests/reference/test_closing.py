@@ -6,7 +6,7 @@ import pytest
 from desk import LOT, Desk, quote
 
 from dita.spec import inputs
-from dita.spec.vocabulary import Code, Mode, Phase, RejectReason, Side, Verdict
+from dita.spec.vocabulary import Code, Mode, Part, Phase, RejectReason, Side, Verdict
 
 
 def test_an_exit_sells_the_leg_reduce_only(desk: Desk) -> None:
@@ -305,10 +305,10 @@ def test_occupancy_twenty_rapid_cycles(desk: Desk) -> None:
 
 def settle_both(desk: Desk, trade: int) -> None:
     """The venue's rows for both halves, fee 0.05 %."""
-    for part, usdt in ((0, 60_000), (1, 60_100)):
+    for part, usdt in ((Part.ENTRY, 60_000), (Part.EXIT, 60_100)):
         amount = quote(100, usdt)
         event = inputs.settle(
-            slot=0, instrument=0, trade=trade, part=part, quantity=100 * LOT, quote=amount,  # type: ignore[arg-type]
+            slot=0, instrument=0, trade=trade, part=part, quantity=100 * LOT, quote=amount,
             fee=amount // 2000, time_ns=desk.clock_ns,
         )  # fmt: skip
         assert desk.send(event).code == Code.OK

@@ -80,10 +80,10 @@ class Desk:
             )  # fmt: skip
         )
 
-    def hold(self, trade: int, lots: int = 100, **kwargs: int) -> None:
+    def hold(self, trade: int, lots: int = 100, *, slot: int = 0, instrument: int = 0) -> None:
         """A position of so many lots."""
-        self.enter(trade, lots, **kwargs)  # type: ignore[arg-type]
-        self.order(trade, 0, lots, done=True, **kwargs)  # type: ignore[arg-type]
+        self.enter(trade, lots, slot=slot, instrument=instrument)
+        self.order(trade, 0, lots, done=True, slot=slot, instrument=instrument)
 
     def round_trip(self, trade: int, lots: int = 100, exit_usdt: int = 61_000) -> None:
         """Enter and exit in full."""
