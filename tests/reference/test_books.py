@@ -3,8 +3,8 @@
 from itertools import permutations
 
 import pytest
-from desk import LOT, USDT, Desk, quote
 
+from desk import LOT, USDT, Desk, quote
 from dita.spec import inputs
 from dita.spec.inputs import Input
 from dita.spec.vocabulary import Code, IncomeKind, Part, Verdict

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from desk import LOT, Desk, quote
 
+from desk import LOT, Desk, quote
 from dita.spec import inputs
 from dita.spec.vocabulary import Code, Mode, Part, Phase, RejectReason, Side, Verdict
 

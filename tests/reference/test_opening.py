@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from desk import LOT, PRICE, USDT, Desk, contract
 
+from desk import LOT, PRICE, USDT, Desk, contract
 from dita.reference import step
 from dita.spec import inputs
 from dita.spec.inputs import Input
@@ -21,13 +21,19 @@ def test_an_idle_slot_takes_the_trade_and_submits_the_entry(desk: Desk) -> None:
     assert outcome.reduce_only == 0
 
 
+def four_unsettled_trips(desk: Desk) -> None:
+    """As many finished trades as a slot remembers."""
+    for trade in range(1, 5):
+        desk.round_trip(trade)
+
+
 GUARDS: list[tuple[str, Callable[[Desk], object], Code]] = [
     ("clause G1", lambda d: d.enter(1), Code.SLOT_BUSY),
     ("clause G3", lambda d: d.send(inputs.set_mode(Mode.REDUCE_ONLY)), Code.MODE_REDUCE_ONLY),
     ("clause G3", lambda d: d.send(inputs.set_mode(Mode.HALTED)), Code.MODE_HALTED),
     ("clause G4", lambda d: d.send(inputs.wallet(amount=1, as_of_ns=d.now())), Code.CAPITAL_FROZEN),
     ("clause G5", lambda d: d.position(1), Code.RECONCILE_REQUIRED),
-    ("clause G6", lambda d: [d.round_trip(n) for n in range(1, 5)], Code.UNSETTLED_TRADE),
+    ("clause G6", four_unsettled_trips, Code.UNSETTLED_TRADE),
     ("clause G7", lambda d: d.enter(1, slot=1, instrument=1), Code.SLOT_LIMIT),
     ("clause G9", lambda d: d.send(inputs.set_limits(slot_limit=1, leverage_max_ppm=1, tolerance=0)), Code.LEVERAGE),
     ("clause I3", lambda d: (d.enter(50), d.order(50, 0, 0, done=True)), Code.STALE_ID),
@@ -147,13 +153,12 @@ def test_unknown_waits_for_evidence(desk: Desk) -> None:
     assert (outcome.resolve, desk.slot.phase) == (1, Phase.ENTRY_UNRESOLVED)
 
 
-def absent(desk: Desk, **changes: int) -> Input:
-    """NOT_FOUND with full evidence, but for the changes."""
+def absent(desk: Desk) -> Input:
+    """NOT_FOUND with full evidence."""
     deadline = desk.now()
-    event = inputs.not_found(
+    return inputs.not_found(
         slot=0, instrument=0, trade=1, attempt=0, deadline_ns=deadline, as_of_ns=deadline + ADMIT_MARGIN_NS + 1
     )
-    return event._replace(**changes)
 
 
 def test_absence_is_believed_with_full_evidence_only(desk: Desk) -> None:

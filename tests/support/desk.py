@@ -46,9 +46,15 @@ class Desk:
         """ENTER at 60,000 USDT."""
         return self.send(
             inputs.enter(
-                slot=slot, instrument=instrument, trade=trade, side=side, quantity=lots * LOT, price=PRICE,
-                ratios=ratios, post_only=post_only,
-            )  # fmt: skip
+                slot=slot,
+                instrument=instrument,
+                trade=trade,
+                side=side,
+                quantity=lots * LOT,
+                price=PRICE,
+                ratios=ratios,
+                post_only=post_only,
+            )
         )
 
     def order(
@@ -58,9 +64,15 @@ class Desk:
         """A snapshot at an average price."""
         return self.send(
             inputs.order(
-                slot=slot, instrument=instrument, trade=trade, attempt=attempt, quantity=lots * LOT,
-                quote=quote(lots, usdt), done=done, time_ns=self.now() if time_ns is None else time_ns,
-            )  # fmt: skip
+                slot=slot,
+                instrument=instrument,
+                trade=trade,
+                attempt=attempt,
+                quantity=lots * LOT,
+                quote=quote(lots, usdt),
+                done=done,
+                time_ns=self.now() if time_ns is None else time_ns,
+            )
         )
 
     def exit(self, trade: int, leg: int = 0, *, slot: int = 0, instrument: int = 0) -> Outcome:
@@ -75,9 +87,13 @@ class Desk:
         """POSITION in lots, newer than everything."""
         return self.send(
             inputs.position(
-                slot=0, instrument=instrument, long_quantity=long * LOT, short_quantity=short * LOT,
-                foreign_orders=foreign, as_of_ns=self.now(),
-            )  # fmt: skip
+                slot=0,
+                instrument=instrument,
+                long_quantity=long * LOT,
+                short_quantity=short * LOT,
+                foreign_orders=foreign,
+                as_of_ns=self.now(),
+            )
         )
 
     def hold(self, trade: int, lots: int = 100, *, slot: int = 0, instrument: int = 0) -> None:

@@ -129,7 +129,7 @@ def entry_order(focus: Focus, event: Input) -> Answer:
     if done:
         if event.quantity < entry.quantity:
             return to_unresolved(focus, event)
-        return entry_done(booked_entry(focus, event, news, done=1), event, slot)
+        return entry_done(booked_entry(focus, event, news, done=1), slot)
     if news or entry.seen == 0:
         return entry_working(booked_entry(focus, event, news, done=0), slot)
     require(slot.phase == Phase.ENTRY_UNRESOLVED and event.quantity == entry.quantity, Code.NO_CHANGE)
@@ -153,7 +153,7 @@ def entry_working(focus: Focus, before: Slot) -> Answer:
     return accepted(before, focus._replace(slot=slot), cancel=cancel)
 
 
-def entry_done(focus: Focus, event: Input, before: Slot) -> Answer:
+def entry_done(focus: Focus, before: Slot) -> Answer:
     """The entry is over: nothing filled rolls back exactly, nothing left finishes, else the position is open."""
     if focus.slot.entry.quantity == 0:
         return accepted(before, idle_again(focus), Code.ROLLED_BACK)
