@@ -11,7 +11,7 @@ from dita.spec.inputs import Input
 from dita.spec.outcome import Outcome
 from dita.spec.scales import RATIO_SCALE
 from dita.spec.slot_invariants import in_entry, in_exit, is_bit, is_graded, tail_profit
-from dita.spec.state import Account, Exit, Slot, State, capital, exit_quantity, remaining
+from dita.spec.state import Account, Exit, Half, Slot, State, capital, exit_quantity, remaining
 from dita.spec.vocabulary import (
     ADMIT_MARGIN_NS,
     ALL_CHECKS,
@@ -20,6 +20,7 @@ from dita.spec.vocabulary import (
     Kind,
     Mode,
     OrderSide,
+    Part,
     Phase,
     Reconcile,
     Side,
@@ -257,13 +258,17 @@ def fills_only_grow(pre: State, event: Input, post: State, outcome: Outcome) -> 
 
 
 def legs_advance_by_done_exits(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
-    """The leg index advances by one, only when an exit order ends by a snapshot (clauses E2, E3)."""
+    """The leg index advances by one exactly when an exit ends with a fill, or was for everything (clauses E2, E3)."""
     if outcome.verdict == Verdict.REFUSED:
         return True
     old, new = pre.slots[event.slot], post.slots[event.slot]
-    if Phase.IDLE in (old.phase, new.phase) or new.plan.next_leg == old.plan.next_leg:
+    if Phase.IDLE in (old.phase, new.phase):
         return True
-    return new.plan.next_leg == old.plan.next_leg + 1 and event.kind == Kind.ORDER and in_exit(old)
+    over = in_exit(old) and not (in_exit(new) and new.exit.attempt == old.exit.attempt)
+    did = event.quantity > 0 or old.exit.everything == 1
+    if over and event.kind == Kind.ORDER and did:
+        return new.plan.next_leg == min(old.plan.next_leg + 1, old.plan.legs)
+    return new.plan.next_leg == old.plan.next_leg
 
 
 # --- unknown --------------------------------------------------------------------------------------------------------
@@ -384,6 +389,19 @@ def tails_only_settle(pre: State, event: Input, post: State, outcome: Outcome) -
                 if not (settles and kept and same and rises and event.trade == tail.trade):
                     return False
     return settles or freed(pre, event, post, outcome)
+
+
+def settlement_is_taken(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+    """An accepted SETTLE leaves the half graded, with exactly the venue's quantity, quote and fee (clause F1)."""
+    del pre
+    if event.kind != Kind.SETTLE or outcome.verdict != Verdict.ACCEPTED:
+        return True
+    slot = post.slots[event.slot]
+    told = Half(event.quantity, event.quote, event.amount, 1)
+    if slot.phase != Phase.IDLE and slot.trade == event.trade:
+        return event.part == Part.ENTRY and Half(*slot.entry[1:5]) == told
+    halves = [tail.entry if event.part == Part.ENTRY else tail.exit for tail in slot.tails if tail.trade == event.trade]
+    return halves == [told]
 
 
 def slot_profit(slot: Slot) -> int:
@@ -520,7 +538,8 @@ STEP: Final = tuple(
         entry_within_truth, entry_within_limits, submit_is_recorded, exits_reduce, halted_only_flattens,
         attempts_only_rise, terms_are_fixed, fills_only_grow, legs_advance_by_done_exits, unresolved_asks,
         unresolved_is_left_by_evidence, freed_slot_owns_no_order, order_in_flight_ends_by_evidence, rollback_is_exact,
-        finished_is_recorded, tails_are_kept, tails_only_settle, books_follow_records, money_moves_by_named_kinds,
+        finished_is_recorded, tails_are_kept, tails_only_settle,
+        settlement_is_taken, books_follow_records, money_moves_by_named_kinds,
         seed_is_the_wallet, income_is_signed, reconcile_is_cleared_by_position, surprise_is_reconciled,
         times_only_rise, settings_change_by_their_kind,
     )
