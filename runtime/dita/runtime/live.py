@@ -185,7 +185,9 @@ class Runtime:
             self.carrier.flights,
             self.alerts,
             self._background,
+            clock.monotonic_ns,
         )
+        self.engine.observers.append(self.strategist.observe)
         self._account_stream = AccountStream(connection.rest, instruments.symbols, rng)
         self._market_stream = MarketStream(connection.hosts.market_stream, settings.symbols, clock, rng)
         self.watch = AccountWatch(

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, final
@@ -15,18 +15,22 @@ from dita.runtime.engine import Engine
 from dita.runtime.exit_keeper import ExitKeeper
 from dita.runtime.flights import Flights
 from dita.runtime.instruments import Instrument, Instruments
+from dita.runtime.lockstep import Stepped
 from dita.runtime.mismatch import idle_slot, live_slot
 from dita.runtime.policy import Close, Hold, Intent, MarketView, Open, Policy
 from dita.runtime.sizing import Sizing, Unsized, quantity_for
 from dita.spec import inputs
 from dita.spec.inputs import Input
 from dita.spec.market import BookTicker, MarketEvent
+from dita.spec.scales import NANOSECONDS_PER_SECOND
 from dita.spec.state import capital, remaining
-from dita.spec.vocabulary import Phase, Side
+from dita.spec.vocabulary import Code, Kind, Phase, Side
 
 _WHY_CHARACTERS: Final = 500
 _QUIET_STEP_SECONDS: Final = 0.02
 _QUIET_WAITS: Final = 50
+_ENTRY_PAUSE_FIRST_NS: Final = NANOSECONDS_PER_SECOND // 4
+_ENTRY_PAUSE_LONGEST_NS: Final = 30 * NANOSECONDS_PER_SECOND
 
 
 @dataclass(slots=True)
@@ -50,7 +54,9 @@ class Strategist:
         flights: Flights,
         alerts: Alerts,
         background: Background,
+        now_ns: Callable[[], int],
     ) -> None:
+        """``now_ns``: our monotonic clock."""
         self.may_open = False  # set when the recovery is done, cleared when the session is to end
         self.may_act = False
         self.events = 0
@@ -62,10 +68,23 @@ class Strategist:
         self._exits = exits
         self._flights = flights
         self._quiet = 0
+        self._now_ns = now_ns
+        self._rejections: dict[int, int] = {}  # by instrument, in a row
+        self._no_entry_before_ns: dict[int, int] = {}
         self._alerts = alerts
         self._background = background
         self._quotes = {symbol: _Quote() for symbol in self._instruments}
         self._under_way: dict[str, asyncio.Task[None] | None] = dict.fromkeys(self._instruments)
+
+    def observe(self, event: Input, stepped: Stepped) -> None:
+        """Engine observer: after a rejected entry wait before the next one in that instrument, longer each time."""
+        number = event.instrument
+        if event.kind == Kind.REJECTED and stepped.outcome.code == Code.ROLLED_BACK:
+            count = self._rejections[number] = self._rejections.get(number, 0) + 1
+            pause = min(_ENTRY_PAUSE_LONGEST_NS, _ENTRY_PAUSE_FIRST_NS << min(count - 1, 10))
+            self._no_entry_before_ns[number] = self._now_ns() + pause
+        elif event.kind == Kind.ORDER and event.attempt == 0 and event.quantity > 0:
+            self._rejections.pop(number, None)
 
     def on_market(self, event: MarketEvent) -> None:
         """One event. Never waits, never raises."""
@@ -156,6 +175,8 @@ class Strategist:
         slot = idle_slot(state)
         price = quote.ask_price if intent.side == Side.LONG else quote.bid_price
         if slot is None or price == 0 or state.instruments[instrument.number].holder:
+            return None
+        if self._now_ns() < self._no_entry_before_ns.get(instrument.number, 0):
             return None
         contract = instrument.contract
         quantity = quantity_for(
