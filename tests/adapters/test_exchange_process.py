@@ -19,14 +19,26 @@ from typing import Any
 import httpx
 import pytest
 
-from dita.adapters.exchange import DelayAdmission, ExchangeServer, LoseReply
+from dita.adapters.exchange import DelayAdmission, ExchangeServer, LoseReply, StreamRules
 from dita.adapters.exchange.config import Contract, Retention
 from dita.adapters.exchange.matching import Engine
 from dita.adapters.exchange.orders import NewOrder, Side
 from dita.adapters.exchange.sources import MarketLineError, RandomWalk, feed_lines, read_line
 from dita.adapters.exchange.timers import Timers
 from dita.spec.market import BookTicker
-from exchange_client import KEY, ORDER, SECRET, START_NS, exchange, exchange_config, scaled, signed_query, ticker, until
+from exchange_client import (
+    KEY,
+    ORDER,
+    SECRET,
+    START_NS,
+    HandClock,
+    exchange,
+    exchange_config,
+    scaled,
+    signed_query,
+    ticker,
+    until,
+)
 
 TRADER = """
 import http.client, sys, time
@@ -241,6 +253,20 @@ async def test_start_says_what_is_wrong() -> None:
             found = (await http.get(f"{ORDER}?{query}", headers={"X-BX-APIKEY": KEY})).json()
 
         assert found["data"]["order"]["clientOrderId"] == "one"
+
+
+async def test_timers_go_on_after_a_second_start() -> None:
+    """What was due rings once after a stop and a new start; noise is not doubled."""
+    clock = HandClock()
+    config = exchange_config(streams=StreamRules(snapshot_interval_ms=1000, ping_interval_ms=60_000))
+    server = ExchangeServer(config, clock)
+    async with served(server):
+        timers = len(server.venue.timers)
+    async with served(server):
+        clock.move_ms(1000)
+        server.advance()
+
+        assert (timers, len(server.venue.timers), server.venue.timers.next_due_ns()) == (1, 1, clock() + 10**9)
 
 
 def test_memory_stays_flat_but_for_the_ids() -> None:

@@ -513,6 +513,16 @@ async def test_too_many_errors_pause_the_account() -> None:
         assert (await client.submit())["code"] == 0
 
 
+async def test_other_houses_are_empty() -> None:
+    """Clients that first ask for spot, coin-margined and wallet lists get empty ones."""
+    async with exchange() as (_, client):
+        spot = (await client.http.get("/openApi/spot/v1/common/symbols")).json()
+        coin = (await client.http.get("/openApi/cswap/v1/market/contracts")).json()
+
+        assert (spot["data"], coin["data"]) == ({"symbols": []}, [])
+        assert await client.data("GET", "/openApi/wallets/v1/capital/config/getall") == []
+
+
 async def test_foreign_paths_and_methods_are_refused() -> None:
     """An unknown path is 404 with 100404, a known path with another method 100400; both are JSON."""
     async with exchange() as (_, client):

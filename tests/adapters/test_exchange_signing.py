@@ -145,6 +145,15 @@ def test_malformed_requests_are_refused_by_name(query: str, body: bytes, content
     assert refusal(query, body=body, content_type=content_type) == 109400
 
 
+def test_plus_is_no_space() -> None:
+    """A space that travels as `+` is not what was signed; as %20 it is."""
+    signature = sign("note=a b&timestamp=1")
+
+    verify(f"note=a%20b&timestamp=1&signature={signature}")
+
+    assert refusal(f"note=a+b&timestamp=1&signature={signature}") == 100001
+
+
 def test_secrets_stay_out_of_representations() -> None:
     """Neither the config nor a refusal shows a secret."""
     config = exchange_config()

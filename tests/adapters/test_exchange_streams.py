@@ -338,14 +338,14 @@ async def test_slow_market_reader_loses_its_own_frames_only() -> None:
     rules = StreamRules(snapshot_interval_ms=0, ping_interval_ms=60_000, market_queue_frames=50)
     async with exchange(exchange_config(streams=rules)) as (server, client):
         async with client.market_stream("BTC-USDT@bookTicker"), client.market_stream("BTC-USDT@trade") as quick:
-            for number in range(20_000):
+            for number in range(2000):
                 server.feed(ticker("60000.0", "60000.1", size=str(number + 1)))
             server.feed(MarketTrade("BTC-USDT", scaled("60000.1", 10), scaled("0.2", 8), False, START_NS))
 
             assert (await quick.next())["dataType"] == "BTC-USDT@trade"
             assert (await client.submit())["code"] == 0
         await until(lambda: server.report().connections == 0)
-        assert server.report().market_frames_dropped > 19_000
+        assert server.report().market_frames_dropped > 1500
 
 
 async def test_slow_account_reader_is_cut_instead_of_lied_to() -> None:

@@ -176,7 +176,9 @@ class Engine:
         """Fill what is left of a live order at its own price (a MARKET order at the best one), as if it had raced."""
         market = self.markets[order.symbol]
         price = order.price or market.best_opposite(order.side) or market.mark_price
-        self._fill(market, account, order, price, min(order.remaining, self._fillable(account, order)), now_ns)
+        quantity = self._fillable(account, order)
+        if quantity:
+            self._fill(market, account, order, price, quantity, now_ns)
 
     def arm_dead_man(self, account: Account, due_ns: int | None) -> None:
         """Cancel every order of the account at ``due_ns`` unless armed anew or, with None, disarmed."""
@@ -303,6 +305,9 @@ class Engine:
             self._finish(account, order, "CANCELLED", "CANCELED", now_ns)
             return
         if not market.crosses(order.price, order.side):
+            if order.time_in_force in ("IOC", "FOK"):
+                self._finish(account, order, "CANCELLED", "CANCELED", now_ns)
+                return
             order.scheduled = False  # the market went away: the rest waits in the book like any other order
             order.resting = order.order_type == "LIMIT"
             market.rest(order, account)

@@ -136,6 +136,16 @@ def trading_rules(call: Call) -> object:
     }
 
 
+def nothing(_: Call) -> object:
+    """Lists of the venue's other houses, which some clients ask for before they trade here."""
+    return []
+
+
+def no_symbols(_: Call) -> object:
+    """The spot house lists its symbols under a name."""
+    return {"symbols": []}
+
+
 def _market(call: Call) -> Market:
     return call.venue.engine.market(call.parameters.required("symbol"))
 
@@ -160,4 +170,8 @@ MARKET_ROUTES: Final[Routes] = {
         ("v2/quote/premiumIndex", premium_index),
         ("v1/tradingRules", trading_rules),
     )
+} | {
+    ("GET", "/openApi/spot/v1/common/symbols"): Route(no_symbols, _PUBLIC_PER_SECOND, security="public"),
+    ("GET", "/openApi/cswap/v1/market/contracts"): Route(nothing, _PUBLIC_PER_SECOND, security="public"),
+    ("GET", "/openApi/wallets/v1/capital/config/getall"): Route(nothing, 5),
 }

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -264,6 +264,6 @@ def _transport_behind(send: Send) -> Transport:
     """The socket transport below an ASGI ``send``: uvicorn's protocols bind it to an object that holds it."""
     holder: object = getattr(send, "__self__", None)
     transport: object = getattr(holder, "transport", None)
-    if not isinstance(transport, asyncio.Transport):
+    if not hasattr(transport, "abort"):
         raise TypeError("the exchange needs uvicorn's protocols, whose `send` is bound to a transport")
-    return transport
+    return cast("Transport", transport)

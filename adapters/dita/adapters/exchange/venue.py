@@ -46,6 +46,7 @@ class Venue:
         self._alarm_due_ns = 0
         self._sleepers: set[asyncio.Future[None]] = set()
         self.stopped = False
+        self._started = False
 
     def now_ns(self) -> int:
         """The exchange's clock, skew included."""
@@ -72,7 +73,12 @@ class Venue:
         self.streams.push_market(event)
 
     def start(self) -> None:
-        """Start what repeats: funding and the snapshot noise."""
+        """Start what repeats: funding and the snapshot noise. After a stop, go on with what was planned."""
+        self.stopped = False
+        if self._started:
+            self._set_alarm()
+            return
+        self._started = True
         now_ns = self.now_ns()
         self.engine.schedule_funding(now_ns)
         self._schedule(self.config.faults.faults)
