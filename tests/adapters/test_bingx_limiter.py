@@ -15,11 +15,13 @@ from dita.adapters.bingx.pauses import Pause, pause_after
 from dita.adapters.bingx.transport import default_limiter
 
 SECOND = 10**9
+# Steps on and around the borders of a period, where a limiter is wrong if it is.
+STEPS = st.sampled_from([0, 1, SECOND // 10, SECOND // 2, SECOND * 9 // 10, SECOND - 1, SECOND, SECOND * 11 // 10])
 
 
 @given(
     st.integers(1, 12),
-    st.lists(st.tuples(st.integers(0, SECOND), st.booleans()), max_size=60),
+    st.lists(st.tuples(STEPS, st.booleans()), max_size=60),
 )
 def test_no_window_of_a_second_ever_sees_more_than_the_limit(limit: int, steps: list[tuple[int, bool]]) -> None:
     """Whatever the arrivals, at most ``limit`` requests go out within any second, counted by a dumb twin."""

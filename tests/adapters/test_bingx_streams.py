@@ -217,6 +217,26 @@ async def test_whatever_ends_a_session_is_a_gap_then_a_new_key_and_a_new_connect
         assert len(venue.requests("POST", LISTEN_KEY)) == len(server.paths) == 2
 
 
+async def test_a_gap_begins_at_the_last_frame_however_late_the_loss_is_noticed() -> None:
+    """Half an hour passes between the last frame and the cut: all of it is in the gap, and must be read again."""
+    cut = asyncio.Event()
+
+    async def script(_: StubStream, connection: ServerConnection) -> None:
+        await connection.send(frame(SNAPSHOT))
+        await cut.wait()
+
+    async with account(script) as (stream, _, _), asyncio.timeout(10):
+        _, restored = await take(stream, 2)
+        assert isinstance(restored, StreamRestored)
+        clock = stream._rest.api.transport.clock  # pyright: ignore[reportPrivateUsage] - time is the test's
+        assert isinstance(clock, StepClock)
+        clock.now_ns += 1800 * 10**9
+        cut.set()
+        (gap,) = await take(stream, 1)
+        assert isinstance(gap, StreamGap)
+        assert gap.started_ns - restored.restored_ns < 60 * 10**9
+
+
 async def test_a_key_that_expired_before_the_first_frame_never_counts_as_live() -> None:
     """A socket that opens and at once reports the expiry is not a restoration."""
     async with account(in_turn(sends(EXPIRED), sends(EXPIRED), sends(SNAPSHOT))) as (stream, venue, _):

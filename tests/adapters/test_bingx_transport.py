@@ -344,7 +344,9 @@ async def test_no_log_line_and_no_repr_shows_a_secret_or_a_signature(caplog: pyt
         assert secret not in shown
 
 
-async def test_our_own_bug_is_a_value_and_names_only_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_our_own_bug_is_a_value_and_names_only_its_type(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """An exception inside the exchange does not escape, and its text, which may quote a request, is not kept."""
     async with StubVenue().serving() as venue, transport() as wire:
         venue.on("POST", ORDER_PATH, yes({}))
@@ -355,6 +357,8 @@ async def test_our_own_bug_is_a_value_and_names_only_its_type(monkeypatch: pytes
         monkeypatch.setattr(Transport, "venue_now_ns", broken)
         result = await wire.exchange(venue.url, SUBMIT, {})
     assert result == Failure(FailureKind.BUG, "KeyError", sent=False)
+    assert "KeyError" in caplog.text
+    assert SECRET not in caplog.text
     assert venue.seen == []
 
 
