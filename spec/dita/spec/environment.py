@@ -1,9 +1,9 @@
 """The environment model: what venue, network and settlement may do, as pure transition functions on small records.
 
-It is the other half of every claim about the composed system: the kernel is safe and live in any environment that does
-only what these functions allow (``ASSUMPTIONS`` says it in words). Quantities are whole lots, times are the ranks of the
-venue's own clock, which ticks with every change on the venue. One contract, one account, one direction. No I/O, no
-chance, no clock: whoever explores or simulates chooses which function happens next.
+It is the other half of every claim about the composed system: the kernel is safe and live in any environment that
+does only what these functions allow (``ASSUMPTIONS`` says it in words). Quantities are whole lots, times are the ranks
+of the venue's own clock, which ticks with every change on the venue. One contract, one account, one direction. No I/O,
+no chance, no clock: whoever explores or simulates chooses which function happens next.
 """
 
 from enum import IntEnum
@@ -18,9 +18,9 @@ ASSUMPTIONS: Final = (
     "A reduce-only order never fills more than the position holds; the venue ends it when nothing is left to reduce.",
     "A refusal is definite: a refused request never reaches the book.",
     "A request that arrives after its deadline, by the venue's clock, is refused, unless absence was reported wrongly.",
-    "A position reading holds every change up to its time, and names every open order of that moment.",
+    "A position or wallet reading holds every change up to its time; a position reading names the open orders.",
     "Fill rows are complete once an order is over, each row appears once, and their sums are exact.",
-    "The network loses, repeats and reorders frames, but does not alter them and does not invent them.",
+    "The network loses and reorders frames and repeats all but submits, but neither alters nor invents any.",
     "A fair venue eventually answers what it is asked, cancels what it is told to, and fills a market close.",
 )
 
@@ -34,6 +34,7 @@ class FrameKind(IntEnum):
     REFUSAL = 3
     ABSENCE = 4
     POSITION = 5
+    WALLET = 6
 
 
 OrderName = tuple[int, int]  # (trade, attempt); attempt 0 is the entry
@@ -45,10 +46,10 @@ class Frame(NamedTuple):
     kind: int
     trade: int = 0
     attempt: int = 0
-    quantity: int = 0  # lots: ordered (SUBMIT), cumulative (SNAPSHOT), held (POSITION)
+    quantity: int = 0  # lots: ordered (SUBMIT), cumulative (SNAPSHOT), held (POSITION); 1e-8 USDT (WALLET)
     flag: int = 0
     rounded: int = 0  # SNAPSHOT: 1 when its notional comes from a rounded average price
-    time: int = 0  # venue time of the effect (SNAPSHOT, REFUSAL) or of the reading (ABSENCE, POSITION)
+    time: int = 0  # venue time of the effect (SNAPSHOT, REFUSAL) or of the reading (the others)
     orders: tuple[OrderName, ...] = ()  # POSITION: the orders open at that time
 
 
@@ -130,6 +131,11 @@ def position_reading(venue: Venue) -> Frame:
     return Frame(FrameKind.POSITION, quantity=position_of(venue), time=venue.now, orders=names)
 
 
+def wallet_reading(venue: Venue, balance: int) -> Frame:
+    """A reading of the wallet balance, as of now."""
+    return Frame(FrameKind.WALLET, quantity=balance, time=venue.now)
+
+
 def reducible(venue: Venue) -> int:
     """Lots that a new reduce-only order may still close."""
     reserved = sum(o.ordered - o.filled for o in venue.orders if o.open == 1 and o.attempt > 0)
@@ -189,8 +195,14 @@ def with_order(venue: Venue, after: Order) -> tuple[Order, ...]:
 
 
 def cash_of(tariff: Tariff, side: Side, *, opens: bool, lots: int) -> int:
-    """Change of the wallet by a fill, in 1e-8 USDT, with the position valued at nothing: what is bought is paid."""
+    """Change of the cash by a fill, in 1e-8 USDT, with the position valued at nothing: what is bought is paid."""
     notional = lots * (tariff.entry_notional if opens else tariff.exit_notional)
     fee = lots * (tariff.entry_fee if opens else tariff.exit_fee)
     buys = opens == (side == Side.LONG)
     return -notional - fee if buys else notional - fee
+
+
+def position_cost(tariff: Tariff, side: Side, lots: int) -> int:
+    """What the wallet balance has more than the cash while a position is held: the venue books profit on closing."""
+    cost = lots * tariff.entry_notional
+    return cost if side == Side.LONG else -cost

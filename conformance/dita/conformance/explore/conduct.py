@@ -3,65 +3,10 @@
 Exploration composes these with the kernel, the venue and the network. A test plants a bug by overriding one method.
 """
 
-from typing import Final, NamedTuple
-
+from dita.conformance.explore.acts import Act
 from dita.conformance.explore.kernels import View
-from dita.spec import inputs
-from dita.spec.environment import Frame, FrameKind, Network, OrderName, Tariff, Venue, order_named, snapshot_of
-from dita.spec.inputs import Input
-from dita.spec.scales import NOTIONAL_DIVISOR
-from dita.spec.vocabulary import ADMIT_MARGIN_NS, Kind, Part, Phase, RejectReason, Side
-
-LOT: Final = 100_000_000  # one coin
-TICK: Final = 100
-PRICE: Final = 1_000_000_000_000  # reference and fill price of entries, 100 USDT
-EXIT_PRICE: Final = 1_030_000_000_000
-TAKER_PPB: Final = 500_000
-EPOCH_NS: Final = 1_000_000_000_000  # venue time of rank 0
-RANK_NS: Final = 10 * ADMIT_MARGIN_NS  # between two changes on the venue
-# Fees differ from the prediction, so that books which miss a settlement differ from the wallet.
-TARIFF: Final = Tariff(
-    entry_notional=LOT * PRICE // NOTIONAL_DIVISOR,
-    exit_notional=LOT * EXIT_PRICE // NOTIONAL_DIVISOR,
-    entry_fee=4_999_983,
-    exit_fee=5_149_971,
-)
-
-
-class Act(NamedTuple):
-    """One input to the kernel in the small words of the model: lots, ranks, flags."""
-
-    kind: Kind
-    trade: int = 0
-    attempt: int = 0
-    quantity: int = 0
-    flag: int = 0
-    rounded: int = 0
-    time: int = 0
-
-
-class Terms(NamedTuple):
-    """What a world fixes about its trades."""
-
-    lots: int
-    ratios: tuple[int, ...]
-    side: Side
-
-
-def time_ns(rank: int) -> int:
-    """Venue time of a rank; rank 0 is before everything."""
-    return EPOCH_NS + rank * RANK_NS if rank > 0 else 0
-
-
-def rank_of(time: int) -> int:
-    """The rank behind a time of ``time_ns``."""
-    return (time - EPOCH_NS) // RANK_NS if time > 0 else 0
-
-
-def notional(attempt: int, lots: int, rounded: int = 0) -> int:
-    """A cumulative notional as the venue reports it; a rounded average price is off by one unit."""
-    each = TARIFF.entry_notional if attempt == 0 else TARIFF.exit_notional
-    return lots * each + rounded if lots > 0 else 0
+from dita.spec.environment import Frame, FrameKind, Network, OrderName, Venue, order_named, snapshot_of
+from dita.spec.vocabulary import Kind, Part, Phase
 
 
 class Conduct:
@@ -96,12 +41,14 @@ class Conduct:
         return periodic or view.reconcile_required == 1
 
     def heard(self, frame: Frame, view: View, venue: Venue) -> Act:
-        """The input behind an order frame."""
+        """The input behind a frame that is not a position reading."""
         del view, venue
         if frame.kind == FrameKind.SNAPSHOT:
             return snapshot_act(frame)
         if frame.kind == FrameKind.REFUSAL:
             return Act(Kind.REJECTED, frame.trade, frame.attempt, flag=frame.flag, time=frame.time)
+        if frame.kind == FrameKind.WALLET:
+            return Act(Kind.WALLET, quantity=frame.quantity, time=frame.time)
         return Act(Kind.NOT_FOUND, frame.trade, frame.attempt, flag=frame.flag, time=frame.time)
 
     def position(self, frame: Frame, view: View, venue: Venue) -> Act:
@@ -131,12 +78,16 @@ class Conduct:
         """
         del frame
         late = unheard(view.trade, view.attempt, view.exit_lots, venue)
-        if late is not None:
-            return late
-        unexplained = venue.closed - view.booked_exit
-        if unexplained > 0:
-            return Act(Kind.EXTERNAL_CLOSE, view.trade, quantity=view.external_lots + unexplained, time=venue.now)
-        return None
+        return late or self.closed_without_us(view, venue)
+
+    def closed_without_us(self, view: View, venue: Venue) -> Act | None:
+        """EXTERNAL_CLOSE for fill rows that belong to no exit which is booked or can still be addressed."""
+        order = order_named(venue, view.trade, view.attempt) if view.attempt > 0 else None
+        unheard_lots = max(0, order.filled - view.exit_lots) if order is not None else 0
+        unexplained = venue.closed - view.booked_exit - unheard_lots
+        if view.phase == Phase.IDLE or unexplained <= 0:
+            return None
+        return Act(Kind.EXTERNAL_CLOSE, view.trade, quantity=view.external_lots + unexplained, time=venue.now)
 
     def settlement(self, view: View, venue: Venue) -> list[Act]:
         """Halves that are still predicted, whose orders are over and whose fill rows sum to what is booked."""
@@ -174,72 +125,3 @@ def unheard(trade: int, attempt: int, booked: int, venue: Venue) -> Act | None:
     if order is None or order.filled <= booked:
         return None
     return snapshot_act(snapshot_of(order))
-
-
-def input_of(act: Act, view: View, terms: Terms) -> Input:
-    """The kernel's input, in its own units."""
-    quantity = act.quantity * LOT
-    trade, attempt, at = act.trade, act.attempt, time_ns(act.time)
-    match act.kind:
-        case Kind.ENTER:
-            return inputs.enter(
-                slot=0, instrument=0, trade=trade, side=terms.side, quantity=terms.lots * LOT, price=PRICE,
-                ratios=terms.ratios,
-            )  # fmt: skip
-        case Kind.EXIT:
-            return inputs.exit_leg(slot=0, instrument=0, trade=trade, leg=view.next_leg)
-        case Kind.FLATTEN:
-            return inputs.flatten(slot=0, instrument=0, trade=trade)
-        case Kind.CANCEL:
-            return inputs.cancel(slot=0, instrument=0, trade=trade)
-        case Kind.ADOPT:
-            return inputs.adopt(
-                slot=0, instrument=0, trade=trade, side=terms.side, quantity=quantity,
-                quote=notional(0, act.quantity), price=PRICE, time_ns=at,
-            )  # fmt: skip
-        case Kind.ORDER:
-            quote = notional(attempt, act.quantity, act.rounded)
-            return inputs.order(
-                slot=0, instrument=0, trade=trade, attempt=attempt, quantity=quantity, quote=quote,
-                done=act.flag == 1, time_ns=at,
-            )  # fmt: skip
-        case Kind.POSITION:
-            long, short = (quantity, 0) if terms.side == Side.LONG else (0, quantity)
-            return inputs.position(
-                slot=0, instrument=0, long_quantity=long, short_quantity=short, foreign_orders=act.flag, as_of_ns=at
-            )
-        case Kind.EXTERNAL_CLOSE:
-            return inputs.external_close(
-                slot=0, instrument=0, trade=trade, quantity=quantity, quote=notional(1, act.quantity), time_ns=at
-            )
-        case Kind.SETTLE:
-            closing = act.flag == Part.EXIT
-            fee = TARIFF.exit_fee if closing else TARIFF.entry_fee
-            return inputs.settle(
-                slot=0, instrument=0, trade=trade, part=Part(act.flag), quantity=quantity,
-                quote=notional(int(closing), act.quantity), fee=act.quantity * fee, time_ns=at,
-            )  # fmt: skip
-        case _:
-            return order_answer(act)
-
-
-def order_answer(act: Act) -> Input:
-    """Inputs that speak of one order without a snapshot."""
-    trade, attempt, at = act.trade, act.attempt, time_ns(act.time)
-    match act.kind:
-        case Kind.REJECTED:
-            return inputs.rejected(
-                slot=0, instrument=0, trade=trade, attempt=attempt, reason=RejectReason(act.flag), time_ns=at
-            )
-        case Kind.UNKNOWN:
-            return inputs.unknown(slot=0, instrument=0, trade=trade, attempt=attempt)
-        case Kind.SILENT:
-            return inputs.silent(slot=0, instrument=0, trade=trade, attempt=attempt)
-        case Kind.NOT_FOUND:
-            # The deadline passed long before the reading, or is the reading's own moment: then the margin is missing.
-            deadline = 1 if act.flag == 1 else at
-            return inputs.not_found(
-                slot=0, instrument=0, trade=trade, attempt=attempt, deadline_ns=deadline, as_of_ns=at
-            )
-        case _:
-            raise ValueError(f"kind: `{act.kind.name}` is not part of the model; add it to input_of")

@@ -24,6 +24,15 @@ STAND_IN: Final = 1  # nobody can speak of it any more: only that it is there an
 BLANK: Final = 2  # the same, and no tail that counts stands behind it
 
 
+class Times(NamedTuple):
+    """The venue times that a kernel state holds, in ranks."""
+
+    evidence: int
+    fill: int
+    money: int
+    wallet: int
+
+
 class View(NamedTuple):
     """What the rest of the model needs to know about one kernel state. Quantities in lots, times in ranks."""
 
@@ -36,8 +45,7 @@ class View(NamedTuple):
     low: int  # the band in which the venue's position must lie
     high: int
     reconcile_required: int
-    evidence: int
-    fill: int
+    times: Times
     high_water: int
     next_leg: int
     legs: int
@@ -52,6 +60,7 @@ class View(NamedTuple):
     unsettled: tuple[tuple[int, int, int], ...]  # (trade, part, lots)
     tails: tuple[tuple[int, int, int], ...]  # (trade, graded, last attempt), blanks left out
     tail_lots: tuple[int, ...]  # lots of each such tail, 0 for a stand-in
+    wallet_difference: int | None  # wallet less capital at the last comparable reading
     at_rest: bool  # idle, settled, reconciled
 
 
@@ -69,9 +78,9 @@ class Renaming(NamedTuple):
     """Old numbers in order; the new number is the place in the row, from 1."""
 
     trades: tuple[int, ...]
+    high_water: int  # the new number
     attempts: tuple[tuple[OrderName, int], ...]
-    newest: tuple[int, int]  # evidence and fill, still under their old numbers
-    times: tuple[int, ...]
+    times: Times  # the kernel's own, already as their new numbers
     tails: tuple[int, ...]  # KEEP, STAND_IN or BLANK for each tail that is not blank
 
 
@@ -85,10 +94,13 @@ class Clock(NamedTuple):
 class Kernels:
     """All kernel states met so far, by number."""
 
-    def __init__(self, step: Step, start: State, lot: int, clock: Clock) -> None:
+    def __init__(self, step: Step, start: State, lot: int, clock: Clock, *, wallet: bool, judged: bool) -> None:
         self._step = step
         self._lot = lot
         self._clock = clock
+        self._judged = judged
+        self._wallet = wallet
+        self._broken: dict[int, tuple[str, ...]] = {}
         self._seed = start.account.ledger.seed
         self._stand_in = Half(lot, lot, 0, 1)
         self._numbers: dict[State, int] = {}
@@ -96,28 +108,38 @@ class Kernels:
         self._steps: dict[tuple[int, object], Applied] = {}
         self._renamed: dict[tuple[int, Renaming], int] = {}
         self.views: list[View] = []
-        self.start = self._number(rebased(start, self._seed))
+        self.start = self._number(rebased(start, self._seed, wallet=wallet))
 
     @property
     def steps(self) -> int:
         """Distinct steps carried out."""
         return len(self._steps)
 
-    def apply(self, kernel: int, key: object, make: Callable[[], Input]) -> Applied:
-        """Feed one input, named by ``key``."""
-        found = self._steps.get((kernel, key))
-        if found is None:
-            found = self._steps[kernel, key] = self._carried_out(kernel, make())
+    def known(self, kernel: int, key: object) -> Applied | None:
+        """What the input named by ``key`` did, if it was fed to this state before."""
+        return self._steps.get((kernel, key))
+
+    def apply(self, kernel: int, key: object, event: Input) -> Applied:
+        """Feed one input for the first time, and remember it by ``key``."""
+        found = self._steps[kernel, key] = self._carried_out(kernel, event)
         return found
 
     def _carried_out(self, kernel: int, event: Input) -> Applied:
         before = self._states[kernel]
         after, outcome = self._step(before, event)
+        wrong = tuple(broken_by_step(before, event, after, outcome)) if self._judged else ()
         if after is before:
-            return Applied(kernel, outcome, 0, 0, tuple(broken_by_step(before, event, after, outcome)))
-        wrong = (*broken_by_step(before, event, after, outcome), *broken(after))
+            return Applied(kernel, outcome, 0, 0, wrong)
         gain = capital(after.account.ledger) - capital(before.account.ledger)
-        return Applied(self._number(rebased(after, self._seed)), outcome, gain, self._let_go(before, after), wrong)
+        number = self._number(rebased(after, self._seed, wallet=self._wallet))
+        wrong += self._broken_in(number) if self._judged else ()
+        return Applied(number, outcome, gain, self._let_go(before, after), wrong)
+
+    def _broken_in(self, number: int) -> tuple[str, ...]:
+        found = self._broken.get(number)
+        if found is None:
+            found = self._broken[number] = tuple(broken(self._states[number]))
+        return found
 
     def _let_go(self, before: State, after: State) -> int:
         kept = {tail.trade for tail in after.slots[0].tails}
@@ -142,26 +164,38 @@ class Kernels:
 
     def _rename(self, state: State, renaming: Renaming) -> State:
         trades = {0: 0} | {old: new for new, old in enumerate(renaming.trades, 1)}
-        times = {0: 0} | {old: new for new, old in enumerate(renaming.times, 1)}
         attempts = dict(renaming.attempts)
         time_of = self._clock.time_of
         slot, instrument = state.slots[0], state.instruments[0]
         instrument = instrument._replace(
-            evidence_time_ns=time_of(times[renaming.newest[0]]),
-            fill_time_ns=time_of(times[renaming.newest[1]]),
+            evidence_time_ns=time_of(renaming.times.evidence),
+            fill_time_ns=time_of(renaming.times.fill),
         )
         tails: list[Tail] = []
         for tail, fate in zip(slot.tails, renaming.tails, strict=False):
             if fate == KEEP:
-                last = attempts.get((tail.trade, tail.last_attempt), 0)
-                tails.append(tail._replace(trade=trades[tail.trade], last_attempt=last))
+                attempt = attempts.get((tail.trade, tail.last_attempt), 0)
+                tails.append(tail._replace(trade=trades[tail.trade], last_attempt=attempt))
             elif fate == STAND_IN:
                 tails.append(Tail(trades[tail.trade], 0, tail.side, self._stand_in, self._stand_in))
         blanks = (Tail(),) * (len(slot.tails) - len(tails))
         last = slot.exit._replace(attempt=attempts.get((slot.trade, slot.exit.attempt), 0))
         slot = slot._replace(trade=trades[slot.trade], exit=last, tails=(*tails, *blanks))
-        account = state.account._replace(trade_high_water=len(renaming.trades))
+        ledger = state.account.ledger._replace(
+            last_money_time_ns=time_of(renaming.times.money), wallet_as_of_ns=time_of(renaming.times.wallet)
+        )
+        account = state.account._replace(trade_high_water=renaming.high_water, ledger=ledger)
         return State(account, (instrument,), (slot,))
+
+    def _times(self, state: State) -> Times:
+        rank_of = self._clock.rank_of
+        instrument, ledger = state.instruments[0], state.account.ledger
+        return Times(
+            rank_of(instrument.evidence_time_ns),
+            rank_of(instrument.fill_time_ns),
+            rank_of(ledger.last_money_time_ns),
+            rank_of(ledger.wallet_as_of_ns),
+        )
 
     def _view(self, state: State) -> View:
         slot, instrument, lot = state.slots[0], state.instruments[0], self._lot
@@ -176,6 +210,7 @@ class Kernels:
             flight, seen = (slot.trade, slot.exit.attempt), slot.exit.seen
             low -= (slot.exit.ordered - slot.exit.quantity) // lot
         known = [t for t in slot.tails if t.trade != 0 and t.entry != self._stand_in]
+        ledger = state.account.ledger
         live_settled = slot.entry.quantity if slot.entry.graded == 1 else 0
         return View(
             phase=slot.phase,
@@ -187,8 +222,7 @@ class Kernels:
             low=low,
             high=high,
             reconcile_required=instrument.reconcile_required,
-            evidence=self._clock.rank_of(instrument.evidence_time_ns),
-            fill=self._clock.rank_of(instrument.fill_time_ns),
+            times=self._times(state),
             high_water=state.account.trade_high_water,
             next_leg=slot.plan.next_leg,
             legs=slot.plan.legs,
@@ -205,13 +239,26 @@ class Kernels:
             tail_lots=tuple(
                 0 if t.entry == self._stand_in else t.entry.quantity // lot for t in slot.tails if t.trade != 0
             ),
+            wallet_difference=ledger.difference if ledger.wallet_seen == 1 else None,
             at_rest=slot.phase == Phase.IDLE and instrument.reconcile_required == 0 and all(map(is_graded, slot.tails)),
         )
 
 
-def rebased(state: State, seed: int) -> State:
-    """The same state with the money it has made taken out; how much that was, the caller counts."""
-    ledger = state.account.ledger._replace(seed=seed, realised=0, fees=0, last_money_time_ns=0)
+def rebased(state: State, seed: int, *, wallet: bool) -> State:
+    """The same state with the money it has made taken out; how much that was, the caller counts.
+
+    A wallet reading that newer money has overtaken is forgotten but for the difference it left.
+    """
+    before = state.account.ledger
+    ledger = before._replace(seed=seed, realised=0, fees=0, adjustments=0, adjustment_rows=0)
+    if not wallet:
+        ledger = ledger._replace(last_money_time_ns=0)
+    elif before.wallet_seen == 0:
+        pass
+    elif before.wallet_as_of_ns < before.last_money_time_ns:
+        ledger = ledger._replace(wallet_amount=0, wallet_as_of_ns=0)
+    else:
+        ledger = ledger._replace(wallet_amount=before.wallet_amount + seed - capital(before))
     return state._replace(account=state.account._replace(ledger=ledger))
 
 

@@ -1,6 +1,6 @@
 """One name for each world: numbers are renamed in order, what nobody can speak of any more is left out."""
 
-from dita.conformance.explore.kernels import BLANK, KEEP, STAND_IN, Kernels, Renaming, View
+from dita.conformance.explore.kernels import BLANK, KEEP, STAND_IN, Kernels, Renaming, Times, View
 from dita.spec.environment import Frame, FrameKind, Network, Order, OrderName, Venue
 
 Parts = tuple[int, Venue, Network, Network]
@@ -24,9 +24,11 @@ class Namer:
 
     def _renamed(self, kernel: int, venue: Venue, net: Network, limbo: Network) -> Parts:
         view = self._kernels.views[kernel]
-        orders = addressable(view, venue, (*net, *limbo))
+        if self._merged:
+            net = tuple(f if f.kind < FrameKind.POSITION else still_useful(f, view.times) for f in net)
+        orders = addressable(view, venue, (*net, *limbo)) if venue.orders else ()
         names = names_in(orders, net, limbo)
-        fates = fates_of(view, {trade for trade, _ in names})
+        fates = fates_of(view, {trade for trade, _ in names}) if view.tails else ()
         for (trade, _, last), fate in zip(view.tails, fates, strict=True):
             if fate == KEEP:
                 names.add((trade, last))
@@ -35,55 +37,69 @@ class Namer:
         if view.trade:
             names.add((view.trade, view.attempt))
         trades = tuple(sorted({trade for trade, _ in names}))
+        high_water = sum(trade <= view.high_water for trade in trades)
         attempts = ranked(names)
-        evidence, fill = view.evidence, view.fill
-        if self._merged:
-            evidence = fill = max(evidence, fill)
-            orders = tuple(o._replace(time=max(o.time, fill)) if o.time < fill else o for o in orders)
-            net = tuple(f if f.time >= fill else aged(f, fill) for f in net)
-        times = sorted({
-            evidence, fill, venue.now, *(o.time for o in orders), *(f.time for f in net)
-        } - {0})  # fmt: skip
-        renaming = Renaming(trades, tuple(sorted(attempts.items())), (evidence, fill), tuple(times), fates)
-        retired = sum(
-            lots for (_, _, _), fate, lots in zip(view.tails, fates, view.tail_lots, strict=True) if fate != KEEP
-        )
-        trade_of = {0: 0} | {old: new for new, old in enumerate(trades, 1)}
-        time_of = {0: 0} | {old: new for new, old in enumerate(times, 1)}
+        ages, known = self._ages(view, venue, orders, net)
+        renaming = Renaming(trades, high_water, tuple(sorted(attempts.items())), known, fates)
+        renamed = self._kernels.renamed(kernel, renaming)
+        retired = sum(lots for lots, fate in zip(view.tail_lots, fates, strict=True) if fate != KEEP)
+        if retired or len(orders) != len(venue.orders) or ages[venue.now] != venue.now:
+            venue = Venue(venue.opened - retired, venue.closed - retired, ages[venue.now], orders)
+        named_as_is = (not trades or trades[-1] == len(trades)) and all(k[1] == v for k, v in attempts.items())
+        if not (named_as_is and all(old == new for old, new in ages.items())):
+            trade_of = dict(zip(trades, range(1, len(trades) + 1), strict=True))
+            venue = venue._replace(orders=tuple([renamed_order(o, trade_of, attempts, ages) for o in orders]))
+            net = tuple([renamed_frame(f, trade_of, attempts, ages) for f in net])
+            limbo = tuple([renamed_frame(f, trade_of, attempts, ages) for f in limbo])
+        return renamed, venue, tuple(sorted(net)), limbo
 
-        def order(o: Order) -> Order:
-            return Order(trade_of[o.trade], attempts.get((o.trade, o.attempt), 0), o.ordered, o.filled, o.open, time_of[o.time])
+    def _ages(self, view: View, venue: Venue, orders: tuple[Order, ...], net: Network) -> tuple[dict[int, int], Times]:
+        """New numbers of all times, and those that the kernel holds.
 
-        def frame(f: Frame) -> Frame:
-            listed = tuple((trade_of[t], attempts.get((t, a), 0)) for t, a in f.orders)
-            name = attempts.get((f.trade, f.attempt), 0)
-            return Frame(f.kind, trade_of[f.trade], name, f.quantity, f.flag, f.rounded, time_of[f.time], listed)
+        Merged: the kernel compares a time only with that of a reading of position or wallet, and every future reading
+        is newer than all there is now. So only the order against the readings there are counts.
+        """
+        known = view.times
+        times = {0, *known, venue.now, *(o.time for o in orders), *(f.time for f in net)}
+        if not self._merged:
+            ages = {old: new for new, old in enumerate(sorted(times))}
+            return ages, Times(*(ages[time] for time in known))
+        readings = {known.wallet, *(f.time for f in net if f.kind >= FrameKind.POSITION)} - {0}
+        if readings:
+            ages = {old: 1 + sum(cut < old for cut in readings) if old else 0 for old in times}
+        else:
+            ages = dict.fromkeys(times, 1)
+            ages[0] = 0
+        since = max(1, ages[max(known.evidence, known.fill)])
+        return ages, Times(since, since, ages[known.money], ages[known.wallet])
 
-        renamed_venue = Venue(
-            venue.opened - retired, venue.closed - retired, time_of[venue.now], tuple(map(order, orders))
-        )
-        return (
-            self._kernels.renamed(kernel, renaming),
-            renamed_venue,
-            tuple(sorted(map(frame, net))),
-            tuple(sorted(map(frame, limbo))),
-        )
+
+def renamed_order(order: Order, trades: dict[int, int], attempts: dict[OrderName, int], ages: dict[int, int]) -> Order:
+    """An order under its new numbers."""
+    attempt = attempts.get((order.trade, order.attempt), 0)
+    return Order(trades[order.trade], attempt, order.ordered, order.filled, order.open, ages[order.time])
+
+
+def renamed_frame(frame: Frame, trades: dict[int, int], attempts: dict[OrderName, int], ages: dict[int, int]) -> Frame:
+    """A frame under its new numbers."""
+    trade = trades[frame.trade] if frame.trade else 0
+    listed = tuple([(trades[t], attempts.get((t, a), 0)) for t, a in frame.orders])
+    attempt = attempts.get((frame.trade, frame.attempt), 0)
+    return Frame(frame.kind, trade, attempt, frame.quantity, frame.flag, frame.rounded, ages[frame.time], listed)
+
+
+def still_useful(reading: Frame, times: Times) -> Frame:
+    """A reading that will be refused as too old (clauses T6, L5), whatever it says, says nothing."""
+    wallet = reading.kind == FrameKind.WALLET
+    since = max(times.money, times.wallet) if wallet else max(times.evidence, times.fill)
+    return reading if reading.time >= since else Frame(reading.kind)
 
 
 def addressable(view: View, venue: Venue, frames: Network) -> tuple[Order, ...]:
-    """The orders that still matter: open, or the kernel may ask for them, or a repeated submit may still arrive."""
-    if not venue.orders:
-        return ()
+    """The orders that still matter: open, or the kernel may ask for them, or their submit may still arrive."""
     submits = {(f.trade, f.attempt) for f in frames if f.kind == FrameKind.SUBMIT}
-    mine = {(view.trade, 0), (view.trade, view.attempt)}
-    return tuple(o for o in venue.orders if o.open == 1 or (o.trade, o.attempt) in mine or (o.trade, o.attempt) in submits)
-
-
-def aged(frame: Frame, newest: int) -> Frame:
-    """A frame older than all that the kernel knows: an order's news count as of now, a reading is refused."""
-    if frame.kind == FrameKind.POSITION:
-        return Frame(FrameKind.POSITION)
-    return frame._replace(time=newest) if frame.time else frame
+    mine = {(view.trade, 0), (view.trade, view.attempt), *submits}
+    return tuple([o for o in venue.orders if o.open == 1 or (o.trade, o.attempt) in mine])
 
 
 def names_in(orders: tuple[Order, ...], net: Network, limbo: Network) -> set[OrderName]:
@@ -92,7 +108,8 @@ def names_in(orders: tuple[Order, ...], net: Network, limbo: Network) -> set[Ord
     for frame in (*net, *limbo):
         if frame.trade:
             names.add((frame.trade, frame.attempt))
-        names.update(frame.orders)
+        elif frame.orders:
+            names.update(frame.orders)
     return names
 
 

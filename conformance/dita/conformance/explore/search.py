@@ -4,7 +4,8 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from dita.conformance.explore.composition import Composition, World
+from dita.conformance.explore.composition import Composition
+from dita.conformance.explore.system import World
 
 Progress = Callable[[str, int, int], None]  # name of the world, states, transitions so far
 
@@ -63,7 +64,7 @@ def explored(composition: Composition, *, state_limit: int = 5_000_000, progress
                 graph.worlds.append(move.world)
                 graph.parent.append(at)
                 graph.ordinal.append(ordinal)
-                broken = broken or composition.wrong(move.world)
+                broken = broken or composition.broken(move.world)
             if broken is not None:
                 trace = (*graph.trace_to(at), ordinal)
                 return Found(len(numbers), transitions, composition.kernels.steps, False, broken, trace, 0, 0)

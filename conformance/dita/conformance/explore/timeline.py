@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from dita.conformance.explore.composition import Composition, Fed, Label, World
+from dita.conformance.explore.composition import Composition
+from dita.conformance.explore.system import Fed, Label, World
 from dita.spec.environment import Frame, FrameKind, Order, Venue, position_of
 from dita.spec.vocabulary import Kind, Part, Phase, RejectReason
 
@@ -19,7 +20,9 @@ def timeline(composition: Composition, trace: Sequence[int], verdict: str) -> st
         world = move.world
     view = composition.kernels.views[world.kernel]
     under_way = ", ".join(frame_text(frame) for frame in (*world.net, *world.limbo)) or "nothing"
-    lines.append(f"   end: remaining {view.remaining}, reconcile required {view.reconcile_required}, {venue_text(world.venue)}")
+    lines.append(
+        f"   end: remaining {view.remaining}, reconcile required {view.reconcile_required}, {venue_text(world.venue)}"
+    )
     lines.append(f"        under way: {under_way}; capital less wallet {world.gap}")
     lines.append(f"   => {verdict}")
     return "\n".join(lines)
@@ -55,6 +58,8 @@ def frame_text(frame: Frame) -> str:
             return f"REFUSAL {name} {RejectReason(frame.flag).name}{at}"
         case FrameKind.ABSENCE:
             return f"ABSENCE {name} {'after' if frame.flag else 'before'} the deadline{at}"
+        case FrameKind.WALLET:
+            return f"WALLET {frame.quantity}{at}"
         case _:
             return f"POSITION {frame.quantity} lots, {len(frame.orders)} open orders{at}"
 
@@ -70,7 +75,7 @@ def fed_text(fed: Fed) -> str:
     elif act.attempt:
         words.append(f"exit {act.attempt}")
     if act.quantity:
-        words.append(f"{act.quantity} lots")
+        words.append(f"{act.quantity} {'units' if act.kind in (Kind.WALLET, Kind.INCOME) else 'lots'}")
     if act.kind == Kind.ORDER:
         words.append("over" if act.flag else "open")
     return f"{' '.join(words)} => {applied.outcome}"

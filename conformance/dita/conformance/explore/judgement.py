@@ -1,0 +1,53 @@
+"""What must hold in every world, and which worlds are good."""
+
+from dita.conformance.explore.kernels import View
+from dita.conformance.explore.system import Setting, World
+from dita.spec.environment import FrameKind, Venue, position_of
+from dita.spec.vocabulary import Phase
+
+
+def is_good(world: World, view: View) -> bool:
+    """Idle, settled, reconciled, nothing under way, venue flat, and the books equal the wallet to the unit."""
+    return world.gap == 0 and is_quiet(world, view) and not exposed(world.venue) and not view.wallet_difference
+
+
+def is_quiet(world: World, view: View) -> bool:
+    """The kernel is at rest and nothing is under way."""
+    return view.at_rest and not world.net and not world.limbo
+
+
+def exposed(venue: Venue) -> bool:
+    """Something is held or rests on the book."""
+    return venue.opened != venue.closed or any(order.open == 1 for order in venue.orders)
+
+
+def broken_by(world: World, view: View, setting: Setting) -> str | None:
+    """The safety property that this world breaks, or None.
+
+    PHANTOM, ORPHAN and BOOKS hold in every world (an orphan is final only where no periodic snapshot will find it).
+    BAND and ABANDONED say more, where neither a wrong absence nor another hand can surprise: the venue never leaves
+    what the kernel allows, so a true position reading never raises a false alarm.
+    """
+    venue = world.venue
+    if view.booked_entry > venue.opened or view.booked_exit > venue.closed:
+        return "PHANTOM: the kernel has booked fills that never happened"
+    at_ease = view.phase == Phase.IDLE and view.reconcile_required == 0 and not world.net and not world.limbo
+    if at_ease and not setting.periodic and exposed(venue):
+        return "ORPHAN: idle, reconciled, nothing under way, and the venue holds a position or an open order"
+    if world.gap != 0 and not setting.adjusts and is_quiet(world, view) and not exposed(venue):
+        return f"BOOKS: at rest, capital less wallet is {world.gap} units"
+    if not setting.strict or setting.wrong > 0 or setting.external > 0:
+        return None
+    held = position_of(venue)
+    if not view.low <= held <= view.high:
+        return f"BAND: the venue holds {held} lots, the kernel allows {view.low} to {view.high}"
+    if abandoned(world, view):
+        return "ABANDONED: an order that the kernel no longer owns is open or still on its way"
+    return None
+
+
+def abandoned(world: World, view: View) -> bool:
+    """An order other than the one in flight is open, or its submit has not arrived yet."""
+    if any(o.open == 1 and (o.trade, o.attempt) != view.flight for o in world.venue.orders):
+        return True
+    return any(f.kind == FrameKind.SUBMIT and (f.trade, f.attempt) != view.flight for f in world.net)

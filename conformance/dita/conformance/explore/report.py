@@ -1,0 +1,128 @@
+"""Run a tier of worlds and say what was found: figures, one row a world, and a timeline when something is wrong."""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from dita.conformance.explore.acts import Act
+from dita.conformance.explore.composition import Composition
+from dita.conformance.explore.conduct import Conduct, named
+from dita.conformance.explore.kernels import View
+from dita.conformance.explore.search import Progress, explored
+from dita.conformance.explore.system import Setting
+from dita.conformance.explore.timeline import timeline
+from dita.conformance.explore.worlds import Tier, worlds_of
+from dita.spec.vocabulary import Kind, RejectReason
+
+STATE_LIMIT: Final = 3_000_000  # no world of any tier comes near; a search that reaches it is not complete
+
+
+@dataclass(frozen=True, slots=True)
+class WorldRow:
+    """One world: how large it is and what was found."""
+
+    name: str
+    states: int
+    transitions: int
+    steps: int  # distinct kernel steps
+    good: int
+    violations: int
+    stranded: int
+    complete: bool
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Searched in full, safe, and a good world is reachable from every world."""
+        return self.complete and self.violations == 0 and self.stranded == 0 and self.good > 0
+
+
+@dataclass(frozen=True, slots=True)
+class ExploreReport:
+    """What a run of the explorer found."""
+
+    tier: Tier
+    worlds: tuple[WorldRow, ...]
+    canary_found: bool
+    counterexample: str | None
+
+    @property
+    def ok(self) -> bool:
+        """Every world held, and the planted canary did not."""
+        return self.canary_found and bool(self.worlds) and all(row.ok for row in self.worlds)
+
+    @property
+    def states(self) -> int:
+        """Distinct worlds visited."""
+        return sum(row.states for row in self.worlds)
+
+    @property
+    def transitions(self) -> int:
+        """Transitions taken."""
+        return sum(row.transitions for row in self.worlds)
+
+    @property
+    def violations(self) -> int:
+        """Worlds whose search stopped at a broken property, or at its limit."""
+        return sum(row.violations + (0 if row.complete or row.violations else 1) for row in self.worlds)
+
+    @property
+    def stranded(self) -> int:
+        """States from which no good one can be reached."""
+        return sum(row.stranded for row in self.worlds)
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """The figures whose names stay stable."""
+        return {
+            "states": self.states,
+            "transitions": self.transitions,
+            "violations": self.violations,
+            "stranded": self.stranded,
+            "worlds": len(self.worlds),
+        }
+
+
+class TimeOutIsRejection(Conduct):
+    """The canary: the classic bug. A run that does not find it proves nothing."""
+
+    def timed_out(self, view: View) -> Act:
+        """Take silence for a definite no."""
+        trade, attempt = named(view)
+        return Act(Kind.REJECTED, trade, attempt, flag=RejectReason.NOT_SENT, time=1)
+
+
+def run_explore(tier: Tier, progress: Progress | None = None) -> ExploreReport:
+    """Search every world of a tier in full. ``progress`` gets (world, states, transitions) now and then."""
+    rows: list[WorldRow] = []
+    counterexample: str | None = None
+    for setting in worlds_of(tier):
+        row, text = run_world(setting, progress)
+        rows.append(row)
+        counterexample = counterexample or text
+    canary = explored(Composition(Setting("canary", loss=1, strict=False), conduct=TimeOutIsRejection()))
+    found = canary.broken is not None and canary.broken.startswith("ORPHAN")
+    return ExploreReport(tier, tuple(rows), found, counterexample)
+
+
+def run_world(setting: Setting, progress: Progress | None = None) -> tuple[WorldRow, str | None]:
+    """Search one world in full; its row, and the timeline of a counterexample if there is one."""
+    began = time.perf_counter()
+    composition = Composition(setting)
+    found = explored(composition, state_limit=STATE_LIMIT, progress=progress)
+    if progress is not None:
+        progress(setting.name, found.states, found.transitions)
+    row = WorldRow(
+        name=setting.name,
+        states=found.states,
+        transitions=found.transitions,
+        steps=found.steps,
+        good=found.good,
+        violations=int(found.broken is not None),
+        stranded=found.stranded,
+        complete=found.complete,
+        seconds=time.perf_counter() - began,
+    )
+    verdict = found.broken or (f"STRANDED: no good state can be reached ({found.stranded} such states)")
+    text = timeline(composition, found.trace, verdict) if found.broken is not None or found.stranded else None
+    return row, text

@@ -1,0 +1,77 @@
+"""The records of the composed system: one world's sizes, its state, and a move between two states."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dita.conformance.explore.acts import Act
+from dita.conformance.explore.kernels import Applied
+from dita.spec.environment import Frame, Network, Venue
+from dita.spec.vocabulary import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One world: its sizes, how often each fault may happen, and who else acts. ``trades`` -1 is without end."""
+
+    name: str
+    lots: int = 1
+    net: int = 2  # frames on their way at most
+    loss: int = 0
+    dup: int = 0
+    wrong: int = 0  # absences reported although the order is there or may still come
+    external: int = 0  # closes without an order of ours
+    crash: int = 0
+    trades: int = 1
+    tails: int = 2
+    ratios: tuple[int, ...] = (1_000_000,)
+    side: Side = Side.LONG
+    periodic: bool = False  # position snapshots without being asked
+    eager: bool = False  # absence is reported before the deadline, truthfully marked
+    rounded: bool = False  # queries report a rounded notional
+    rows: bool = False  # fill rows are read at any time, not only when a position needs explaining
+    lagging: bool = False  # a reading may be dated one change before what it shows; needs ``merged`` off
+    wallet: bool = False  # the wallet is read, and may freeze capital
+    modes: bool = False  # the operator changes the mode at any time
+    adjusts: bool = False  # at rest, the operator books what the kernel cannot explain
+    merged: bool = True  # times that the reference cannot tell apart are one
+    strict: bool = True  # without wrong absences and other hands, the venue stays within what the kernel allows
+    judged: bool = True  # every distinct kernel step keeps the invariants and the step properties
+
+
+class Faults(NamedTuple):
+    """How many of each fault may still happen."""
+
+    loss: int
+    dup: int
+    wrong: int
+    external: int
+    crash: int
+
+
+class World(NamedTuple):
+    """One state of the whole system, in canonical numbers."""
+
+    kernel: int
+    gap: int  # capital less cash, 1e-8 USDT: at rest and flat, what the books are wrong by
+    venue: Venue
+    net: Network
+    limbo: Network  # submits whose absence was believed and that may still arrive
+    faults: Faults
+    trades: int
+
+
+Label = tuple[str, Frame | str | int | None]
+Fed = tuple[Act, Applied]
+
+
+class Move(NamedTuple):
+    """One transition: what happened, where it leads, what was fed to the kernel, and what that broke.
+
+    It is ``fair`` when a system without further faults and without new trades may be counted on to make it.
+    """
+
+    label: Label
+    fair: bool
+    world: World
+    fed: tuple[Fed, ...]
+    wrong: tuple[str, ...]

@@ -1,0 +1,63 @@
+"""The worlds that are searched in full, and in which tier. A tier is a size: each contains the one before it."""
+
+from typing import Final, Literal
+
+from dita.conformance.explore.system import Setting
+from dita.spec.vocabulary import Side
+
+Tier = Literal["quick", "ci", "full"]
+
+HALVES: Final = (500_000, 1_000_000)  # two legs: half, then the rest
+
+QUICK: Final = (
+    Setting("two lots, reordered", lots=2),
+    Setting("one lot, a loss, a repeat", loss=1, dup=1),
+    Setting("one lot, a wrong absence", wrong=1),
+    Setting("one lot, closed by another hand", external=1),
+)
+
+CI: Final = (
+    Setting("two lots, a loss", lots=2, loss=1),
+    Setting("two trades", trades=2),
+    Setting("one lot, a wrong absence, a loss, periodic snapshots", wrong=1, loss=1, periodic=True),
+    Setting("one lot, the wallet is read", wallet=True),
+    Setting("one lot, a crash", crash=1),
+    Setting("one lot, absence reported early", eager=True),
+    Setting("one lot, queries round", rounded=True),
+    Setting("one lot, modes change", modes=True),
+)
+
+FULL: Final = (
+    Setting("one lot, three frames, a repeat", net=3, dup=1),
+    Setting("two lots, two legs", lots=2, ratios=HALVES, loss=1),
+    Setting("two lots, a wrong absence, periodic snapshots", lots=2, wrong=1, periodic=True),
+    Setting("two lots, a wrong absence, a loss, periodic snapshots", lots=2, wrong=1, loss=1, periodic=True),
+    Setting("one lot, three frames, a wrong absence, periodic snapshots", net=3, wrong=1, periodic=True),
+    Setting("one lot, two wrong absences, periodic snapshots", wrong=2, periodic=True),
+    Setting("two trades, a wrong absence, periodic snapshots", trades=2, wrong=1, periodic=True),
+    Setting("endless trades", trades=-1),
+    Setting("two trades, four tails", trades=2, tails=4),
+    Setting(
+        "two lots, two legs, closed twice by another hand, a loss", lots=2, ratios=HALVES, external=2, loss=1, rows=True
+    ),
+    Setting("two trades, closed by another hand", trades=2, external=1, rows=True),
+    Setting("one lot, two crashes, a loss, a repeat", crash=2, loss=1, dup=1),
+    Setting("two lots, a crash, a loss", lots=2, crash=1, loss=1),
+    Setting("one lot short, a loss, queries round", side=Side.SHORT, loss=1, rounded=True),
+    Setting("one lot, modes change, a loss", modes=True, loss=1),
+    Setting("two lots, two legs, the wallet is read", lots=2, ratios=HALVES, wallet=True),
+    Setting("one lot, the wallet is read, a wrong absence, periodic snapshots", wallet=True, wrong=1, periodic=True),
+    Setting("one lot, a wrong absence and another hand, adjusted", wrong=1, external=1, periodic=True, adjusts=True),
+    Setting(
+        "one lot, lagging readings, a wrong absence, periodic snapshots",
+        lagging=True,
+        merged=False,
+        wrong=1,
+        periodic=True,
+    ),
+)
+
+
+def worlds_of(tier: Tier) -> tuple[Setting, ...]:
+    """The worlds of a tier."""
+    return {"quick": QUICK, "ci": QUICK + CI, "full": QUICK + CI + FULL}[tier]
