@@ -37,6 +37,7 @@ class Sizes:
     seconds: int  # for one task
     distinct_min: int
     kernel_steps_min: int
+    shrink_seconds: int = 15  # for one finding
 
 
 TIERS: Final[dict[str, Sizes]] = {
@@ -82,7 +83,9 @@ def tasks_of(size: Sizes, seed: int) -> list[Task]:
     share = -(-size.distinct // size.random_tasks)
 
     def task(part: str, name: str, number: int) -> Task:
-        return Task(part, name, size.worlds, seed + number, share, size.states_per_phase, size.seconds)
+        return Task(
+            part, name, size.worlds, seed + number, share, size.states_per_phase, size.seconds, size.shrink_seconds
+        )
 
     enumerations = [task("exhaustive", world.name, 1_000 + n) for n, world in enumerate(worlds(size.worlds))]
     campaigns = [task("random", "random", n) for n in range(size.random_tasks)]

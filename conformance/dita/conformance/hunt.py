@@ -1,6 +1,7 @@
 """The reference alone against the laws: random traces, every step property and every invariant after every step.
 
-``python -m dita.conformance.hunt SEED STEPS`` prints the laws that broke and the trace, and exits 1; 0 when all held.
+``python -m dita.conformance.hunt SEED STEPS SHRINK_SECONDS`` prints the laws that broke and the trace, and exits 1; it
+exits 0 when all held.
 """
 
 import random
@@ -19,7 +20,6 @@ from dita.spec.state import State
 from dita.spec.trace import Trace, format_trace
 
 RUN_LENGTH = 250
-SHRINK_SECONDS = 5
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Hunt:
     inputs: tuple[Input, ...] = ()
 
 
-def hunt(seed: int, steps: int) -> Hunt:
+def hunt(seed: int, steps: int, shrink_seconds: int = 0) -> Hunt:
     """Random steps of the reference until a law breaks or ``steps`` are done."""
     rng = random.Random(seed)
     result = Hunt()
@@ -45,7 +45,7 @@ def hunt(seed: int, steps: int) -> Hunt:
             result.steps += 1
             result.laws = broken_laws(state, event, after, outcome, known=False)
             if result.laws:
-                result.inputs = shrink(inputs, lambda trace: bool(broken_on(trace)), until(SHRINK_SECONDS))
+                result.inputs = shrink(inputs, lambda trace: bool(broken_on(trace)), until(shrink_seconds))
                 return result
             state = after
         result.laws = broken(state)
@@ -68,9 +68,9 @@ def broken_on(inputs: Sequence[Input]) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Hunt with the seed and number of steps of the command line."""
-    seed, steps = (int(text) for text in arguments)
-    result = hunt(seed, steps)
+    """Hunt with the seed, the number of steps and the time for shrinking of the command line."""
+    seed, steps, shrink_seconds = (int(text) for text in arguments)
+    result = hunt(seed, steps, shrink_seconds)
     if not result.laws:
         sys.stdout.write(f"{result.steps} steps, every law held\n")
         return 0

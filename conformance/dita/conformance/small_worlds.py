@@ -124,7 +124,7 @@ def account_only(state: State) -> State | None:
 
 
 def worlds(size: str) -> tuple[World, ...]:
-    """The worlds of a size: ``quick`` or ``full``."""
+    """The worlds of a size: ``sample``, ``quick`` or ``full``."""
     one, two = begun(1, 1), begun(2, 2)
     small = (
         World("tails", (one,), straight_menu, with_unsettled_tails),
@@ -133,11 +133,14 @@ def worlds(size: str) -> tuple[World, ...]:
     )
     long_legs, short_whole = (Side.LONG, HALVES), (Side.SHORT, WHOLE)
     both = (long_legs, short_whole)
+    doubt = World("doubt", (one,), orders_menu(1, 1, (short_whole,)), without_tails(1, calm=False))
+    if size == "sample":
+        return (doubt, small[-1])
     if size == "quick":
         return (
             World("orders", (one,), orders_menu(2, 1, (long_legs,)), without_tails(1, calm=True)),
             World("prices", (one,), orders_menu(1, 2, (short_whole,)), without_tails(1, calm=True)),
-            World("doubt", (one,), orders_menu(1, 1, (short_whole,)), without_tails(1, calm=False)),
+            doubt,
             *small,
         )
     dusty = begun(1, 1, quantity_min=2)

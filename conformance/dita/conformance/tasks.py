@@ -27,7 +27,6 @@ from dita.spec.state import State
 from dita.spec.trace import Trace, format_trace
 from dita.spec.vocabulary import Kind
 
-SHRINK_SECONDS: Final = 15
 CANARY_SECONDS: Final = 60
 CANARY_STEPS: Final = 200_000
 COMMON_KINDS: Final = (Kind.ENTER, Kind.EXIT, Kind.FLATTEN, Kind.ORDER, Kind.POSITION, Kind.SETTLE, Kind.WALLET)
@@ -44,6 +43,7 @@ class Task:
     distinct: int  # random pairs wanted
     states_per_phase: int  # boundary
     seconds: int
+    shrink_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def _count_canary(result: TaskResult, findings: list[Finding]) -> None:
 
 def _report(result: TaskResult, findings: list[Finding], raw: RawKernel) -> None:
     kernel = CallerMemory(raw)
-    result.reports = [explained(finding, kernel, until(SHRINK_SECONDS)) for finding in findings]
+    result.reports = [explained(finding, kernel, until(result.task.shrink_seconds)) for finding in findings]
 
 
 def explained(finding: Finding, kernel: StepUnderTest, out_of_time: Callable[[], bool]) -> Report:

@@ -499,6 +499,23 @@ def surprise_is_reconciled(pre: State, event: Input, post: State, outcome: Outco
     return required and outcome.reconcile == Reconcile.POSITION
 
 
+def stray_order_is_reported(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+    """An order that is not addressable is cancelled when open, and reconciled when it filled unshown (clause T1)."""
+    strange = outcome.code in (Code.TERMINAL_STATE, Code.UNKNOWN_ORDER)
+    if event.kind != Kind.ORDER or not strange:
+        return True
+    shown = 0
+    for tail in pre.slots[event.slot].tails:
+        if tail.trade == event.trade and event.attempt == 0:
+            shown = tail.entry.quantity
+        elif tail.trade == event.trade and event.attempt == tail.last_attempt:
+            shown = tail.last_attempt_quantity
+    if event.done == 0 and outcome.cancel == 0:
+        return False
+    required = post.instruments[event.instrument].reconcile_required == 1
+    return event.quantity <= shown or (required and outcome.reconcile == Reconcile.POSITION)
+
+
 def times_only_rise(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
     """Evidence, fill and money times never go back (clauses T2, L5)."""
     if outcome.verdict == Verdict.REFUSED:
@@ -541,6 +558,7 @@ STEP: Final = tuple(
         finished_is_recorded, tails_are_kept, tails_only_settle,
         settlement_is_taken, books_follow_records, money_moves_by_named_kinds,
         seed_is_the_wallet, income_is_signed, reconcile_is_cleared_by_position, surprise_is_reconciled,
+        stray_order_is_reported,
         times_only_rise, settings_change_by_their_kind,
     )
 )  # fmt: skip
