@@ -178,7 +178,7 @@ ROWS: list[tuple[str, Refusal, Callable[[Statement, Files], tuple[bytes, Files]]
     ("a layer that did nothing", Refusal.LAYER_EMPTY, lambda s, e: with_counts(s, e, **{LAYER.positive[0]: 0})),
     ("a layer without its count", Refusal.LAYER_EMPTY, layer_field("counts", {})),
     ("a layer that found a fault", Refusal.LAYER_FAILED, lambda s, e: with_counts(s, e, **{LAYER.zero[0]: 1})),
-    ("a layer that is short of one", Refusal.LAYER_FAILED, lambda s, e: with_counts(s, e, obligations=8)),
+    ("a layer that is short of one", Refusal.LAYER_FAILED, lambda s, e: with_counts(s, e, canaries_planted=8)),
     ("evidence gone", Refusal.EVIDENCE_MISSING, without_evidence),
     ("an extra layer without evidence", Refusal.EVIDENCE_MISSING, unruled_layer),
     ("evidence edited", Refusal.EVIDENCE_CHANGED, other_evidence_bytes),
