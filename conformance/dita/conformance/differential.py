@@ -85,15 +85,18 @@ class Lockstep:
 
     def __init__(self, kernel: StepUnderTest, start: State | None = None) -> None:
         self._kernel = kernel
-        self.state = State()
+        self.state = State() if start is None else start
         self.outcome_bytes = b""
-        self._mirror = fresh_buffer(self.state)
-        self.start(State() if start is None else start)
+        self._begin = (self.state, bytes(fresh_buffer(self.state)))
+        self._mirror = bytearray()
+        self.start(self.state)
 
     def start(self, state: State) -> None:
         """Put both sides into a full-size state."""
+        if state is not self._begin[0]:
+            self._begin = (state, bytes(fresh_buffer(state)))
         self.state = state
-        self._mirror = fresh_buffer(state)
+        self._mirror = bytearray(self._begin[1])
         self._kernel.load(self._mirror)
 
     def step(self, event: Input) -> Outcome:

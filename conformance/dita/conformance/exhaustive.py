@@ -122,6 +122,8 @@ def enumerate_world(
                 result.findings.append(Finding(f"{world.name}: {differs}", state, (event,)))
             if broke:
                 result.findings.append(Finding(f"{world.name}: broken: {', '.join(broke)}", state, (event,)))
+            if len(result.findings) >= findings_max:
+                break
             if after is not state and not known:
                 met.add(after)
                 fresh = world.canonical(after)

@@ -62,11 +62,11 @@ def _simplified(inputs: list[Input], fails: Fails, out_of_time: OutOfTime) -> li
 
 
 def _simpler(event: Input) -> list[Input]:
-    """The input with one field put to 0, to 1, or halved; the kind stays."""
+    """The input with one field put to 0 or 1; the kind stays."""
     found: list[Input] = []
     words = scalars(event)
     for field in range(1, len(words)):
-        smaller = (value for value in (0, 1, words[field] // 2) if abs(value) < abs(words[field]))
+        smaller = (value for value in (0, 1) if abs(value) < abs(words[field]))
         found += [with_scalars([*words[:field], value, *words[field + 1 :]], event.ratios) for value in smaller]
     if any(event.ratios[1:]):
         found.append(event._replace(legs=1, ratios=(event.ratios[0], *(0 for _ in event.ratios[1:]))))

@@ -167,14 +167,24 @@ def _report(result: TaskResult, findings: list[Finding], raw: RawKernel) -> None
 def explained(finding: Finding, kernel: StepUnderTest, out_of_time: Callable[[], bool]) -> Report:
     """Shrink a finding as far as time allows, and print it. One that no single trace shows again is told as it is."""
     start = full_size(finding.start)
+    lockstep = Lockstep(kernel, start)
 
     def fails(inputs: Sequence[Input]) -> bool:
-        return diverges(inputs, kernel, start)
+        return diverges(inputs, lockstep, start)
 
     inputs = finding.inputs
     if fails(inputs):
-        inputs = shrink(inputs, fails, out_of_time)
+        inputs = shrink(_up_to_failure(inputs, fails), fails, out_of_time)
     return Report(finding.what, format_trace(Trace(inputs, start)), timeline(inputs, kernel, start))
+
+
+def _up_to_failure(inputs: Sequence[Input], fails: Callable[[Sequence[Input]], bool]) -> Sequence[Input]:
+    """The shortest beginning that fails, by halving: once a trace fails, every longer one does."""
+    low, high = 0, len(inputs)
+    while low + 1 < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fails(inputs[:middle]) else (middle, high)
+    return inputs[:high]
 
 
 def full_size(state: State) -> State:
@@ -184,9 +194,9 @@ def full_size(state: State) -> State:
     return State(state.account, instruments, (*state.slots, *blank.slots[len(state.slots) :]))
 
 
-def diverges(inputs: Sequence[Input], kernel: StepUnderTest, start: State) -> bool:
+def diverges(inputs: Sequence[Input], lockstep: Lockstep, start: State) -> bool:
     """Whether the two sides differ somewhere on a trace."""
-    lockstep = Lockstep(kernel, start)
+    lockstep.start(start)
     try:
         for event in inputs:
             lockstep.step(event)
