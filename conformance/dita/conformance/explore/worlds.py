@@ -11,12 +11,13 @@ HALVES: Final = (500_000, 1_000_000)  # two legs: half, then the rest
 
 QUICK: Final = (
     Setting("two lots, reordered", lots=2),
-    Setting("one lot, a loss, a repeat", loss=1, dup=1),
+    Setting("one lot, a loss", loss=1),
     Setting("one lot, a wrong absence", wrong=1),
     Setting("one lot, closed by another hand", external=1),
 )
 
 CI: Final = (
+    Setting("one lot, a loss, a repeat", loss=1, dup=1),
     Setting("two lots, a loss", lots=2, loss=1),
     Setting("two trades", trades=2),
     Setting("one lot, a wrong absence, a loss, periodic snapshots", wrong=1, loss=1, periodic=True),

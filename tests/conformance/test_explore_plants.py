@@ -1,0 +1,156 @@
+"""Planted bugs in the runtime's conduct are found, each in a world where it shows, with a short timeline."""
+
+import pytest
+
+from dita.conformance.explore.acts import Act
+from dita.conformance.explore.composition import Composition
+from dita.conformance.explore.conduct import Conduct
+from dita.conformance.explore.kernels import View
+from dita.conformance.explore.report import TimeOutIsRejection
+from dita.conformance.explore.search import Found, explored
+from dita.conformance.explore.system import Setting
+from dita.conformance.explore.timeline import timeline
+from dita.spec.environment import Frame, FrameKind, Network, OrderName, Venue, order_named
+from dita.spec.vocabulary import Kind
+
+
+class AbsentBeforeTheDeadline(Conduct):
+    """Reports full evidence of absence while the request may still be admitted."""
+
+    def looked_up(self, name: OrderName, venue: Venue, network: Network, *, rounded: int, eager: bool) -> Frame | None:
+        """Forget to wait for the deadline."""
+        del eager
+        found = super().looked_up(name, venue, network, rounded=rounded, eager=True)
+        return found._replace(flag=1) if found is not None and found.kind == FrameKind.ABSENCE else found
+
+
+class NoExternalClose(Conduct):
+    """Never books a close that it did not order."""
+
+    def closed_without_us(self, view: View, venue: Venue) -> Act | None:
+        """Nothing ever closed without us."""
+        del view, venue
+        return None
+
+
+class CloseFromTheGap(Conduct):
+    """Takes the gap between two positions for an external close, instead of fill rows."""
+
+    def shortfall(self, frame: Frame, view: View, venue: Venue) -> Act | None:
+        """Book what is missing, whoever closed it."""
+        del venue
+        missing = view.remaining - frame.quantity
+        return Act(Kind.EXTERNAL_CLOSE, view.trade, quantity=view.external_lots + missing, time=frame.time)
+
+
+class StampedOnArrival(Conduct):
+    """Dates a position reading by its arrival, so that an old one is believed."""
+
+    def position(self, frame: Frame, view: View, venue: Venue) -> Act:
+        """A reading is as of now."""
+        return super().position(frame._replace(time=venue.now), view, venue)
+
+
+class TerminalEventsAreDeltas(Conduct):
+    """A cancelled order's last event carries no quantity of its own: what is known is taken for final."""
+
+    def heard(self, frame: Frame, view: View, venue: Venue) -> Act:
+        """The end of an order that did not fill says only that it ended."""
+        order = order_named(venue, frame.trade, frame.attempt)
+        cancelled = frame.kind == FrameKind.SNAPSHOT and frame.flag == 1 and order is not None
+        if cancelled and order is not None and frame.quantity < order.ordered:
+            frame = frame._replace(quantity=view.entry_lots if frame.attempt == 0 else view.exit_lots)
+        return super().heard(frame, view, venue)
+
+
+class ForeignOrdersLeftAlone(Conduct):
+    """Never looks at an open order that the kernel does not wait for."""
+
+    def mismatch(self, frame: Frame, view: View, venue: Venue) -> Act | None:
+        """Do as if no foreign order were there."""
+        if any(name != view.flight for name in frame.orders):
+            return None
+        return super().mismatch(frame, view, venue)
+
+
+def searched(conduct: Conduct, setting: Setting) -> tuple[Found, str]:
+    """What the search finds, and its timeline."""
+    composition = Composition(setting, conduct=conduct)
+    found = explored(composition)
+    return found, timeline(composition, found.trace, found.broken or "STRANDED") if found.trace else ""
+
+
+LOSSY = Setting("a loss", loss=1, strict=False)
+PLANTS = (
+    pytest.param(TimeOutIsRejection(), Setting("nothing else fails"), "ABANDONED", 2, id="time-out is rejection"),
+    pytest.param(TimeOutIsRejection(), LOSSY, "ORPHAN", 4, id="time-out is rejection, a loss"),
+    pytest.param(AbsentBeforeTheDeadline(), Setting("nothing else fails"), "ABANDONED", 4, id="no deadline"),
+    pytest.param(AbsentBeforeTheDeadline(), LOSSY, "ORPHAN", 8, id="no deadline, a loss"),
+    pytest.param(StampedOnArrival(), Setting("exact times", wrong=1, merged=False), "PHANTOM", 16, id="stale position"),
+    pytest.param(TerminalEventsAreDeltas(), Setting("two lots", lots=2), "BAND", 6, id="deltas"),
+    pytest.param(
+        TerminalEventsAreDeltas(), Setting("two lots", lots=2, loss=1, strict=False), "ORPHAN", 7, id="deltas, a loss"
+    ),
+    # Not a plant but a missing habit: snapshots are only read when there is evidence, and the evidence is lost.
+    pytest.param(Conduct(), Setting("on evidence only", wrong=1, loss=1), "ORPHAN", 8, id="no periodic snapshots"),
+)
+
+
+@pytest.mark.parametrize(("conduct", "setting", "property_name", "steps"), PLANTS)
+def test_a_planted_bug_breaks_a_property(conduct: Conduct, setting: Setting, property_name: str, steps: int) -> None:
+    """The bug is found, as the property that it breaks, by a shortest trace of the known length."""
+    found, text = searched(conduct, setting)
+
+    assert found.broken is not None
+    assert found.broken.startswith(property_name)
+    assert len(found.trace) == steps
+    assert f"{steps:3}. " in text
+    assert found.broken in text
+
+
+def test_without_external_close_slots_are_stranded() -> None:
+    """An exit wrongly reported absent fills late; without EXTERNAL_CLOSE the slot exits for ever."""
+    found, text = searched(NoExternalClose(), Setting("a wrong absence", wrong=1))
+
+    assert found.complete
+    assert found.broken is None
+    assert found.stranded > 500
+    assert "STRANDED" in text
+
+
+def test_foreign_orders_left_alone_are_stranded() -> None:
+    """A forgotten order whose only frame is lost rests for ever if foreign orders are not looked up."""
+    found, _ = searched(ForeignOrdersLeftAlone(), Setting("one frame", net=1, wrong=1, loss=1, periodic=True))
+
+    assert found.broken is None
+    assert found.stranded > 0
+
+
+def test_a_close_taken_from_the_gap_is_booked_twice() -> None:
+    """The gap between positions may be a fill whose own report is still on its way: only fill rows may be booked."""
+    found, text = searched(CloseFromTheGap(), Setting("gap", lots=2, wrong=1, loss=1, periodic=True))
+
+    assert found.broken is not None
+    assert found.broken.startswith("PHANTOM")
+    assert "LATE_FILL" in text
+
+
+def test_books_outside_the_kernel_need_the_operator() -> None:
+    """A late order that another hand closes before it is adopted never was the kernel's: only ADJUSTMENT helps."""
+    found, _ = searched(Conduct(), Setting("not adjusted", wrong=1, external=1, periodic=True))
+
+    assert found.broken is not None
+    assert found.broken.startswith("BOOKS")
+
+
+def test_a_timeline_names_actor_message_phases_and_venue() -> None:
+    """Each step says who did what, the kernel's phase before and after, what was fed, and what the venue holds."""
+    _, text = searched(TimeOutIsRejection(), LOSSY)
+
+    assert text.splitlines()[0] == "world: a loss"
+    assert "strategy enters" in text
+    assert "venue admits: SUBMIT 1/entry 1 lots" in text
+    assert "LOST: SNAPSHOT 1/entry filled 0 open" in text
+    assert "ENTRY_REQUESTED -> IDLE" in text
+    assert "kernel: REJECTED trade 1 => ACCEPTED ROLLED_BACK ENTRY_REQUESTED→IDLE" in text
+    assert "venue holds 0 @1 [1/entry 0 of 1 open]" in text
