@@ -83,7 +83,7 @@ REQUIRED_LAYERS: Final[tuple[LayerRule, ...]] = (
             "canary_found",
             "canaries_planted",
         ),
-        zero=("divergences", "results_undeclared"),
+        zero=("divergences",),
         equal=(("canary_found", "canaries_planted"),),
     ),
     LayerRule(
