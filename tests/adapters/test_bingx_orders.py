@@ -516,6 +516,50 @@ async def test_flatten_that_cannot_says_what_is_left() -> None:
     assert [(row.side, row.quantity) for row in report.remaining] == [(Side.SHORT, int(holding.amount * COIN))]
 
 
+CLOSE_POSITION = f"{SWAP}/v1/trade/closePosition"
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "reason"),
+    [
+        (yes({"orderId": 5}), Unknown, UnknownReason.UNNAMED),
+        (yes(None), Unknown, UnknownReason.UNNAMED),
+        (Say("", 504), Unknown, UnknownReason.AMBIGUOUS),
+        (no(100400, "Gateway timeout"), Unknown, UnknownReason.AMBIGUOUS),
+        (no(101205, "No position to close"), Rejected, RejectReason.NO_POSITION),
+    ],
+)
+async def test_a_whole_close_has_no_name_and_is_never_called_done(answer: Say, kind: type, reason: object) -> None:
+    """It carries no client id: even a yes is unknown until the position says 0."""
+    async with StubVenue().serving() as venue:
+        venue.on("POST", CLOSE_POSITION, answer)
+        async with desk_at(venue) as desk:
+            result = await BingxCloser(desk).close_whole("BTC-USDT", "77")
+        (seen,) = venue.requests("POST", CLOSE_POSITION)
+    assert seen.parameters["positionId"] == "77"
+    assert type(result) is kind
+    assert getattr(result, "reason", None) is reason
+
+
+@pytest.mark.parametrize("code", ["101485", "101202", "110422", "110425"])
+async def test_flatten_closes_dust_by_the_position_itself(code: str) -> None:
+    """An order is refused for its size: the whole position is closed by its id, and a read confirms it."""
+    async with StubVenue().serving() as venue:
+        holding = Holding(venue)
+        venue.on("POST", ORDER, no(code, "too small"))
+
+        def close_whole(_: Seen) -> Say:
+            holding.amount = 0.0
+            return yes({"orderId": 5})
+
+        venue.on("POST", CLOSE_POSITION, close_whole)
+        async with desk_at(venue) as desk:
+            report = await BingxCloser(desk).flatten(["BTC-USDT"], "flat-4")
+        (seen,) = venue.requests("POST", CLOSE_POSITION)
+    assert report.is_flat
+    assert seen.parameters["positionId"] == "1"
+
+
 async def test_the_closer_closes_one_position_and_checks_its_arguments() -> None:
     """A long is sold, a short bought; anything else, and anything that opens, is refused here."""
     async with StubVenue().serving() as venue:

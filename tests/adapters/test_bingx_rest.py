@@ -615,12 +615,13 @@ async def test_a_rate_limit_pauses_the_endpoint_and_an_address_ban_pauses_all() 
             assert len(venue.seen) == count
 
 
-async def test_the_receive_window_probe_falls_back_when_only_the_window_fails() -> None:
+@pytest.mark.parametrize("refusal", [no(100001, "signature error"), no(109400, "recvWindow is invalid")])
+async def test_the_receive_window_probe_falls_back_when_only_the_window_fails(refusal: Say) -> None:
     """If signed reads fail with recvWindow and work without, the venue's default is left in force, and W is widened."""
     path = f"{SWAP}/v1/positionSide/dual"
 
     def picky(seen: Seen) -> Say:
-        return no(100001, "signature error") if "recvWindow" in seen.parameters else yes({"dualSidePosition": "true"})
+        return refusal if "recvWindow" in seen.parameters else yes({"dualSidePosition": "true"})
 
     async with StubVenue().serving() as venue:
         venue.on("GET", path, picky)

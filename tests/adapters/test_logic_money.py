@@ -238,6 +238,18 @@ def test_a_position_reading_has_both_sides_and_counts_what_nobody_waits_for() ->
     )
 
 
+def test_an_own_order_listed_without_its_client_id_is_not_foreign() -> None:
+    """By the venue's id it is ours: expected, or a stray; a name of somebody else's outranks what we remember."""
+    orders = [resting("1", ""), resting("2", ""), resting("3", "web-1")]
+    reading = position_reading(
+        symbol="BTC-USDT", positions=[], open_orders=orders, tag="jrnl", expected=frozenset({OrderKey(1, 0, 0)}),
+        protective=frozenset(), server_before_ns=1,
+        owned={"1": OrderKey(1, 0, 0), "2": OrderKey(1, 0, 1), "3": OrderKey(1, 0, 0)},
+    )  # fmt: skip
+    assert [row.order_id for row in reading.strays] == ["2"]
+    assert [row.order_id for row in reading.foreign] == ["3"]
+
+
 def test_a_flat_reading_is_zero_on_both_sides() -> None:
     """A complete list without a row is flat: an absent row is zero only there."""
     reading = position_reading(

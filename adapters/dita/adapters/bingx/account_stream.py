@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
-    """Orders of ``symbols`` and account changes, as they are pushed."""
+    """Orders of ``symbols`` (of all, when none is named) and account changes, as they are pushed."""
 
     def __init__(
         self,

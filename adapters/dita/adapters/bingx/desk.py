@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dita.adapters.bingx.contracts import Contract
-from dita.adapters.bingx.endpoints import CANCEL, CANCEL_ALL, SUBMIT
+from dita.adapters.bingx.endpoints import CANCEL, CANCEL_ALL, CLOSE_POSITION, SUBMIT
 from dita.adapters.bingx.errors import Call, ErrorClass
 from dita.adapters.bingx.json_text import as_list, as_object
 from dita.adapters.bingx.messages import MessageError, OrderMessage, read_message
@@ -24,6 +24,7 @@ from dita.adapters.bingx.orders import (
     Unknown,
     UnknownReason,
     fault_of,
+    judged_failure,
     judged_submit,
     order_parameters,
 )
@@ -67,6 +68,22 @@ class OrderDesk:
     async def cancel_order_id(self, symbol: str, order_id: str) -> CancelResult:
         """Cancel an order that is not ours, by the venue's id. Never raises."""
         return await self._cancel({"symbol": symbol, "orderId": order_id})
+
+    async def close_whole(self, symbol: str, position_id: str) -> SubmitResult:
+        """Close one whole position at market by the venue's id of it, whatever its size. Never raises.
+
+        For what is too small for an order. It carries no client id, so even a yes is Unknown (UNNAMED): ask for the
+        position until it says 0. It cannot flip, and asking again for a position that is gone is refused.
+        """
+        try:
+            parameters = {"positionId": position_id}
+            result = await self.rest.api.call(CLOSE_POSITION, parameters, Call.SUBMIT, urgent=True)
+            judged = judged_failure(result)
+            if judged is not None:
+                return judged
+            return Unknown(UnknownReason.UNNAMED, f"{symbol}: position `{position_id}` is being closed whole")
+        except Exception as error:  # noqa: BLE001 - our own bug proves nothing about the order
+            return Unknown(UnknownReason.BUG, f"our own code raised {type(error).__name__}")
 
     async def cancel_all(self, symbol: str) -> CancelAllResult:
         """Cancel every order of a symbol, conditional ones included. Never raises."""

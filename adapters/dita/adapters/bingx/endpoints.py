@@ -68,6 +68,7 @@ TEST_SUBMIT: Final = Endpoint("test submit", "POST", f"{_SWAP}/v2/trade/order/te
 CANCEL: Final = Endpoint("cancel", "DELETE", f"{_SWAP}/v2/trade/order", 10)
 CANCEL_ALL: Final = Endpoint("cancel all", "DELETE", f"{_SWAP}/v2/trade/allOpenOrders", 5, body_bytes_max=2048 * _KIB)
 CANCEL_ALL_AFTER: Final = Endpoint("cancel all after", "POST", f"{_SWAP}/v2/trade/cancelAllAfter", 1)
+CLOSE_POSITION: Final = Endpoint("close position", "POST", f"{_SWAP}/v1/trade/closePosition", 5)
 QUERY_ORDER: Final = Endpoint("query order", "GET", f"{_SWAP}/v2/trade/order", 30)
 OPEN_ORDERS: Final = Endpoint("open orders", "GET", f"{_SWAP}/v2/trade/openOrders", 5, body_bytes_max=4096 * _KIB)
 ALL_ORDERS: Final = Endpoint("all orders", "GET", f"{_SWAP}/v2/trade/allOrders", 5, body_bytes_max=4096 * _KIB)
@@ -80,6 +81,6 @@ DELETE_LISTEN_KEY: Final = Endpoint("delete listen key", "DELETE", _LISTEN_KEY, 
 
 ENDPOINTS: Final = (
     SERVER_TIME, CONTRACTS, BALANCE, POSITIONS, POSITION_MODE, SET_POSITION_MODE, LEVERAGE, SET_LEVERAGE,
-    COMMISSION_RATE, SUBMIT, TEST_SUBMIT, CANCEL, CANCEL_ALL, CANCEL_ALL_AFTER, QUERY_ORDER, OPEN_ORDERS, ALL_ORDERS,
-    FULL_ORDER, FILL_HISTORY, INCOME, CREATE_LISTEN_KEY, EXTEND_LISTEN_KEY, DELETE_LISTEN_KEY,
+    COMMISSION_RATE, SUBMIT, TEST_SUBMIT, CANCEL, CANCEL_ALL, CANCEL_ALL_AFTER, CLOSE_POSITION, QUERY_ORDER,
+    OPEN_ORDERS, ALL_ORDERS, FULL_ORDER, FILL_HISTORY, INCOME, CREATE_LISTEN_KEY, EXTEND_LISTEN_KEY, DELETE_LISTEN_KEY,
 )  # fmt: skip

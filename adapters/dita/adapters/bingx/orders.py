@@ -65,6 +65,7 @@ class UnknownReason(Enum):
     KILLED_AFTER_ACCEPT = "killed after accept"
     ECHO_DIFFERS = "echo differs"
     ALREADY_SUBMITTED = "already submitted"
+    UNNAMED = "unnamed"  # a close of a whole position carries no client id: only the position tells what it did
     BUG = "bug"
 
 
@@ -183,8 +184,11 @@ def fault_of(order: NewOrder, contract: Contract | None) -> str | None:
     return None
 
 
-def judged_submit(order: NewOrder, result: Answer | Failure) -> SubmitResult:
-    """What an exchange about a submit proves. A rejection needs proof: not sent, or a definite class."""
+def judged_failure(result: Answer | Failure) -> Rejected | Unknown | None:
+    """What a submit that was not answered with a yes proves; None for a yes.
+
+    A rejection needs proof: nothing was sent, or the answer has a definite class.
+    """
     if isinstance(result, Failure):
         if result.sent or result.kind is FailureKind.BUG:
             reason = UnknownReason.BUG if result.kind is FailureKind.BUG else UnknownReason.NO_REPLY
@@ -192,12 +196,21 @@ def judged_submit(order: NewOrder, result: Answer | Failure) -> SubmitResult:
         throttled = result.kind is FailureKind.THROTTLED
         reject_reason = RejectReason.THROTTLED if throttled else RejectReason.NOT_SENT
         return Rejected(reject_reason, None, f"{result.kind.value}: {result.detail}")
-    if result.meaning is not None:
-        meaning = result.meaning
-        detail = f"status `{result.reply.status}`, code `{result.code}`: {result.text}"
-        if meaning.klass.is_definite:
-            return Rejected(meaning.reason, result.code, detail, meaning.klass)
-        return Unknown(_UNKNOWN_REASONS.get(meaning.klass, UnknownReason.AMBIGUOUS), detail)
+    meaning = result.meaning
+    if meaning is None:
+        return None
+    detail = f"status `{result.reply.status}`, code `{result.code}`: {result.text}"
+    if meaning.klass.is_definite:
+        return Rejected(meaning.reason, result.code, detail, meaning.klass)
+    return Unknown(_UNKNOWN_REASONS.get(meaning.klass, UnknownReason.AMBIGUOUS), detail)
+
+
+def judged_submit(order: NewOrder, result: Answer | Failure) -> SubmitResult:
+    """What an exchange about an order proves: accepted only under its name at the venue and with our id echoed."""
+    judged = judged_failure(result)
+    if judged is not None:
+        return judged
+    assert not isinstance(result, Failure)  # every failure has been judged
     inner = as_object((as_object(result.data) or {}).get("order"))
     try:
         echo = read_message(SubmitEcho, inner, "submit")

@@ -127,7 +127,7 @@ class BingxRest:
         try:
             await self.api.read(POSITION_MODE, {})
         except VenueRefused as error:
-            if error.meaning.klass is not ErrorClass.AUTH:
+            if error.meaning.klass not in (ErrorClass.AUTH, ErrorClass.CLOCK):  # how a refused recvWindow has been told
                 raise
             self.api.transport.send_recv_window = False
             try:

@@ -19,6 +19,8 @@ from dita.spec.clearance import Clearance
 from dita.spec.scales import NANOSECONDS_PER_SECOND
 from dita.spec.vocabulary import OrderSide, RejectReason, Side
 
+# Refusals of a close for its size: the whole position can still be closed by its id (BingX, error codes; clause E5).
+TOO_SMALL_CODES: Final = frozenset({"101202", "101400", "101485", "110422", "110425"})
 _CLOSE_WITHIN_NS: Final = 10 * NANOSECONDS_PER_SECOND
 _FLATTEN_PAUSE_SECONDS: Final = 1.0  # reads lag fills, and one order number may be cancelled once a second
 
@@ -51,6 +53,10 @@ class BingxCloser:
     async def cancel_all(self, symbol: str) -> CancelAllResult:
         """Cancel every order of a symbol. Never raises."""
         return await self.desk.cancel_all(symbol)
+
+    async def close_whole(self, symbol: str, position_id: str) -> SubmitResult:
+        """Close what is too small for an order; see ``OrderDesk.close_whole``. Never raises."""
+        return await self.desk.close_whole(symbol, position_id)
 
     async def close_position(
         self, symbol: str, side: Side, quantity: int, client_order_id: str, limit_price: int = 0
@@ -96,6 +102,9 @@ class BingxCloser:
             for row in remaining:
                 serial += 1
                 closed = await self.close_position(row.symbol, row.side, row.quantity, f"{id_prefix}-{serial}")
+                if isinstance(closed, Rejected) and closed.code in TOO_SMALL_CODES and row.position_id:
+                    notes.append(f"{row.symbol}: too small for an order: {closed.text}")
+                    closed = await self.desk.close_whole(row.symbol, row.position_id)
                 notes.append(f"{row.symbol}: close of the {row.side.name} position: {closed}")
             await asyncio.sleep(_FLATTEN_PAUSE_SECONDS)
         return FlattenReport(False, rounds, tuple(remaining), tuple(resting), tuple(notes))

@@ -1,6 +1,7 @@
 """POSITION readings: both sides, what rests that the kernel does not wait for, and as of when (clauses T2, T5, T6)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from dita.adapters.logic.rows import OrderRow, PositionRow
@@ -10,6 +11,7 @@ from dita.spec.order_ids import OrderKey, parse_client_order_id
 from dita.spec.scales import FOREIGN_ORDERS_MAX, NANOSECONDS_PER_SECOND
 from dita.spec.vocabulary import Side
 
+NOBODYS: Final[Mapping[str, OrderKey]] = MappingProxyType({})
 # How long after an effect a read of the venue may not show it yet (sampling lags fills by up to seconds, observed).
 READ_LAG_NS: Final = 5 * NANOSECONDS_PER_SECOND
 
@@ -33,11 +35,14 @@ def position_reading(
     expected: frozenset[OrderKey],
     protective: frozenset[str],
     server_before_ns: int,
+    owned: Mapping[str, OrderKey] = NOBODYS,
     read_lag_ns: int = READ_LAG_NS,
 ) -> PositionReading:
     """Read both complete lists together; ``server_before_ns`` is the venue's own clock, read before either of them.
 
     ``expected``: orders the kernel has in flight. ``protective``: venue ids of stops that protect a live trade.
+    ``owned``: our orders by the venue's id, because open orders have been listed without their client id (observed):
+    one of ours must not be taken for foreign and cancelled.
     """
     held = {Side.LONG: 0, Side.SHORT: 0}
     for row in positions:
@@ -49,6 +54,8 @@ def position_reading(
         if order.symbol != symbol or order.order_id in protective:
             continue
         key = parse_client_order_id(tag, order.client_order_id)
+        if key is None and order.client_order_id == "":
+            key = owned.get(order.order_id)
         if key is None:
             foreign.append(order)
         elif key not in expected:
