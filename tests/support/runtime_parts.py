@@ -1,10 +1,11 @@
 """Parts of a runtime for tests: a kernel that is the reference, clocks that stand still, a journal, sample inputs."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dita.adapters.journal import InlineCommit, Journal, open_journal
+from dita.adapters.journal import Commit, InlineCommit, Journal, open_journal
+from dita.adapters.journal.store import JournalStore
 from dita.reference import step
 from dita.spec import inputs
 from dita.spec.inputs import Input
@@ -81,8 +82,8 @@ def trades(count: int) -> Iterator[Input]:
         yield from round_trip(trade, slot=trade % 3)
 
 
-def open_test_journal(path: Path) -> Journal:
-    return open_journal(path, account="paper", tag="test0", wall_ns=1, driver=InlineCommit)
+def open_test_journal(path: Path, driver: Callable[[JournalStore], Commit] = InlineCommit) -> Journal:
+    return open_journal(path, account="paper", tag="test0", wall_ns=1, driver=driver)
 
 
 async def settle_loop(times: int = 20) -> None:

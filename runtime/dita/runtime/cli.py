@@ -37,9 +37,9 @@ def conform(tier: TierOption = "quick", seed: Seed = None, json_file: JsonFile =
 
 
 @app.command()
-def certify(tier: TierOption = "quick", seed: Seed = None, json_file: JsonFile = None) -> None:
+def certify(tier: TierOption = "quick", json_file: JsonFile = None) -> None:
     """Run every layer there is on the kernel image and write its certificate."""
-    _finish("certify", "cli_checks", "certify", json_file, tier=tier, seed=seed)
+    _finish("certify", "cli_checks", "certify", json_file, tier=tier)
 
 
 @app.command()

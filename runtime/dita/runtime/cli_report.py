@@ -7,6 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Final, Self, final
 
 from rich.console import Console, RenderableType
@@ -29,6 +30,7 @@ class Reporter:
         self._task: TaskID | None = None
         self._text = ""
         self._line_at = 0.0
+        self._lock = Lock()
 
     def __enter__(self) -> Self:
         if self._errors.is_terminal:
@@ -45,7 +47,11 @@ class Reporter:
             self._progress = None
 
     def progress(self, text: str, done: int, total: int) -> None:
-        """Say what is going on and how far; a total of 0 means nobody knows."""
+        """Say what is going on and how far; a total of 0 means nobody knows. From any thread."""
+        with self._lock:
+            self._show(text, done, total)
+
+    def _show(self, text: str, done: int, total: int) -> None:
         if self._progress is not None:
             if self._task is None or text != self._text:
                 if self._task is not None:

@@ -3,14 +3,13 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 from rich.table import Table
 
 from dita.kernel.loader import CertifiedKernel
 from dita.runtime.audit_page import write_audit_page
+from dita.runtime.cli_checks import certify_quickly
 from dita.runtime.cli_report import Report, Reporter, table
 from dita.runtime.doors import certified_kernel
 from dita.runtime.session import SessionResult, check_market, run_session
@@ -32,8 +31,7 @@ def _certified(settings: Settings, reporter: Reporter) -> CertifiedKernel:
     given = "certificate" in settings.model_fields_set
 
     def certify(path: Path) -> None:
-        certify_quickly: Callable[[Path, Reporter], None] = import_module("dita.runtime.cli_checks").certify_quickly
-        certify_quickly(path, reporter)
+        certify_quickly(path, reporter.progress)
 
     return certified_kernel(settings.certificate, certify=None if given else certify)
 

@@ -189,7 +189,9 @@ class Runtime:
         )
         self.engine.observers.append(self.strategist.observe)
         self._account_stream = AccountStream(connection.rest, instruments.symbols, rng)
-        self._market_stream = MarketStream(connection.hosts.market_stream, settings.symbols, clock, rng)
+        self._market_stream = MarketStream(
+            connection.hosts.market_stream, settings.symbols, clock, rng, trades=policy.wants_trades
+        )
         self.watch = AccountWatch(
             self._account_stream,
             self.orders,

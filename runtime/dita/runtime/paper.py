@@ -16,6 +16,7 @@ from dita.adapters.exchange import (
     ExchangeServer,
     Fault,
     LoseReply,
+    MatchingRules,
     RefuseRequest,
     RequestRules,
     Retention,
@@ -24,11 +25,12 @@ from dita.adapters.exchange import (
     When,
 )
 from dita.runtime.grid import on_grid
-from dita.spec.market import MarketEvent
+from dita.spec.market import BookTicker, MarketEvent
 
 API_KEY: Final = "paper"
 _MARGIN_IS_SHORT: Final = 101204
-_FEED_STEP_SECONDS: Final = 0.002
+_BUSY_SECONDS: Final = 0.02
+_STEP_SECONDS: Final = 0.0005
 _CATCH_UP_SECONDS: Final = 0.05
 _AHEAD_MAX: Final = 16  # market events that the runtime may not have seen yet
 _KEPT: Final = 2_000  # orders and fills the simulator remembers: settlement asks within seconds
@@ -69,6 +71,7 @@ class PaperExchange:
             ExchangeConfig(
                 accounts=(AccountConfig(API_KEY, secret),),
                 contracts=tuple(self.contracts.values()),
+                matching=MatchingRules(liquidity="ladder"),
                 retention=Retention(terminal_orders=_KEPT, fills=2 * _KEPT, income=4 * _KEPT),
                 streams=StreamRules(snapshot_interval_ms=0),
                 requests=RequestRules(rate_limits=False),
@@ -112,8 +115,14 @@ class Feeder:
         events: Iterator[MarketEvent],
         seen: Callable[[], int],
         is_busy: Callable[[], bool],
+        *,
+        trades: bool,
     ) -> None:
-        """``seen``: how many events have reached the runtime. ``is_busy``: whether it waits for orders."""
+        """``seen``: how many events have reached the runtime. ``is_busy``: whether it waits for orders.
+
+        ``trades``: whether it sees public trades, too.
+        """
+        self._trades = trades
         self._exchange = exchange
         self._events = events
         self._seen = seen
@@ -125,13 +134,15 @@ class Feeder:
         behind = 0  # events that never arrived: dropped while a stream was down
         for event in self._events:
             self._exchange.server.feed(self._exchange.on_its_grid(event))
+            if not self._trades and not isinstance(event, BookTicker):
+                continue
             self.fed += 1
             if self._is_busy():
-                await asyncio.sleep(_FEED_STEP_SECONDS)
+                await asyncio.sleep(_BUSY_SECONDS)
                 continue
             waited = 0.0
             while self.fed - behind - self._seen() > _AHEAD_MAX:
-                await asyncio.sleep(_FEED_STEP_SECONDS / 4)
-                waited += _FEED_STEP_SECONDS / 4
+                await asyncio.sleep(_STEP_SECONDS)
+                waited += _STEP_SECONDS
                 if waited > _CATCH_UP_SECONDS:
                     behind = self.fed - self._seen()

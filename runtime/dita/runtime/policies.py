@@ -22,6 +22,8 @@ class UnknownPolicy(ValueError):
 class Idle:
     """Never trades: for watching and for reconciling."""
 
+    wants_trades: bool = True
+
     def on_market(self, view: MarketView) -> Decision:
         """Always Hold."""
         return Hold(f"idle by choice in {view.symbol}")
@@ -48,6 +50,7 @@ class Reversion:
     threshold_ppm: int = 2
     patience: int = 6  # quotes for which a position is held at most
     legs: tuple[int, ...] = (_HALF, RATIO_SCALE)
+    wants_trades: bool = False
     _averages: dict[str, _Average] = field(default_factory=dict[str, _Average])
     _held: Counter[str] = field(default_factory=Counter[str])
 
@@ -80,6 +83,7 @@ class Coin:
     rng: Random
     open_chance: int = 4  # one in so many events
     close_chance: int = 4
+    wants_trades: bool = True
 
     def on_market(self, view: MarketView) -> Decision:
         """See the class."""

@@ -60,7 +60,9 @@ Decision = Intent | Hold
 
 
 class Policy(Protocol):
-    """A strategy."""
+    """A strategy. ``wants_trades``: whether it is to see public trades besides quotes."""
+
+    wants_trades: bool
 
     def on_market(self, view: MarketView) -> Decision:
         """Decide on one event. Called often: must be quick, must not wait. An exception counts as Hold."""

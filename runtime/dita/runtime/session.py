@@ -41,7 +41,7 @@ _FLAT_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 0.1
 _LOOPS: Final = 1_000_000  # a recording is played again and again until the session has enough
 _PAPER_REPLY_SECONDS: Final = 1.0
-_PAPER_PACE: Final = Pace(again=0.2, settle_pause=0.05, settle_again=0.25)
+_PAPER_PACE: Final = Pace(again=0.2, settle_pause=0.2, settle_again=0.25)
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, how far, and how far it goes."""
@@ -214,7 +214,10 @@ async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, s
     feeding: asyncio.Task[None] | None = None
     paper = venue.paper
     if paper is not None and venue.events is not None:
-        feeder = Feeder(paper, venue.events, lambda: runtime.strategist.events, lambda: any(runtime.carrier.flights))
+        feeder = Feeder(
+            paper, venue.events, lambda: runtime.strategist.events, lambda: any(runtime.carrier.flights),
+            trades=runtime.strategist.wants_trades,
+        )  # fmt: skip
         feeding = asyncio.create_task(feeder.run(), name="feeder")
     try:
         parts.progress("recovering and reconciling", 0, 0)

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
 
     # --- where things are kept
     journal: Path = Path("out/journal.sqlite")
-    certificate: Path = Path("out/certificate/certificate.json")
+    certificate: Path = Path("out/certificate.json")
     out: Path = Path("out")
 
     @field_validator("symbols", mode="before")
@@ -105,7 +105,6 @@ PAPER_DEFAULTS: Final = {
     "read_lag_ms": 0,
     "silence_ms": 1000,
     "position_interval_ms": 5000,
-    "wallet_interval_ms": 5000,
     "send_within_ms": 1000,
 }
 """What is chosen otherwise when the exchange is inside this process: it neither lags nor charges for requests."""

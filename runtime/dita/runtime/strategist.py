@@ -76,6 +76,11 @@ class Strategist:
         self._quotes = {symbol: _Quote() for symbol in self._instruments}
         self._under_way: dict[str, asyncio.Task[None] | None] = dict.fromkeys(self._instruments)
 
+    @property
+    def wants_trades(self) -> bool:
+        """Whether the policy sees public trades besides quotes."""
+        return self._policy.wants_trades
+
     def observe(self, event: Input, stepped: Stepped) -> None:
         """Engine observer: after a rejected entry wait before the next one in that instrument, longer each time."""
         number = event.instrument
