@@ -37,7 +37,7 @@ FULL: Final = (
     Setting("one lot, two wrong absences, periodic snapshots", wrong=2, periodic=True),
     Setting("two trades, a wrong absence, periodic snapshots", trades=2, wrong=1, periodic=True),
     Setting("endless trades", trades=-1),
-    Setting("two trades, four tails", trades=2, tails=4),
+    Setting("three trades, four tails", trades=3, tails=4),
     Setting(
         "two lots, two legs, closed twice by another hand, a loss", lots=2, ratios=HALVES, external=2, loss=1, rows=True
     ),
