@@ -140,6 +140,15 @@ async def ask(rest: BingxRest, closer: BingxCloser, question: Question, facts: C
         return resolve.Failed(str(error))
 
 
+PERMITS: list[Clearance] = []
+
+
+@pytest.fixture(autouse=True)
+def _given(clearance: Clearance) -> None:  # pyright: ignore[reportUnusedFunction] - pytest calls it
+    """The loader's clearance, for every trader of this file."""
+    PERMITS[:] = [clearance]
+
+
 @dataclass
 class House:
     """One exchange and everything that talks to it."""
@@ -211,7 +220,7 @@ async def house(
         market(exchange)
         desk = OrderDesk(rest, mode, await rest.contracts(["BTC-USDT"]))
         exchange.arm(faults)
-        trader = BingxTrader(desk, Clearance("0" * 64, "0" * 64, reduce_only=False))
+        trader = BingxTrader(desk, PERMITS[0])
         yield House(exchange, rest, desk, BingxCloser(desk), trader)
     finally:
         await rest.aclose()
@@ -380,7 +389,7 @@ async def test_the_same_client_id_again_is_unknown_not_rejected(wire: WireVarian
         order = home.order(home.key(), OrderSide.BUY, 10, limit=BID)
         assert isinstance(await home.trader.submit(order), Accepted)
         elsewhere = OrderDesk(home.rest, home.desk.mode, home.desk.contracts)  # another process's memory
-        again = await BingxTrader(elsewhere, Clearance("0" * 64, "0" * 64, reduce_only=False)).submit(order)
+        again = await BingxTrader(elsewhere, PERMITS[0]).submit(order)
         assert isinstance(again, Unknown)
         assert again.reason is UnknownReason.DUPLICATE_ID
         assert len(home.books.orders) == 1
@@ -405,7 +414,7 @@ async def test_definite_refusals_carry_the_kernels_reason() -> None:
 @pytest.mark.parametrize("how", ["100410", "http429", "109429", "http403", "http418"])
 async def test_every_way_to_be_rate_limited_is_throttled(how: str) -> None:
     """Code or status, never the text: the kernel hears THROTTLED, and the adapter leaves the venue alone."""
-    async with house(LimitRate(how)) as home:  # type: ignore[arg-type]
+    async with house(LimitRate(how)) as home:  # type: ignore[arg-type]  # plain words keep the list readable
         order = home.order(home.key(), OrderSide.BUY, 10)
         result = await home.trader.submit(order)
         assert isinstance(result, Rejected)

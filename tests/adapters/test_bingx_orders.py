@@ -55,8 +55,18 @@ ECHO = {
 }  # fmt: skip
 
 
-def clearance(*, reduce_only: bool = False) -> Clearance:
-    return Clearance("0" * 64, "0" * 64, reduce_only)
+PERMITS: list[Clearance] = []
+
+
+@pytest.fixture(autouse=True)
+def _given(clearance: Clearance) -> None:  # pyright: ignore[reportUnusedFunction] - pytest calls it
+    """The loader's clearance, for every order of this file."""
+    PERMITS[:] = [clearance]
+
+
+def permit() -> Clearance:
+    """The clearance that the loader gave out."""
+    return PERMITS[0]
 
 
 def accept(seen: Seen) -> Say:
@@ -81,7 +91,7 @@ async def submit(answer: Say, order: NewOrder = OPENING, mode: PositionMode = Po
     async with StubVenue().serving() as venue:
         venue.on("POST", ORDER, answer)
         async with desk_at(venue, mode) as desk:
-            result = await desk.submit(order, clearance())
+            result = await desk.submit(order, permit())
         assert len(venue.requests("POST", ORDER)) == 1
     return result
 
@@ -91,7 +101,7 @@ async def test_an_accepted_order_is_named_by_the_venue() -> None:
     async with StubVenue().serving() as venue:
         venue.on("POST", ORDER, accept)
         async with desk_at(venue) as desk:
-            result = await desk.submit(OPENING, clearance())
+            result = await desk.submit(OPENING, permit())
         (seen,) = venue.requests("POST", ORDER)
     assert seen.signature_holds
     assert result == Accepted("1976209350456246273", "jrnl-1-0-0", int(seen.parameters["timestamp"]))
@@ -123,7 +133,7 @@ async def test_an_exit_can_never_flip_in_either_mode(
         venue.on("POST", ORDER, accept)
         async with desk_at(venue, mode) as desk:
             order = replace(OPENING, side=side, reduce_only=reduce_only, limit_price=0)
-            assert isinstance(await desk.submit(order, clearance()), Accepted)
+            assert isinstance(await desk.submit(order, permit()), Accepted)
         asked = venue.requests("POST", ORDER)[0].parameters
     assert asked["positionSide"] == position_side
     assert asked.get("reduceOnly") == flag
@@ -136,7 +146,7 @@ async def test_post_only_is_spelt_as_the_venue_wants_it() -> None:
     async with StubVenue().serving() as venue:
         venue.on("POST", ORDER, accept)
         async with desk_at(venue) as desk:
-            await desk.submit(replace(OPENING, post_only=True), clearance())
+            await desk.submit(replace(OPENING, post_only=True), permit())
         assert venue.requests("POST", ORDER)[0].parameters["timeInForce"] == "PostOnly"
 
 
@@ -217,8 +227,8 @@ async def test_silence_is_unknown_and_is_never_tried_again_anywhere() -> None:
         venue.on("POST", ORDER, Say("", delay_seconds=5), accept)
         other.on("POST", ORDER, accept)
         async with desk_at(venue, fallback=other.url) as desk:
-            result = await desk.submit(OPENING, clearance())
-            again = await desk.submit(OPENING, clearance())
+            result = await desk.submit(OPENING, permit())
+            again = await desk.submit(OPENING, permit())
         assert len(venue.requests("POST", ORDER)) == 1
         assert other.requests("POST", ORDER) == []
     assert isinstance(result, Unknown)
@@ -234,7 +244,7 @@ async def test_a_bad_gateway_is_not_tried_at_the_fallback() -> None:
         venue.on("POST", ORDER, Say("", 502))
         other.on("POST", ORDER, accept)
         async with desk_at(venue, fallback=other.url) as desk:
-            assert isinstance(await desk.submit(OPENING, clearance()), Unknown)
+            assert isinstance(await desk.submit(OPENING, permit()), Unknown)
         assert other.requests("POST", ORDER) == []
 
 
@@ -244,12 +254,12 @@ async def test_what_was_never_sent_is_rejected() -> None:
         venue.on("POST", ORDER, accept)
         clock = StepClock()
         async with desk_at(venue, clock=clock) as desk:
-            late = await desk.submit(replace(OPENING, send_by_ns=START_NS - SECOND), clearance())
+            late = await desk.submit(replace(OPENING, send_by_ns=START_NS - SECOND), permit())
             desk.rest.api.transport.limiter.pause(SUBMIT.name, clock.now_ns + 100 * SECOND)
-            full = await desk.submit(replace(OPENING, client_order_id="jrnl-2-0-0"), clearance())
+            full = await desk.submit(replace(OPENING, client_order_id="jrnl-2-0-0"), permit())
         assert venue.requests("POST", ORDER) == []
     async with desk_at(venue) as desk:  # nobody listens there any more
-        dead = await desk.submit(OPENING, clearance())
+        dead = await desk.submit(OPENING, permit())
     assert isinstance(late, Rejected)
     assert isinstance(full, Rejected)
     assert isinstance(dead, Rejected)
@@ -281,7 +291,7 @@ async def test_an_order_the_venue_would_bend_is_not_sent(change: dict[str, objec
     """The venue truncates excess decimals silently; we refuse them by name, before anything is sent."""
     async with StubVenue().serving() as venue:
         async with desk_at(venue) as desk:
-            result = await desk.submit(replace(OPENING, **change), clearance())  # type: ignore[arg-type]
+            result = await desk.submit(replace(OPENING, **change), permit())  # type: ignore[arg-type]  # one field of many
         assert venue.seen == []
     assert isinstance(result, Rejected)
     assert result.reason is RejectReason.NOT_SENT
@@ -296,7 +306,7 @@ async def test_our_own_bug_is_unknown_and_names_its_type(monkeypatch: pytest.Mon
 
     async with StubVenue().serving() as venue, desk_at(venue) as desk:
         monkeypatch.setattr(Transport, "exchange", broken)
-        result = await desk.submit(OPENING, clearance())
+        result = await desk.submit(OPENING, permit())
         cancelled = await desk.cancel("BTC-USDT", "jrnl-1-0-0")
         everything = await desk.cancel_all("BTC-USDT")
     assert result == Unknown(UnknownReason.BUG, "our own code raised ZeroDivisionError")
@@ -304,10 +314,10 @@ async def test_our_own_bug_is_unknown_and_names_its_type(monkeypatch: pytest.Mon
     assert not everything.confirmed
 
 
-@pytest.mark.parametrize("permit", [None, "narrowed"])
-async def test_without_a_full_clearance_no_order_adds_exposure(permit: str | None) -> None:
+@pytest.mark.parametrize("kind", [None, "narrowed"])
+async def test_without_a_full_clearance_no_order_adds_exposure(kind: str | None) -> None:
     """Clauses K1 and K2, at the one door: no clearance or a narrowed one lets reducing orders through, and no other."""
-    given = None if permit is None else clearance().narrowed()
+    given = None if kind is None else permit().narrowed()
     async with StubVenue().serving() as venue:
         venue.on("POST", ORDER, accept)
         async with desk_at(venue) as desk:
@@ -325,10 +335,10 @@ async def test_the_trader_needs_a_clearance_and_can_only_lose_it() -> None:
         venue.on("POST", ORDER, accept)
         venue.on("DELETE", ORDER, yes({}))
         async with desk_at(venue) as desk:
-            for permit in (None, True, "yes", object()):
+            for wrong in (None, True, "yes", object()):
                 with pytest.raises(TypeError, match="certified kernel"):
-                    BingxTrader(desk, permit)  # type: ignore[arg-type]
-            trader = BingxTrader(desk, clearance())
+                    BingxTrader(desk, wrong)  # type: ignore[arg-type]  # the wrong type is the point
+            trader = BingxTrader(desk, permit())
             assert isinstance(await trader.submit(OPENING), Accepted)
             trader.narrow()
             assert trader.reduce_only
@@ -581,7 +591,7 @@ async def test_cancelling_a_submit_passes_through() -> None:
     async with StubVenue().serving() as venue:
         venue.on("POST", ORDER, Say("", delay_seconds=30))
         async with desk_at(venue) as desk:
-            task = asyncio.create_task(desk.submit(OPENING, clearance()))
+            task = asyncio.create_task(desk.submit(OPENING, permit()))
             await eventually(lambda: bool(venue.requests("POST", ORDER)))
             task.cancel()
             with pytest.raises(asyncio.CancelledError):

@@ -1,22 +1,18 @@
 """Reads: every documented and observed variant of a reply is understood; what is not certain is an error, not empty."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from itertools import pairwise
 from typing import cast
 
 import pytest
 
-from bingx_venue import START_NS, Say, Seen, StepClock, StubVenue, connected, no, yes
+from bingx_venue import START_NS, Say, StepClock, StubVenue, ask, connected, moving_clock, no, yes
 from dita.adapters.bingx.contracts import Contract
-from dita.adapters.bingx.endpoints import CANCEL
-from dita.adapters.bingx.errors import BadReply, Call, ErrorClass, NoReply, VenueError, VenueRefused
-from dita.adapters.bingx.json_text import DEPTH_MAX, JsonTextError, parse_json
+from dita.adapters.bingx.errors import BadReply, VenueError, VenueRefused
 from dita.adapters.bingx.rest import BingxRest, PositionMode
-from dita.adapters.logic.rows import BalanceRow, Evidence, FillRow, IncomeRow, OrderRow, OrderState, PositionRow
-from dita.spec.vocabulary import OrderSide, Side
+from dita.adapters.logic.rows import BalanceRow, Evidence, OrderRow, OrderState, PositionRow
+from dita.spec.vocabulary import Side
 
 MS = 10**6
 SECOND = 10**9
@@ -25,20 +21,12 @@ SWAP = "/openApi/swap"
 ORDER = f"{SWAP}/v2/trade/order"
 LISTEN_KEY = "/openApi/user/auth/userDataStream"
 USDT = 10**8
-FILL_TIME_NS = 1_759_999_999_000_000_000 + 2 * SECOND  # 2025-10-09T16:53:21+08:00
-
 FULL_ORDER = {
     "symbol": "BTC-USDT", "orderId": 1976209350456246273, "side": "BUY", "positionSide": "LONG", "type": "LIMIT",
     "origQty": "0.0123", "price": "60000.5", "executedQty": "0.0050", "avgPrice": "60000.1", "cumQuote": "300",
     "stopPrice": "", "profit": "0.0000", "commission": "-0.060000", "status": "PARTIALLY_FILLED",
     "time": 1760000000000, "updateTime": 1760000004321, "clientOrderId": "t1-a0000001", "leverage": "20X",
     "takeProfit": {"type": "", "quantity": 0}, "advanceAttr": 0, "positionID": 0, "workingType": "MARK_PRICE",
-}  # fmt: skip
-WIRE_FILL = {
-    "symbol": "BTC-USDT", "qty": "0.0050", "quoteQty": "300.0005", "price": "60000.1", "commission": "-0.060000",
-    "commissionAsset": "USDT", "orderId": "1976209350456246273", "tradeId": "362700001", "role": "maker",
-    "filledTime": "2025-10-09T16:53:21.000+08:00", "filledTm": "2025-10-09T16:53:21Z", "side": "BUY",
-    "positionSide": "LONG", "realisedPNL": "0.00000000",
 }  # fmt: skip
 CONTRACT = {
     "contractId": "100", "symbol": "BTC-USDT", "size": "0.0001", "quantityPrecision": 4, "pricePrecision": 1,
@@ -55,85 +43,6 @@ BALANCES = [
      "availableMargin": "900.0000", "usedMargin": "100.0000", "freezedMargin": "0.0000"},
     {"userId": "1", "asset": "USDC", "balance": "", "equity": "", "availableMargin": "", "usedMargin": ""},
 ]  # fmt: skip
-INCOME = {
-    "symbol": "BTC-USDT", "incomeType": "FUNDING_FEE", "income": "-0.0292", "asset": "USDT", "info": "Funding Fee",
-    "time": 1702713615000, "tranId": "170***6*2_3*9_20***97", "tradeId": "",
-}  # fmt: skip
-
-
-def moving_clock() -> StepClock:
-    """Every reading takes a tenth of a second, so that the limiter never has to wait."""
-    return StepClock(step_ns=100 * MS)
-
-
-async def ask(path: str, answer: Say, question: Callable[[BingxRest], Awaitable[object]]) -> object:
-    """One question to a venue that has one answer."""
-    async with StubVenue().serving() as venue:
-        venue.on("GET", path, answer)
-        async with connected(venue, moving_clock()) as rest:
-            return await question(rest)
-
-
-async def test_the_clock_offset_is_measured_and_used() -> None:
-    """The venue runs 7 s ahead: the offset says so within its uncertainty, and the next timestamp is the venue's."""
-    clock = StepClock(step_ns=20 * MS)
-    async with StubVenue().serving() as venue:
-        venue.clock_ns = lambda: clock.now_ns + 7 * SECOND
-        venue.on("GET", f"{SWAP}/v2/user/positions", yes([]))
-        async with connected(venue, clock) as rest:
-            offset = await rest.sync_clock()
-            await rest.positions()
-            sent_ns = clock.now_ns
-    assert abs(offset.offset_ns - 7 * SECOND) <= offset.uncertainty_ns
-    stamped_ms = int(venue.requests("GET", f"{SWAP}/v2/user/positions")[0].parameters["timestamp"])
-    assert abs(stamped_ms * MS - (sent_ns + 7 * SECOND)) < SECOND
-
-
-async def test_callers_that_come_together_measure_the_clock_once() -> None:
-    """Twenty first calls at once: five samples in all, not five each; a later refresh is left to reads."""
-    clock = StepClock(step_ns=100 * MS)
-    async with StubVenue().serving() as venue:
-        path = f"{SWAP}/v2/user/positions"
-        venue.on("GET", path, yes([]))
-        venue.on("DELETE", ORDER, no(80016, "order not exist"))
-        async with connected(venue, clock) as rest:
-            await asyncio.gather(*(rest.positions() for _ in range(20)))
-            samples = venue.requests("GET", f"{SWAP}/v2/server/time")
-            assert len(samples) == 5
-            clock.now_ns += 1000 * SECOND
-            await rest.api.call(CANCEL, {"symbol": "BTC-USDT"}, Call.CANCEL)
-            assert len(venue.requests("GET", f"{SWAP}/v2/server/time")) == 5
-            await rest.positions()
-            assert len(venue.requests("GET", f"{SWAP}/v2/server/time")) == 10
-
-
-async def test_a_clock_that_cannot_be_measured_delays_nobody_twice() -> None:
-    """The server time call fails: callers go on with what they have, and the next attempt is seconds away."""
-    async with StubVenue().serving() as venue:
-        path = f"{SWAP}/v2/user/positions"
-        venue.on("GET", path, yes([]))
-        venue.on("GET", f"{SWAP}/v2/server/time", Say("", 500))
-        async with connected(venue, StepClock(step_ns=MS)) as rest:
-            await asyncio.gather(*(rest.positions() for _ in range(5)))
-            assert len(venue.requests("GET", f"{SWAP}/v2/server/time")) == 1
-
-
-async def test_a_clock_error_is_healed_by_measuring_again() -> None:
-    """109400 `timestamp is invalid` on a read: the clock is measured and the read repeated, once."""
-    async with StubVenue().serving() as venue:
-        path = f"{SWAP}/v2/user/positions"
-        venue.on("GET", path, no(109400, "timestamp is invalid"), yes([]))
-        async with connected(venue, moving_clock()) as rest:
-            await rest.sync_clock()
-            before = len(venue.seen)
-            assert await rest.positions() == ()
-            assert len([seen for seen in venue.seen[before:] if seen.path.endswith("server/time")]) >= 1
-        venue.on("GET", path, no(100421, "timestamp mismatch"))
-        async with connected(venue, moving_clock()) as rest:
-            with pytest.raises(VenueRefused) as caught:
-                await rest.positions()
-    assert caught.value.meaning.klass is ErrorClass.CLOCK
-    assert len(venue.requests("GET", path)) == 4
 
 
 async def test_contract_terms_are_typed_and_exact() -> None:
@@ -356,139 +265,6 @@ async def test_listings_keep_only_the_symbol_that_was_asked_for() -> None:
     assert row.evidence is Evidence.LISTING
 
 
-WANTED_FILL = FillRow(
-    "BTC-USDT", "362700001", "1976209350456246273", OrderSide.BUY, "LONG", 600_001_000_000_000, 500_000,
-    -60_000_000_000_000_000, "USDT", FILL_TIME_NS,
-)  # fmt: skip
-
-
-def fills(*rows: object, **more: object) -> Say:
-    return yes({"fill_history_orders": list(rows), **more})
-
-
-async def read_fills(rest: BingxRest) -> tuple[FillRow, ...]:
-    return await rest.fill_history("BTC-USDT", FILL_TIME_NS - SECOND, FILL_TIME_NS + SECOND)
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        WIRE_FILL,
-        {**WIRE_FILL, "filledTime": "2025-10-09T16:53:21.000+0800", "side": "buy", "positionSide": "long"},
-        {**WIRE_FILL, "volume": "0.0050", "qty": "300.0005", "quoteQty": "junk is not read"},
-        {**WIRE_FILL, "quoteQty": "300"},
-        {**WIRE_FILL, "tradeId": 362700001, "orderId": 1976209350456246273},
-    ],
-)
-async def test_the_wire_form_and_the_page_form_of_a_fill_are_one_row(row: dict[str, object]) -> None:
-    """`qty` is coins on the wire and notional on the page; the offset comes with and without colon and is honoured."""
-    if row.get("quoteQty") == "junk is not read":
-        row = {key: value for key, value in row.items() if key != "quoteQty"}
-    assert await ask(f"{SWAP}/v2/trade/fillHistory", fills(row), read_fills) == (WANTED_FILL,)
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"quoteQty": "301.0005"}, "is not"),
-        ({"commission": ""}, "commission"),
-        ({"commission": None}, "commission"),
-        ({"price": "0", "quoteQty": "0"}, "not positive"),
-        ({"qty": "-0.0050", "quoteQty": "-300.0005"}, "not positive"),
-        ({"filledTime": "2025-10-09T16:53:21.000"}, "offset"),
-        ({"filledTime": "yesterday"}, "not a time"),
-        ({"tradeId": ""}, "names nothing"),
-        ({"side": "HOLD"}, "BUY nor SELL"),
-        ({"price": "NaN"}, "price"),
-        ({"qty": "0.005000001", "quoteQty": "300.0005600001"}, "decimals"),
-    ],
-)
-async def test_a_fill_that_cannot_be_booked_fails_the_read(change: dict[str, object], says: str) -> None:
-    """Money that is missing, contradictory or not exact is never guessed."""
-    with pytest.raises(BadReply, match=says):
-        await ask(f"{SWAP}/v2/trade/fillHistory", fills({**WIRE_FILL, **change}), read_fills)
-
-
-async def test_fills_are_read_in_windows_and_pages_once_each() -> None:
-    """20 days become windows of at most 7 days that overlap; full pages are followed by the next; copies go."""
-    moments: list[tuple[int, int, int]] = []
-
-    def page(seen: Seen) -> Say:
-        start, end, index = (int(seen.parameters[name]) for name in ("startTs", "endTs", "pageIndex"))
-        moments.append((start, end, index))
-        assert end - start <= 7 * 86_400_000
-        number = 1000 if index == 1 else 3
-        first = (index - 1) * 1000 + 1
-        return fills(*({**WIRE_FILL, "tradeId": str(first + n)} for n in range(number)), total=1003)
-
-    async with StubVenue().serving() as venue:
-        venue.on("GET", f"{SWAP}/v2/trade/fillHistory", page)
-        async with connected(venue, moving_clock()) as rest:
-            rows = await rest.fill_history("BTC-USDT", START_NS - 20 * DAY, START_NS)
-    assert len(rows) == 1003
-    windows = sorted({(start, end) for start, end, _ in moments})
-    assert len(windows) == 4
-    assert windows[0][0] * MS < START_NS - 20 * DAY
-    assert windows[-1][1] * MS >= START_NS
-    for (_, end), (start, _) in pairwise(windows):
-        assert start <= end - 1000  # a start that is exclusive loses nothing
-    assert [index for *_, index in moments] == [1, 2] * 4
-
-
-async def test_a_total_beyond_what_was_seen_asks_for_the_next_page() -> None:
-    """A venue that gives shorter pages than asked for is read to the end."""
-    answers = [fills({**WIRE_FILL, "tradeId": str(n)}, total=3) for n in (1, 2, 3)]
-    async with StubVenue().serving() as venue:
-        venue.on("GET", f"{SWAP}/v2/trade/fillHistory", *answers, fills(total=3))
-        async with connected(venue, moving_clock()) as rest:
-            assert [row.trade_id for row in await read_fills(rest)] == ["1", "2", "3"]
-
-
-async def test_one_trade_told_in_two_ways_settles_nothing() -> None:
-    """The same trade id with other figures is a contradiction."""
-    two = fills(WIRE_FILL, {**WIRE_FILL, "commission": "-0.07"})
-    with pytest.raises(BadReply, match="two ways"):
-        await ask(f"{SWAP}/v2/trade/fillHistory", two, read_fills)
-
-
-async def test_a_full_window_of_orders_is_halved_until_it_is_complete() -> None:
-    """A thousand rows may hide more: the window is split until no reply is full, and every order is found."""
-    all_ids = range(2500)  # order n lives at second n
-
-    def window(seen: Seen) -> Say:
-        start, end = (int(seen.parameters[name]) for name in ("startTime", "endTime"))
-        inside = [n for n in all_ids if start < START_NS // MS + n * 1000 <= end][:1000]
-        rows = [{**FULL_ORDER, "orderId": n + 1, "time": START_NS // MS + n * 1000} for n in inside]
-        return yes({"orders": rows})
-
-    async with StubVenue().serving() as venue:
-        venue.on("GET", f"{SWAP}/v2/trade/allOrders", window)
-        async with connected(venue, moving_clock()) as rest:
-            rows = await rest.all_orders("BTC-USDT", START_NS, START_NS + 2500 * SECOND)
-    assert {int(row.order_id) for row in rows} == {n + 1 for n in all_ids}
-
-
-async def test_more_rows_in_a_second_than_a_reply_can_hold_fail_the_read() -> None:
-    """A window that cannot be halved any more is an incomplete listing, and that is an error."""
-    full = yes([{**INCOME, "tranId": str(n)} for n in range(1000)])
-    with pytest.raises(BadReply, match="within a second"):
-        await ask(f"{SWAP}/v2/user/income", full, lambda rest: rest.income(START_NS, START_NS + 2 * SECOND))
-
-
-async def test_income_rows_are_exact_and_distinct() -> None:
-    """Signed as the venue signs them (positive is received), at 1e-18, once for each transaction, symbol and type."""
-    other = {**INCOME, "symbol": "ETH-USDT", "income": "0.5"}
-    rows = await ask(
-        f"{SWAP}/v2/user/income", yes([INCOME, other, INCOME]), lambda rest: rest.income(START_NS, START_NS + SECOND)
-    )
-    found = cast("tuple[IncomeRow, ...]", rows)
-    assert [(row.symbol, row.amount_e18) for row in found] == [
-        ("BTC-USDT", -29_200_000_000_000_000),
-        ("ETH-USDT", 500_000_000_000_000_000),
-    ]
-    assert found[0].time_ns == 1_702_713_615_000_000_000
-
-
 async def test_the_position_mode_is_text_or_boolean() -> None:
     """`"true"` is hedge; anything but true and false is an error."""
     path = f"{SWAP}/v1/positionSide/dual"
@@ -567,105 +343,3 @@ async def test_the_dead_mans_switch_must_be_confirmed() -> None:
     asked = [(seen.parameters["type"], seen.parameters["timeOut"]) for seen in venue.requests("POST", path)]
     assert asked[0] == ("ACTIVATE", "30")
     assert asked[2][0] == "CLOSE"
-
-
-async def test_a_read_is_repeated_on_the_other_host_only_when_unanswered() -> None:
-    """A gateway error or a dead host sends a read to the fallback; a business answer, good or bad, does not."""
-    path = f"{SWAP}/v2/user/positions"
-    async with StubVenue().serving() as primary, StubVenue().serving() as other:
-        other.on("GET", path, yes([POSITION]))
-        primary.on("GET", path, Say("<html>", 502), no(80012), yes([]))
-        async with connected(primary, moving_clock(), fallback=other.url) as rest:
-            assert len(await rest.positions()) == 1
-            with pytest.raises(VenueRefused):
-                await rest.positions()
-            assert await rest.positions() == ()
-        assert len(other.requests("GET", path)) == 1
-    assert all(seen.signature_holds for seen in other.seen if seen.query)
-
-
-async def test_a_setting_is_not_repeated_on_the_other_host() -> None:
-    """Only what is idempotent may go out twice."""
-    path = f"{SWAP}/v2/trade/leverage"
-    async with StubVenue().serving() as primary, StubVenue().serving() as other:
-        primary.on("POST", path, Say("", 504))
-        async with connected(primary, moving_clock(), fallback=other.url) as rest:
-            with pytest.raises(VenueRefused):
-                await rest.set_leverage("BTC-USDT", Side.LONG, 5)
-        assert other.requests("POST", path) == []
-
-
-async def test_a_rate_limit_pauses_the_endpoint_and_an_address_ban_pauses_all() -> None:
-    """After 429 the same endpoint waits and others do not; after 418 nothing goes out."""
-    clock = StepClock(step_ns=MS)
-    async with StubVenue().serving() as venue:
-        venue.on("GET", f"{SWAP}/v2/user/positions", Say("", 429))
-        venue.on("GET", f"{SWAP}/v3/user/balance", yes(BALANCES), Say("", 418))
-        async with connected(venue, clock) as rest:
-            with pytest.raises(VenueRefused) as limited:
-                await rest.positions()
-            assert limited.value.meaning.klass is ErrorClass.RATE_LIMITED
-            assert rest.api.transport.limiter.wait_ns("positions", clock.now_ns, urgent=True) >= SECOND - MS
-            await rest.balance("USDT")
-            with pytest.raises(VenueRefused):
-                await rest.balance("USDT")
-            count = len(venue.seen)
-            with pytest.raises(NoReply, match="throttled"):
-                await rest.leverage("BTC-USDT")
-            assert len(venue.seen) == count
-
-
-@pytest.mark.parametrize("refusal", [no(100001, "signature error"), no(109400, "recvWindow is invalid")])
-async def test_the_receive_window_probe_falls_back_when_only_the_window_fails(refusal: Say) -> None:
-    """If signed reads fail with recvWindow and work without, the venue's default is left in force, and W is widened."""
-    path = f"{SWAP}/v1/positionSide/dual"
-
-    def picky(seen: Seen) -> Say:
-        return refusal if "recvWindow" in seen.parameters else yes({"dualSidePosition": "true"})
-
-    async with StubVenue().serving() as venue:
-        venue.on("GET", path, picky)
-        async with connected(venue, moving_clock()) as rest:
-            assert rest.api.transport.window_ns == 2 * SECOND
-            assert not await rest.probe_receive_window()
-            assert rest.api.transport.window_ns == 5 * SECOND
-            await rest.position_mode()
-        venue.on("GET", path, no(100001, "signature error"))
-        async with connected(venue, moving_clock()) as rest:
-            with pytest.raises(VenueRefused):
-                await rest.probe_receive_window()
-            assert rest.api.transport.send_recv_window
-
-
-@pytest.mark.parametrize(
-    ("answer", "refused"),
-    [(no(109400, "timestamp is invalid"), True), (no(100421), True), (yes({"order": {}}), False), (no(101204), False)],
-)
-async def test_the_stale_timestamp_probe_sends_a_timestamp_beyond_the_window(answer: Say, refused: bool) -> None:
-    """Only a clock error proves that the window is enforced; acceptance or any other refusal proves that it is not."""
-    clock = moving_clock()
-    async with StubVenue().serving() as venue:
-        venue.on("POST", f"{ORDER}/test", answer)
-        async with connected(venue, clock) as rest:
-            assert await rest.stale_timestamp_is_refused({"symbol": "BTC-USDT"}) is refused
-    stamped = int(venue.requests("POST", f"{ORDER}/test")[0].parameters["timestamp"])
-    assert stamped * MS < clock.now_ns - 60 * SECOND
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "", "{", "nul", '{"a":NaN}', '{"a":Infinity}', '{"a":-Infinity}', '{"a":1,"a":2}', "[" * 100_000,
-        "[" * (DEPTH_MAX + 1) + "]" * (DEPTH_MAX + 1), '{"a":' + "9" * 5000 + "}", '{"a":0.' + "1" * 5000 + "}",
-        b"\xff\xfe", '"\ud800'.encode("utf-8", "surrogatepass"), "{'a':1}", '{"a":1}{"b":2}',
-    ],
-)  # fmt: skip
-def test_hostile_json_is_refused_and_nothing_else_happens(text: str | bytes) -> None:
-    """Depth, digits, constants, repeated keys, encodings: one clear error type, no recursion, no float."""
-    with pytest.raises(JsonTextError):
-        parse_json(text)
-
-
-def test_json_numbers_keep_every_digit() -> None:
-    """Ids beyond 2^53 stay integers and decimals stay decimals."""
-    assert parse_json('{"id":9007199254740993,"p":0.1}') == {"id": 9007199254740993, "p": Decimal("0.1")}

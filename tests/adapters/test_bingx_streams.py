@@ -46,11 +46,11 @@ EXPIRED = {"e": "listenKeyExpired", "E": 1, "listenKey": KEY}
 
 
 def order(**change: object) -> dict[str, object]:
-    return {**ORDER_FRAME, "o": {**ORDER_FRAME["o"], **change}}  # type: ignore[dict-item]
+    return {**ORDER_FRAME, "o": {**ORDER_FRAME["o"], **change}}  # type: ignore[dict-item]  # a frame is built from loose JSON
 
 
 def without(*names: str) -> dict[str, object]:
-    body = {name: value for name, value in ORDER_FRAME["o"].items() if name not in names}  # type: ignore[attr-defined]
+    body = {name: value for name, value in ORDER_FRAME["o"].items() if name not in names}  # type: ignore[attr-defined]  # a frame is built from loose JSON
     return {**ORDER_FRAME, "o": body}
 
 
@@ -137,7 +137,7 @@ async def test_an_order_frame_becomes_an_exact_row() -> None:
 async def test_older_frames_without_last_fill_or_time_are_read_too() -> None:
     """No l and L, T of 0, no z: said as `not said`, never as zero; the envelope's time stands in."""
     older = without("l", "L", "td", "z") | {"T": 1760000009999}
-    older["o"] = {**older["o"], "T": 0, "td": 0}  # type: ignore[dict-item]
+    older["o"] = {**older["o"], "T": 0, "td": 0}  # type: ignore[dict-item]  # a frame is built from loose JSON
     async with account(sends(older)) as (stream, _, _):
         *_, event = await take(stream, 3)
     assert isinstance(event, OrderUpdate)
@@ -418,7 +418,7 @@ def serves(*documents: object, refuse: str = "", early: object = None) -> Script
 @asynccontextmanager
 async def market(script: Script, **options: float) -> AsyncGenerator[tuple[MarketStream, StubStream]]:
     async with StubStream(script).serving() as server:
-        made = MarketStream(server.url, ["BTC-USDT"], StepClock(step_ns=10**7), Random(4), **options)  # type: ignore[arg-type]
+        made = MarketStream(server.url, ["BTC-USDT"], StepClock(step_ns=10**7), Random(4), **options)  # type: ignore[arg-type]  # a frame is built from loose JSON
         async with made as stream:
             yield stream, server
 
@@ -452,7 +452,7 @@ async def test_a_refused_topic_is_named_and_the_others_live() -> None:
 async def test_a_bad_tick_is_dropped_and_the_next_one_counts() -> None:
     """A price that is missing, negative or not exact is left out: nothing is built on a single tick."""
     bad: list[object] = [
-        {**TICKER, "data": {**TICKER["data"], **change}}  # type: ignore[dict-item]
+        {**TICKER, "data": {**TICKER["data"], **change}}  # type: ignore[dict-item]  # a frame is built from loose JSON
         for change in ({"b": ""}, {"a": "-1"}, {"B": "0.000000001"}, {"b": "NaN"}, {"s": None})
     ]
     async with market(serves(*bad, TICKER)) as (stream, _):

@@ -50,7 +50,7 @@ async def raw_server(handler: Handler) -> AsyncGenerator[str]:
 async def transport(
     clock: StepClock | None = None, timeouts: Timeouts = QUICK, **rest: int
 ) -> AsyncGenerator[Transport]:
-    made = Transport(credentials(), clock or StepClock(), timeouts=timeouts, **rest)  # type: ignore[arg-type]
+    made = Transport(credentials(), clock or StepClock(), timeouts=timeouts, **rest)  # type: ignore[arg-type]  # options are passed on
     try:
         yield made
     finally:

@@ -25,7 +25,7 @@ def row(cum: int | None = 0, evidence: Evidence = Evidence.STREAM, **change: obj
         position_side="LONG", state=OrderState.OPEN, status_text="NEW", type_text="LIMIT", ordered_quantity=100 * LOT,
         cum_quantity=cum, average_price=PRICE if cum else 0, time_ns=1000,
     )  # fmt: skip
-    return replace(made, **change)  # type: ignore[arg-type]
+    return replace(made, **change)  # type: ignore[arg-type]  # one field of many
 
 
 def fill(trade_id: str, quantity: int, price: int = PRICE) -> FillRow:

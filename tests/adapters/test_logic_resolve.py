@@ -68,7 +68,7 @@ def order_row(**change: object) -> OrderRow:
         side=OrderSide.BUY, position_side="LONG", state=OrderState.OPEN, status_text="NEW", type_text="LIMIT",
         ordered_quantity=1_000_000, cum_quantity=0, average_price=0, time_ns=T0 + 50 * MS,
     )  # fmt: skip
-    return replace(row, **change)  # type: ignore[arg-type]
+    return replace(row, **change)  # type: ignore[arg-type]  # one field of many
 
 
 def fill_row(order_id: str, trade_id: str = "1", quantity: int = 400_000, price: int = 600_000_000_000_000) -> FillRow:

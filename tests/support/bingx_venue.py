@@ -238,3 +238,16 @@ async def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> No
             return
         await asyncio.sleep(0.01)
     assert condition()
+
+
+def moving_clock() -> StepClock:
+    """Every reading takes a tenth of a second, so that the limiter never has to wait."""
+    return StepClock(step_ns=100 * 10**6)
+
+
+async def ask(path: str, answer: Say, question: Callable[[BingxRest], Awaitable[object]]) -> object:
+    """One question to a venue that has one answer."""
+    async with StubVenue().serving() as venue:
+        venue.on("GET", path, answer)
+        async with connected(venue, moving_clock()) as rest:
+            return await question(rest)

@@ -6,7 +6,7 @@ is replayed by the venue after an outage, and there are no sequence numbers: who
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from random import Random
 from typing import Final
 from urllib.parse import quote
@@ -100,8 +100,7 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
             if members is not None:
                 self._dispatch(members)
 
-    def _dispatch(self, members: "dict[str, object] | object") -> None:
-        frame = as_object(members) or {}
+    def _dispatch(self, frame: Mapping[str, object]) -> None:
         name = frame.get("e")
         if name in _ORDER_EVENTS:
             self._order_frame(frame.get("o"), _time_ms(frame))
@@ -131,10 +130,9 @@ def _key_is_gone(error: VenueError) -> bool:
     return not passing and error.status < 500
 
 
-def _time_ms(frame: object) -> int:
-    members = as_object(frame) or {}
+def _time_ms(frame: Mapping[str, object]) -> int:
     for name in ("T", "E"):  # T is the matching engine's and sometimes absent
-        value = members.get(name)
+        value = frame.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**14:
             return value
     return 0
