@@ -7,6 +7,7 @@ import pytest
 from desk import LOT, USDT, Desk, quote
 from dita.spec import inputs
 from dita.spec.inputs import Input
+from dita.spec.state import Ledger
 from dita.spec.vocabulary import Code, IncomeKind, Part, Verdict
 
 
@@ -37,7 +38,7 @@ def test_settlement_in_any_order_ends_in_the_same_books(desk: Desk) -> None:
         rows(desk, Part.EXIT, 60_999, fee=-3),
         rows(desk, Part.EXIT, 60_999, fee=-3),
     ]
-    ledgers = set()
+    ledgers: set[Ledger] = set()
     for order in permutations(events):
         desk.state = start
         for event in order:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from desk import LOT, PRICE, USDT, Desk, contract
+from desk import LOT, PRICE, USDT, Desk, changed, contract
 from dita.reference import step
 from dita.spec import inputs
 from dita.spec.inputs import Input
@@ -115,7 +115,7 @@ def test_each_bad_field_is_refused_by_name(desk: Desk, field: str, value: object
     """Clause R4: values are judged before anything else is."""
     good = inputs.enter(slot=0, instrument=0, trade=1, side=Side.LONG, quantity=100 * LOT, price=PRICE)
 
-    assert desk.send(Input(**{**good._asdict(), field: value})).code == code
+    assert desk.send(changed(good, **{field: value})).code == code
     assert desk.send(good).code == Code.OK
 
 
@@ -246,6 +246,6 @@ def test_every_kind_has_a_named_answer_in_every_phase(desk: Desk) -> None:
     desk.enter(1)
     for words in ({}, {"trade": 1}, {"trade": 1, "attempt": 1}, {"trade": 2**62}):
         for kind in range(-1, len(Kind) + 1):
-            after, outcome = step(desk.state, Input(**{**Input()._asdict(), "kind": kind, **words}))
+            after, outcome = step(desk.state, changed(Input(), kind=kind, **words))
             assert Code(outcome.code) in Code
             assert outcome.verdict != Verdict.REFUSED or after is desk.state

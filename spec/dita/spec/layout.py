@@ -76,13 +76,14 @@ def _rebuild(template: object, words: Iterator[int]) -> object:
     if not isinstance(template, tuple):
         return next(words)
     items = [_rebuild(item, words) for item in cast("tuple[object, ...]", template)]
-    make = cast("Callable[[list[object]], object]", getattr(type(template), "_make", tuple))
+    kind = type(cast("object", template))
+    make = cast("Callable[[list[object]], object]", getattr(kind, "_make", tuple))
     return make(items)
 
 
 def layout_lines() -> list[str]:
     """The canonical text of the layout, one line a word: record, name, offset in bytes."""
-    lines = []
+    lines: list[str] = []
     for kind in RECORDS:
         lines.append(f"record {kind.__name__} {size_of(kind)}")
         if kind is not State:  # State is Account, then instruments, then slots; its size says how many
