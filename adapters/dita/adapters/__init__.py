@@ -1,1 +1,1 @@
-"""The edges of DITA: venue client, exchange simulator, journal, projections. Every module imports ``dita.spec`` only."""
+"""The edges of DITA: venue client, exchange simulator, journal. Every module imports ``dita.spec`` only."""
