@@ -145,7 +145,7 @@ class Runtime:
             self.orders,
             self.protection,
             self.alerts,
-            Mismatches(self.engine, venue, self.alerts),
+            Mismatches(self.engine, venue, self.orders, self.alerts),
             Intervals(position=settings.position_interval_ms * _MILLI, again=pace.again),
         )
         self.wallet = WalletReader(

@@ -1,7 +1,9 @@
 """What to do about a position that the kernel cannot explain: adopt what is too much, book as closed what is missing.
 
 Nothing is decided on one reading. Two in a row, both at least as new as all evidence, must show the same difference,
-and no order may be in flight in the instrument: what the band around an order explains is not external.
+and no order may be in flight in the instrument: what the band around an order explains is not external. Before anything
+is booked as closed without us, the latest exit order is queried: what it did and the kernel does not know yet is not
+external either (the explorer found one lot booked twice without this).
 """
 
 import json
@@ -14,12 +16,13 @@ from dita.adapters.logic.rows import PositionRow
 from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.engine import Engine
 from dita.runtime.instruments import Instrument
+from dita.runtime.order_truth import OrderTruth
 from dita.runtime.venue_port import Venue
 from dita.spec import inputs
 from dita.spec.inputs import Input
 from dita.spec.scales import NOTIONAL_DIVISOR
 from dita.spec.state import Slot, State, remaining
-from dita.spec.vocabulary import Code, Phase, Side, Verdict
+from dita.spec.vocabulary import Code, Kind, Phase, Side, Verdict
 
 
 class Difference(NamedTuple):
@@ -112,8 +115,9 @@ def idle_slot(state: State) -> int | None:
 class Mismatches:
     """Waits for the second reading, then acts."""
 
-    def __init__(self, engine: Engine, venue: Venue, alerts: Alerts) -> None:
+    def __init__(self, engine: Engine, venue: Venue, orders: OrderTruth, alerts: Alerts) -> None:
         self._engine = engine
+        self._orders = orders
         self._venue = venue
         self._alerts = alerts
         self._seen: dict[int, tuple[Difference, int]] = {}
@@ -135,8 +139,13 @@ class Mismatches:
             self._alerts.raise_(Alert.FOREIGN_ORDER, f"{instrument.symbol}: cancelling order `{row.order_id}`")
             await self._venue.cancel_foreign(instrument.symbol, row.order_id)
         event = decide(self._engine.state, instrument, reading, positions)
-        if event is not None:
-            await self._act(instrument, event)
+        if event is None:
+            return False
+        if event.kind == Kind.EXTERNAL_CLOSE and not await self._orders.latest_exit_is_booked(
+            event.slot, instrument.number
+        ):
+            return False
+        await self._act(instrument, event)
         return False
 
     async def _act(self, instrument: Instrument, event: Input) -> None:

@@ -103,6 +103,27 @@ class OrderTruth:
             return None
         return None if row is None else await self.tell(key, instrument, row)
 
+    async def latest_exit_is_booked(self, slot: int, instrument: int) -> bool:
+        """Whether the slot's latest exit order did nothing that the kernel has not booked.
+
+        Asked before a missing quantity is called an external close: the exit's own snapshot may still be on its way,
+        and the same lots would be booked twice. News found here is applied, and then the answer is no.
+        """
+        last = self._engine.state.slots[slot].exit
+        if last.attempt == 0:
+            return True
+        key = OrderKey(self._engine.state.slots[slot].trade, slot, last.attempt)
+        symbol = self._instruments[instrument].symbol
+        try:
+            row = await self._venue.reader.query_by_client_id(symbol, client_order_id(self.tag, key))
+        except VenueError as error:
+            self._alerts.raise_(Alert.READ_FAILED, str(error))
+            return False
+        if row is None:
+            return True
+        await self.tell(key, instrument, row)
+        return self._engine.state.slots[slot].exit == last and row.cum_quantity == last.quantity and self.is_over(row)
+
     async def tell(self, key: OrderKey, instrument: int, row: OrderRow) -> Outcome | None:
         """Apply what a row of this order says.
 

@@ -11,8 +11,8 @@ class Row(NamedTuple):
     """One input that changed something.
 
     ``digest`` is over the input, its outcome and the whole state after it, so that a replay by another binary cannot
-    differ in silence. ``send_by_ns`` is the venue time after which the order that this input submitted may not be written any
-    more; 0 when it submitted none. ``wall_ns`` is our own clock, for people only.
+    differ in silence. ``send_by_ns`` is the venue time after which the order that this input submitted may not be
+    written any more; 0 when it submitted none. ``wall_ns`` is our own clock, for people only.
     """
 
     position: int  # 1, 2, 3, … without a gap
