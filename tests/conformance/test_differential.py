@@ -2,16 +2,16 @@
 
 import random
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from dita.conformance.campaign import Campaign, run_campaign
+from dita.conformance.declare import never
 from dita.conformance.differential import Diverged, Lockstep, StateHash
+from dita.conformance.distribution import distribution_text
 from dita.conformance.encoding import OUTCOME_BYTES, STATE_BYTES
 from dita.conformance.exhaustive import Finding
 from dita.conformance.generate import Generator
-from dita.conformance.matrix import never
 from dita.conformance.shrink import shrink
 from dita.conformance.tasks import diverges, explained
 from dita.conformance.timeline import timeline
@@ -56,6 +56,14 @@ def test_the_distribution_has_a_floor_everywhere(campaign: Campaign) -> None:
     assert {code for code in Code if not codes[code]} <= {Code.OVERFLOW, Code.NOT_SEEDED, Code.UNFIT_INSTRUMENT}
     accepted = sum(count for (_, verdict), count in verdicts.items() if verdict == Verdict.ACCEPTED)
     assert accepted >= campaign.steps // 5
+
+
+def test_the_distribution_is_printed_whole(campaign: Campaign) -> None:
+    """People see every kind, code and phase, and the transitions that were made."""
+    text = distribution_text(campaign.distribution)
+
+    assert all(name in text for name in (*Kind.__members__, *Code.__members__, *Phase.__members__))
+    assert "POSITION_OPEN → EXIT_REQUESTED" in text
 
 
 def test_the_same_seed_gives_the_same_campaign() -> None:
@@ -175,8 +183,3 @@ def test_lockstep_stops_at_the_first_difference() -> None:
 
     difference = caught.value.difference
     assert (difference.word, difference.reference, difference.kernel) == ("account.mode", 2, 3)
-
-
-def test_traces_in_the_folder_of_this_test_are_none() -> None:
-    """Divergences found once live in the corpus, not beside the tests."""
-    assert list(Path(__file__).parent.glob("*.jsonl")) == []

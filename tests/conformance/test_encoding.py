@@ -21,7 +21,8 @@ from dita.spec.state import State, initial_state
 
 def trace(seed: int, length: int) -> list[tuple[State, Input, State, Outcome]]:
     """Random steps of the reference."""
-    source, state, steps = Generator(random.Random(seed)), State(), []
+    source, state = Generator(random.Random(seed)), State()
+    steps: list[tuple[State, Input, State, Outcome]] = []
     for _ in range(length):
         event = source.next(state)
         after, outcome = step(state, event)

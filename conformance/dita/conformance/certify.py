@@ -88,7 +88,8 @@ def run_certify(
     (out_dir / CERTIFICATE_NAME).unlink(missing_ok=True)
     order = LayerOrder(tier, image_path, int(bindings.image_sha256[:8], 16), progress, sizes)
     with ThreadPoolExecutor(max(1, len(layers))) as pool:
-        outcomes = tuple(pool.map(lambda layer: layer.run(order), layers))
+        running = [pool.submit(layer.run, order) for layer in layers]
+        outcomes = tuple(future.result() for future in running)
     refusals = _refusals(outcomes, required)
     refusals += _changes(bindings, image_path)
     seconds = time.monotonic() - began

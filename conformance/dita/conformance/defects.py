@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ def _read(path: Path) -> Defect:
 
 
 @contextmanager
-def planted(defect: Defect | None, repository: Path = REPOSITORY) -> Iterator[Path]:
+def planted(defect: Defect | None, repository: Path = REPOSITORY) -> Generator[Path]:
     """A scratch copy of the tree's six roots with the defect in it (or unchanged, for None). Raises PatchRefused."""
     with tempfile.TemporaryDirectory(prefix="dita-defect-") as scratch:
         tree = Path(scratch)

@@ -1,20 +1,15 @@
 """The matrix phase × kind: every result that the reference can give, as data, and as Markdown.
 
-``matrix.json`` is generated from the small worlds and the boundary vectors (``python -m dita.conformance.matrix``); a
-test holds it against a fresh run, so a change of behaviour shows up as a change of this file, and no cell is blank.
+``matrix.json`` is generated (``python -m dita.conformance.declare``); a test holds it against a fresh run, so a change
+of behaviour shows up as a change of this file, and no cell is blank.
 """
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from dita.conformance.boundary import run_boundary, sample_states
 from dita.conformance.differential import Cell
-from dita.conformance.exhaustive import enumerate_world
-from dita.conformance.small_worlds import worlds
-from dita.conformance.under_test import StepUnderTest
 from dita.spec.vocabulary import Code, Kind, Phase, Reconcile, Verdict
 
 MATRIX_PATH: Final = Path(__file__).with_name("matrix.json")
@@ -55,23 +50,6 @@ def declared_results(path: Path = MATRIX_PATH) -> frozenset[Result]:
     )
 
 
-def observed_results(kernel: StepUnderTest) -> frozenset[Result]:
-    """What the quick worlds and the fixed boundary vectors show, on both sides. Raises RuntimeError on a finding."""
-    seen: frozenset[Result] = frozenset()
-    runs = [enumerate_world(world, kernel, never) for world in worlds("quick")]
-    runs.append(run_boundary(kernel, never, sample_states(2)))
-    for run in runs:
-        if run.findings:
-            raise RuntimeError(f"the two sides disagree: {run.findings[0].what}; run `dita conform`")
-        seen |= results_of(run.distribution)
-    return seen
-
-
-def never() -> bool:
-    """There is time."""
-    return False
-
-
 def matrix_text(results: Iterable[Result]) -> str:
     """The content of ``matrix.json``: phases and kinds in order, texts sorted."""
     table: dict[str, dict[str, list[str]]] = {
@@ -102,18 +80,3 @@ def blank_cells(results: Iterable[Result]) -> list[tuple[str, str]]:
     filled = {(result.phase, result.kind) for result in results}
     every = [(phase.name, kind.name) for phase in Phase for kind in Kind if kind != Kind.NONE]
     return [cell for cell in every if cell not in filled]
-
-
-def main() -> int:
-    """Write ``matrix.json`` anew from the reference and the image."""
-    from dita.conformance.under_test import CallerMemory, open_image  # noqa: PLC0415 - only the writer needs an image
-    from dita.kernel.image import IMAGE_PATH  # noqa: PLC0415
-
-    results = observed_results(CallerMemory(open_image(IMAGE_PATH)))
-    MATRIX_PATH.write_text(matrix_text(results), encoding="utf-8")
-    sys.stdout.write(f"{len(results)} results, {len(blank_cells(results))} blank cells\n")
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -13,6 +13,7 @@ from typing import Final
 
 from dita.conformance.boundary import run_boundary, sample_states
 from dita.conformance.campaign import run_campaign
+from dita.conformance.corpus import corpus, run_corpus
 from dita.conformance.differential import Distribution, Diverged, Lockstep
 from dita.conformance.encoding import OUTCOME_BYTES, STATE_BYTES
 from dita.conformance.exhaustive import Finding, enumerate_world
@@ -34,7 +35,7 @@ COMMON_KINDS: Final = (Kind.ENTER, Kind.EXIT, Kind.FLATTEN, Kind.ORDER, Kind.POS
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What one process does. ``part`` is exhaustive, boundary or random; ``name`` the world, or the part again."""
+    """What one process does. ``part`` names the work, ``name`` its world, or the part again."""
 
     part: str
     name: str
@@ -140,7 +141,18 @@ def _random(task: Task, raw: RawKernel, result: TaskResult) -> None:
     _report(result, done.findings, raw)
 
 
-_WORK: Final = {"exhaustive": _exhaustive, "boundary": _boundary, "random": _random}
+def _corpus(task: Task, raw: RawKernel, result: TaskResult) -> None:
+    traces = corpus()
+    planted = _canary(CallerMemory(raw), random.Random(task.seed), (Kind.REGISTER, Kind.SEED, Kind.ENTER))
+    _count_canary(result, run_corpus(planted, traces).findings)
+    done = run_corpus(CallerMemory(raw), traces)
+    result.states, result.compared = done.states, done.transitions
+    result.kernel_steps, result.distinct = done.transitions, done.transitions
+    result.distribution = done.distribution
+    _report(result, done.findings, raw)
+
+
+_WORK: Final = {"corpus": _corpus, "exhaustive": _exhaustive, "boundary": _boundary, "random": _random}
 
 
 # --- canaries and reports -------------------------------------------------------------------------------------------

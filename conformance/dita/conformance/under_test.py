@@ -113,7 +113,7 @@ class ByHandle:
 
     def holds(self, expected: bytearray, /) -> bool:
         """Whether a snapshot is exactly ``expected``."""
-        return self._kernel.snapshot() == expected
+        return memoryview(expected) == memoryview(self._kernel.snapshot())
 
     def state(self) -> bytes:
         """A snapshot."""

@@ -1,0 +1,145 @@
+"""A conformance run adds up what really ran, and anything empty, short, unfinished or blind makes it fail."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dita.conformance import conform, tasks
+from dita.conformance.conform import PARTS, TIERS, ConformReport, Progress, Sizes, run_conform, tasks_of
+from dita.conformance.corpus import corpus, run_corpus
+from dita.conformance.declare import never
+from dita.conformance.exhaustive import Enumeration, Finding
+from dita.conformance.tasks import Report, Task, TaskResult, run_task
+from dita.conformance.under_test import CallerMemory, ReferenceStandIn, StepUnderTest
+from dita.kernel.image import IMAGE_PATH, ImageRefused
+from dita.kernel.loader import RawKernel
+from dita.spec.state import State
+
+SMALL = Sizes("sample", 4_000, 2, 1, 100, 4_000, 100_000)
+
+
+@pytest.fixture(scope="module")
+def report() -> ConformReport:
+    """A whole run, small."""
+    return run_conform("quick", 5, sizes=SMALL)
+
+
+def test_a_small_run_is_evidence(report: ConformReport) -> None:
+    """Every part ran on both sides without divergence, and every planted fault was found."""
+    assert report.problems == []
+    assert report.ok
+    assert report.figures["divergences"] == 0
+    assert report.figures["canary_found"] == report.details["canaries_planted"] >= 7
+    assert report.details["random_distinct"] >= 4_000
+    assert report.figures["exhaustive_transitions"] >= 50_000
+    assert report.figures["boundary_vectors"] >= 50_000
+    assert report.details["corpus_steps"] >= 100
+    assert report.details["kernel_steps"] >= sum(
+        report.figures[name] for name in ("exhaustive_transitions", "boundary_vectors", "random_steps")
+    )
+
+
+def test_the_figures_have_their_stable_names(report: ConformReport) -> None:
+    """What scripts read keeps its names; path vectors are not claimed while they do not exist."""
+    assert set(report.figures) == {
+        "path_vectors", "boundary_vectors", "exhaustive_transitions", "random_steps", "steps_per_second",
+        "divergences", "spec_path_coverage", "canary_found",
+    }  # fmt: skip
+    assert report.figures["path_vectors"] == 0
+    assert 900_000 <= report.figures["spec_path_coverage"] <= 1_000_000
+
+
+def returning(result: TaskResult) -> Callable[[list[Task], Path, Progress | None], list[TaskResult]]:
+    """In place of the processes: one task's result."""
+
+    def results(work: list[Task], image: Path, progress: Progress | None) -> list[TaskResult]:
+        del work, image, progress
+        return [result]
+
+    return results
+
+
+def test_a_run_below_its_minimum_is_no_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too few distinct pairs, too few kernel steps, an empty part, a void task: each is a problem by name."""
+    void = TaskResult(Task("random", "random", "sample", 1, 10, 1, 1, 0), compared=10, distinct=10, kernel_steps=10)
+    void.void = "`3` of `10` distinct pairs in `1` seconds"
+
+    monkeypatch.setattr(conform, "_results", returning(void))
+    report = run_conform("quick", 1, sizes=SMALL)
+
+    assert not report.ok
+    text = "\n".join(report.problems)
+    for part in ("`exhaustive` is 0", "`boundary` is 0", "`corpus` is 0", "`3` of `10`", "`4000` are required"):
+        assert part in text
+
+
+def test_a_divergence_is_a_problem_and_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a task reports reaches the report, with its trace and timeline."""
+    found = TaskResult(Task("random", "random", "sample", 1, 10, 1, 1, 0), compared=10)
+    found.reports = [Report("random: state.account.mode", "trace", "timeline")]
+
+    monkeypatch.setattr(conform, "_results", returning(found))
+    report = run_conform("quick", 1, sizes=SMALL)
+
+    assert report.figures["divergences"] == 1
+    assert "random: state.account.mode" in report.problems
+
+
+def test_a_task_that_does_not_find_its_canary_is_void(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver that compares nothing is found out by its own planted fault."""
+
+    def blind(kernel: StepUnderTest, traces: object) -> Enumeration:
+        del kernel, traces
+        return run_corpus(ReferenceStandIn(), ())
+
+    monkeypatch.setattr(tasks, "run_corpus", blind)
+
+    result = run_task(Task("corpus", "corpus", "sample", 1, 1, 1, 10, 0), IMAGE_PATH)
+
+    assert result.void == "`1` planted faults were not found"
+
+
+def test_a_task_that_runs_out_of_time_is_void() -> None:
+    """Time is up at once: the world is not finished, and that is said."""
+    result = run_task(Task("exhaustive", "two", "sample", 1, 1, 1, 0, 0), IMAGE_PATH)
+
+    assert result.void == "world `two` was not finished in `0` seconds"
+
+
+def test_every_tier_has_every_part() -> None:
+    """Tiers differ in size only: each has every part, and quick has what a certificate needs."""
+    for sizes in TIERS.values():
+        assert {task.part for task in tasks_of(sizes, 0)} == set(PARTS)
+    quick = TIERS["quick"]
+    assert quick.distinct_min >= 200_000
+    assert quick.kernel_steps_min >= 1_000_000
+
+
+def test_another_seed_gives_other_tasks_the_same_seed_the_same() -> None:
+    """Chance comes in as a number."""
+    assert tasks_of(SMALL, 3) == tasks_of(SMALL, 3)
+    assert tasks_of(SMALL, 3) != tasks_of(SMALL, 4)
+
+
+def test_no_image_is_an_error_not_a_pass(tmp_path: Path) -> None:
+    """Without a kernel there is nothing to conform."""
+    with pytest.raises(ImageRefused):
+        run_conform("quick", 1, image=tmp_path / "kernel.image", sizes=SMALL)
+
+
+def test_the_corpus_agrees_and_is_not_empty(raw_kernel: RawKernel) -> None:
+    """Every kept trace runs on both sides without divergence and within the laws."""
+    traces = corpus()
+    done = run_corpus(CallerMemory(raw_kernel), traces)
+
+    assert done.findings == []
+    assert done.states == len(traces) >= 40
+
+
+def test_a_finding_that_cannot_be_shown_again_is_still_told() -> None:
+    """A replay finding has no single diverging trace; its report says what was seen."""
+    report = tasks.explained(Finding("replay: x", State(), ()), ReferenceStandIn(), never)
+
+    assert report.what == "replay: x"
+    assert report.timeline == "no divergence"
