@@ -9,6 +9,7 @@ from dita.runtime.engine import Engine
 from dita.runtime.lockstep import Stepped
 from dita.spec import inputs
 from dita.spec.inputs import Input
+from dita.spec.state import Slot
 from dita.spec.vocabulary import SLOTS, Kind, Phase
 
 FIRST_SECONDS: Final = 1.0
@@ -18,7 +19,7 @@ ALERT_AFTER: Final = 5
 
 @final
 class ExitKeeper:
-    """Keeps exits back after failures, and re-issues the FLATTEN that a failed exit leaves pending (clause U5)."""
+    """Keeps exits back after failures, and closes again what was to be closed whole (clause U5)."""
 
     def __init__(self, engine: Engine, alerts: Alerts, background: Background) -> None:
         self._engine = engine
@@ -50,10 +51,19 @@ class ExitKeeper:
         self._held[number] = after.trade
         self._background.start(self._again(number, after.trade, delay), f"exit again {after.trade}")
 
+    @staticmethod
+    def _wants_out(slot: Slot) -> bool:
+        """Whether everything was to be closed: a flatten pends, or the order for everything never came to be.
+
+        The kernel forgets a flatten when it submits for everything (clause X3); its failure does not bring it back.
+        """
+        never_was = slot.exit.everything == 1 and slot.exit.done == 1 and slot.exit.quantity == 0
+        return slot.phase == Phase.POSITION_OPEN and (slot.flatten == 1 or never_was)
+
     def resume(self, number: int) -> None:
         """At a start: a pending flatten of the last process is tried at once."""
         slot = self._engine.state.slots[number]
-        if slot.phase == Phase.POSITION_OPEN and slot.flatten:
+        if self._wants_out(slot):
             self._held[number] = slot.trade
             self._background.start(self._again(number, slot.trade, 0), f"exit again {slot.trade}")
 
@@ -62,5 +72,5 @@ class ExitKeeper:
         if self._held[number] == trade:
             self._held[number] = 0
         slot = self._engine.state.slots[number]
-        if slot.trade == trade and slot.phase == Phase.POSITION_OPEN and slot.flatten:
+        if slot.trade == trade and self._wants_out(slot):
             await self._engine.apply(inputs.flatten(slot=number, instrument=slot.instrument, trade=trade))
