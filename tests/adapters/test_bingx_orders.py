@@ -369,7 +369,9 @@ def test_an_outcome_becomes_its_order() -> None:
         order_from_outcome(Outcome(trade=26, attempt=2), "BTC-USDT", "jrnl", 99)
 
 
-CANCELLED = {**ECHO, "origQty": "0.0123", "executedQty": "0.0050", "status": "CANCELLED", "clientOrderId": "jrnl-1-0-0"}
+CANCELLED = {**ECHO, "origQty": "0.0123", "executedQty": "0.0050", "status": "CANCELLED", "clientOrderId": "jrnl-1-0-0",
+    "time": 1760000000000, "updateTime": 1760000000001,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -513,6 +515,20 @@ async def test_flatten_goes_on_through_errors_with_a_new_id_each_time() -> None:
     assert ids == ["flat-2-1", "flat-2-2", "flat-2-3"]
     assert any("not confirmed" in note for note in report.notes)
     assert any("Unknown" in note for note in report.notes)
+
+
+async def test_flatten_closes_even_when_the_orders_cannot_be_read() -> None:
+    """A listing that fails keeps nobody in a position; only a full look calls it flat."""
+    async with StubVenue().serving() as venue:
+        holding = Holding(venue)
+        path = f"{SWAP}/v2/trade/openOrders"
+        venue.on("GET", path, no(80012), no(80012), holding.open_orders)
+        async with desk_at(venue) as desk:
+            report = await BingxCloser(desk).flatten(["BTC-USDT"], "flat-5")
+        assert len(venue.requests("POST", ORDER)) == 1
+        assert len(venue.requests("GET", path)) == 3
+    assert report.is_flat
+    assert holding.amount == 0
 
 
 async def test_flatten_that_cannot_says_what_is_left() -> None:

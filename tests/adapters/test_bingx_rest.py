@@ -245,6 +245,7 @@ async def test_no_such_order_is_none(answer: Say) -> None:
         Say(""), Say("<html>", 504), Say({"code": 0, "data": {}}, 503),
         yes({"order": {**FULL_ORDER, "symbol": "ETH-USDT"}}),
         yes({"order": {**FULL_ORDER, "clientOrderId": "other-1"}}), yes({"order": {**FULL_ORDER, "clientOrderId": ""}}),
+        yes({"order": {**FULL_ORDER, "time": 0, "updateTime": None}}),
         yes({"order": {**FULL_ORDER, "executedQty": ""}}), yes({"order": {**FULL_ORDER, "orderId": 0}}),
         yes({"order": {key: value for key, value in FULL_ORDER.items() if key != "executedQty"}}),
         yes({"order": {**FULL_ORDER, "executedQty": "0.000000001"}}),

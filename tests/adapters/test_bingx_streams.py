@@ -146,6 +146,16 @@ async def test_older_frames_without_last_fill_or_time_are_read_too() -> None:
     assert row.time_ns == 1_760_000_009_999_000_000
 
 
+async def test_a_frame_without_any_time_is_as_old_as_its_arrival() -> None:
+    """Neither T nor E: time 0 would make the newest news the oldest; the venue's clock at arrival is an upper bound."""
+    timeless: dict[str, object] = {"e": "ORDER_TRADE_UPDATE", "o": order(T=0)["o"]}
+    async with account(sends(timeless)) as (stream, _, _):
+        _, restored, event = await take(stream, 3)
+    assert isinstance(event, OrderUpdate)
+    assert isinstance(restored, StreamRestored)
+    assert abs(event.row.time_ns - restored.restored_ns) < 60 * 10**9
+
+
 async def test_an_account_update_is_a_reason_to_read() -> None:
     """Wallets and symbols that could be read are named; an unreadable row does not hide the event."""
     async with account(sends(ACCOUNT_FRAME)) as (stream, _, _):
@@ -193,6 +203,8 @@ ENDINGS: list[tuple[str, Script, str]] = [
     ("an order frame lacks its state", sends(SNAPSHOT, without("X")), "unreadable order frame"),
     ("an order frame lacks its quantity", sends(SNAPSHOT, without("q")), "unreadable order frame"),
     ("an order frame has no exact quantity", sends(SNAPSHOT, order(z="0.000000001")), "unreadable order frame"),
+    ("an order frame lacks its symbol", sends(SNAPSHOT, without("s")), "unreadable order frame"),
+    ("an order frame lacks its order", sends(SNAPSHOT, {"e": "ORDER_TRADE_UPDATE"}), "unreadable order frame"),
     ("an order frame has no side", sends(SNAPSHOT, order(S="HOLD")), "unreadable order frame"),
 ]
 

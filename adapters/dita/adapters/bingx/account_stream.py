@@ -20,6 +20,7 @@ from dita.adapters.bingx.stream_base import ResilientStream
 from dita.adapters.bingx.stream_events import AccountUpdate, OrderUpdate
 from dita.adapters.bingx.units import UnitsError
 from dita.adapters.bingx.websocket import Socket, StreamEnded, open_socket
+from dita.spec.scales import NANOSECONDS_PER_MILLISECOND
 
 SILENCE_SECONDS: Final = 15.0  # the venue's heartbeat comes every five seconds
 _EXTEND_SECONDS: Final = 1800.0  # a key lives for an hour
@@ -103,7 +104,7 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
     def _dispatch(self, frame: Mapping[str, object]) -> None:
         name = frame.get("e")
         if name in _ORDER_EVENTS:
-            self._order_frame(frame.get("o"), _time_ms(frame))
+            self._order_frame(frame.get("o"), _time_ms(frame) or self._now_ns() // NANOSECONDS_PER_MILLISECOND)
         elif name == "ACCOUNT_UPDATE":
             self._push(_account_update(frame.get("a"), _time_ms(frame)))
         elif name is None and frame.get("code") not in (None, 0, "0"):
@@ -112,7 +113,8 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
             self.ignored += 1
 
     def _order_frame(self, body: object, time_ms: int) -> None:
-        if (as_object(body) or {}).get("s") not in self._symbols and self._symbols:
+        symbol = (as_object(body) or {}).get("s")
+        if self._symbols and isinstance(symbol, str) and symbol not in self._symbols:
             self.ignored += 1
             return
         try:

@@ -172,6 +172,8 @@ class OrderMessage(WireModel):
         """The integer row. Raises MessageError or UnitsError."""
         if self.order_id in ("", "0"):
             raise MessageError(f"order: orderId `{self.order_id}` names no order")
+        if not self.update_time and not self.time:
+            raise MessageError(f"order `{self.order_id}`: neither time nor updateTime; news without a time looks old")
         average = None if self.average_price is None else rounded_price_units(self.average_price, "avgPrice")
         return OrderRow(
             evidence=evidence,

@@ -76,30 +76,30 @@ class BingxCloser:
         return await self.submit(order)
 
     async def flatten(self, symbols: Sequence[str], id_prefix: str, rounds: int = 10) -> FlattenReport:
-        """Cancel and close everything on these symbols, round by round, until a read shows nothing. Never raises.
+        """Cancel and close everything on these symbols, round by round, until a read shows nothing.
 
         ``id_prefix`` makes the client ids of the closing orders (``prefix-1``, …): give one never used before. A close
         repeated after an unknown one cannot flip the position: it is reduce-only, or for one side only.
         """
         notes: list[str] = []
-        remaining: list[PositionRow] = []
-        resting: list[OrderRow] = []
+        held: dict[str, tuple[PositionRow, ...]] = {}
+        resting: dict[str, tuple[OrderRow, ...]] = {}
         serial = 0
         for number in range(1, rounds + 1):
+            clear = True
             for symbol in symbols:
                 cancelled = await self.cancel_all(symbol)
                 if not cancelled.confirmed:
                     notes.append(f"{symbol}: cancel all not confirmed: {cancelled.text}")
-            try:
-                remaining = [row for symbol in symbols for row in await self.desk.rest.positions(symbol)]
-                resting = [row for symbol in symbols for row in await self.desk.rest.open_orders(symbol)]
-            except VenueError as error:
-                notes.append(str(error))
-                await asyncio.sleep(_FLATTEN_PAUSE_SECONDS)
-                continue
-            if not remaining and not resting:
+                try:  # each by itself: what cannot be read keeps nothing else from being closed
+                    held[symbol] = await self.desk.rest.positions(symbol)
+                    resting[symbol] = await self.desk.rest.open_orders(symbol)
+                except VenueError as error:
+                    notes.append(str(error))
+                    clear = False
+            if clear and not any(held.values()) and not any(resting.values()):
                 return FlattenReport(True, number, (), (), tuple(notes))
-            for row in remaining:
+            for row in (row for rows in held.values() for row in rows):
                 serial += 1
                 closed = await self.close_position(row.symbol, row.side, row.quantity, f"{id_prefix}-{serial}")
                 if isinstance(closed, Rejected) and closed.code in TOO_SMALL_CODES and row.position_id:
@@ -107,7 +107,9 @@ class BingxCloser:
                     closed = await self.desk.close_whole(row.symbol, row.position_id)
                 notes.append(f"{row.symbol}: close of the {row.side.name} position: {closed}")
             await asyncio.sleep(_FLATTEN_PAUSE_SECONDS)
-        return FlattenReport(False, rounds, tuple(remaining), tuple(resting), tuple(notes))
+        positions = tuple(row for rows in held.values() for row in rows)
+        orders = tuple(row for rows in resting.values() for row in rows)
+        return FlattenReport(False, rounds, positions, orders, tuple(notes))
 
 
 def _required_clearance(value: object) -> Clearance:
