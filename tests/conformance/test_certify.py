@@ -22,7 +22,7 @@ RULES = tuple(
     if rule.name == "conform"
 )
 STUB_RULE = LayerRule("stub", positive=("things",), zero=("faults",))
-SMALL = Sizes("sample", 2_000, 2, 0, 100, 2_000, 80_000)
+SMALL = Sizes("sample", 2_000, 2, 0, 100, 2_000, 60_000)
 
 
 def stub(counts: dict[str, int], *problems: str) -> LayerRunner:

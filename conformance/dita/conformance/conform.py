@@ -42,7 +42,7 @@ class Sizes:
 
 
 TIERS: Final[dict[str, Sizes]] = {
-    "quick": Sizes("quick", 200_000, 2, 1, 55, 200_000, 1_000_000),
+    "quick": Sizes("quick", 200_000, 2, 1, 120, 200_000, 1_000_000),
     "ci": Sizes("quick", 400_000, 4, 2, 180, 400_000, 1_500_000),
     "full": Sizes("full", 4_000_000, 16, 4, 1_500, 4_000_000, 15_000_000),
 }

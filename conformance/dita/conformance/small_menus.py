@@ -191,7 +191,7 @@ def account_menu(state: State) -> Iterator[Input]:
     yield contract(0)
     for time_ns in (EARLY, LATE):
         yield Input(kind=Kind.SEED, amount=3, time_ns=time_ns)
-        for amount in (2, 3, 4):
+        for amount in (2, 3):
             yield Input(kind=Kind.WALLET, amount=amount, time_ns=time_ns)
         for income in IncomeKind:
             for rows, total in ((0, 1), (1, 1), (1, -1)):

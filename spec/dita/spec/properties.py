@@ -60,14 +60,16 @@ def flagged_moves_nothing(pre: State, event: Input, post: State, outcome: Outcom
     """FLAGGED touches no slot and no money; only reconcile-required and its evidence time may rise (clause R1)."""
     if outcome.verdict != Verdict.FLAGGED:
         return True
+    if outcome.submit == 1 or outcome.moves > 0 or outcome.cancel_protection == 1 or post.slots != pre.slots:
+        return False
+    if post == pre:
+        return True
     old, new = pre.instruments[event.instrument], post.instruments[event.instrument]
     rose = new.reconcile_required - old.reconcile_required
     return (
-        post.slots == pre.slots
+        rose >= 0 and new.evidence_time_ns >= old.evidence_time_ns
         and post.account == pre.account._replace(unreconciled=pre.account.unreconciled + rose)
         and new == old._replace(reconcile_required=new.reconcile_required, evidence_time_ns=new.evidence_time_ns)
-        and rose >= 0 and new.evidence_time_ns >= old.evidence_time_ns
-        and outcome.submit == 0 and outcome.moves == 0 and outcome.cancel_protection == 0
     )  # fmt: skip
 
 
@@ -367,7 +369,7 @@ def finished_is_recorded(pre: State, event: Input, post: State, outcome: Outcome
 
 def tails_are_kept(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
     """A tail that is not fully graded is never forgotten (clause F3)."""
-    if outcome.verdict == Verdict.REFUSED:
+    if outcome.verdict == Verdict.REFUSED or post.slots[event.slot].tails == pre.slots[event.slot].tails:
         return True
     for tail in pre.slots[event.slot].tails:
         if not is_graded(tail) and not any(new.trade == tail.trade for new in post.slots[event.slot].tails):
@@ -439,6 +441,10 @@ def books_follow_records(pre: State, event: Input, post: State, outcome: Outcome
     before, after = pre.account.ledger, post.account.ledger
     if new == old:
         return after.realised == before.realised and after.fees == before.fees
+    if new.tails == old.tails:
+        paid = new.entry.fee + new.closed.fee - old.entry.fee - old.closed.fee
+        earned = new.realised - old.realised
+        return after.realised - before.realised == earned and after.fees - before.fees == paid
     gone = forgotten(old, new)
     profit = slot_profit(new) + slot_profit(gone) - slot_profit(old)
     fees = slot_fees(new) + slot_fees(gone) - slot_fees(old)
