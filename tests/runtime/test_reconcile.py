@@ -1,0 +1,399 @@
+"""Positions and wallet: what differs is explained, adopted or booked as closed, and never on a single reading."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager, nullcontext
+from pathlib import Path
+
+import pytest
+
+from dita.adapters.logic.positions import PositionReading
+from dita.adapters.logic.rows import E18_PER_MONEY_UNIT, Evidence, IncomeRow, OrderRow, OrderState, PositionRow
+from dita.runtime.alerts import Alert
+from dita.runtime.mismatch import Mismatches, decide
+from dita.runtime.protection import Protection
+from dita.runtime.reconcile import Intervals, PositionReader
+from dita.runtime.wallet import WalletReader
+from dita.spec import inputs
+from dita.spec.scales import MONEY_SCALE, QUANTITY_SCALE
+from dita.spec.state import capital
+from dita.spec.vocabulary import Code, Kind, Mode, OrderSide, Phase, Side
+from runtime_parts import PRICE, opened
+from scripted_venue import SYMBOL, EngineRoom
+from virtual_time import VirtualClock, run_virtually
+
+QUANTITY = QUANTITY_SCALE // 10
+
+
+def reader_of(room: EngineRoom, protection: Protection | None = None) -> PositionReader:
+    return PositionReader(
+        room.engine, room.venue, room.instruments, room.orders, protection or Protection(room.venue), room.alerts,
+        Mismatches(room.engine, room.venue, room.orders, room.alerts), Intervals(position=15.0, again=1.0),
+    )  # fmt: skip
+
+
+def held(side: Side, quantity: int) -> PositionRow:
+    return PositionRow(SYMBOL, side, quantity, PRICE, 0, "1")
+
+
+def foreign(order_id: str = "77") -> OrderRow:
+    return OrderRow(
+        evidence=Evidence.LISTING, symbol=SYMBOL, order_id=order_id, client_order_id="", side=OrderSide.SELL,
+        position_side="LONG", state=OrderState.OPEN, status_text="NEW", type_text="LIMIT", ordered_quantity=QUANTITY,
+        cum_quantity=0, average_price=None, time_ns=1,
+    )  # fmt: skip
+
+
+async def with_position(room: EngineRoom, quantity: int = QUANTITY) -> None:
+    await room.open_shop()
+    for event in opened(1, quantity):
+        await room.engine.apply(event)
+    await asyncio.sleep(1)
+
+
+def test_positions_are_read_for_ever_even_when_nothing_happens(tmp_path: Path) -> None:
+    """In ten idle minutes every instrument is read at least every 15 seconds."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        reader = reader_of(room)
+        room.background.start(reader.run(), "positions")
+        await asyncio.sleep(600)
+        assert reader.passes >= 39
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_a_failed_read_is_tried_again_soon_and_changes_nothing(tmp_path: Path) -> None:
+    """While the venue is down no input is made; a second after it is back the reading is there."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await with_position(room)
+        room.script.held = (held(Side.LONG, QUANTITY),)
+        reader = reader_of(room)
+        room.background.start(reader.run(), "positions")
+        room.script.down = True
+        state = room.engine.state
+        await asyncio.sleep(100)
+        assert reader.passes == 0
+        assert room.engine.state == state
+        room.script.down = False
+        await asyncio.sleep(1.5)
+        assert reader.passes == 1
+        await room.close()
+
+    run_virtually(work)
+
+
+@pytest.mark.parametrize("side", [Side.LONG, Side.SHORT])
+def test_a_position_that_nobody_explains_is_adopted_and_closed(tmp_path: Path, side: Side) -> None:
+    """Seen once: new risk stops. Seen twice alike: adopted, and a reduce-only order for all of it leaves."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        reader = reader_of(room)
+        room.script.held = (held(side, QUANTITY),)
+        assert not await reader.read()
+        assert room.engine.state.account.unreconciled == 1
+        assert room.script.submits == []
+        await asyncio.sleep(1)
+        await reader.read()
+        await asyncio.sleep(1)
+        slot = next(slot for slot in room.engine.state.slots if slot.phase != Phase.IDLE)
+        assert (slot.side, slot.entry.quantity) == (side, QUANTITY)
+        order = room.script.submits[0]
+        assert (order.quantity, order.reduce_only) == (QUANTITY, True)
+        assert order.side == (OrderSide.SELL if side == Side.LONG else OrderSide.BUY)
+        assert room.alerts.counts[Alert.ADOPTED] == 1
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_a_position_that_is_gone_is_booked_as_closed(tmp_path: Path) -> None:
+    """The venue shows nothing of an open trade, twice: EXTERNAL_CLOSE, and the slot is free without an order."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await with_position(room)
+        sent = len(room.script.submits)
+        reader = reader_of(room)
+        await reader.read()
+        assert room.engine.state.slots[0].phase == Phase.POSITION_OPEN
+        await asyncio.sleep(1)
+        await reader.read()
+        assert room.engine.state.slots[0].phase == Phase.IDLE
+        assert room.engine.state.slots[0].tails[0].exit.quantity == QUANTITY
+        assert len(room.script.submits) == sent
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_two_different_differences_decide_nothing(tmp_path: Path) -> None:
+    """A position that changes from reading to reading is still moving: no adoption until it stands still."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        reader = reader_of(room)
+        for lots in range(1, 6):
+            room.script.held = (held(Side.LONG, lots * 10_000),)
+            await reader.read()
+            await asyncio.sleep(1)
+        assert room.engine.state.account.live_slots == 0
+        assert room.alerts.counts[Alert.POSITION_MISMATCH] == 5
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_what_an_order_in_flight_explains_is_not_external(tmp_path: Path) -> None:
+    """While an entry works, any position up to its size is in the band: no mismatch, no decision."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        await room.engine.apply(opened(1, QUANTITY)[0])
+        await asyncio.sleep(1)
+        reader = reader_of(room)
+        for quantity in (0, QUANTITY // 2, QUANTITY, QUANTITY):
+            room.script.held = (held(Side.LONG, quantity),) if quantity else ()
+            assert await reader.read()
+            await asyncio.sleep(1)
+        assert room.engine.state.account.unreconciled == 0
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_a_foreign_order_is_cancelled_after_the_second_reading(tmp_path: Path) -> None:
+    """An order that is not ours stops new risk at once and is cancelled by the venue's id when it stays."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        room.script.resting = (foreign("77"),)
+        reader = reader_of(room)
+        await reader.read()
+        assert room.script.cancels == []
+        await asyncio.sleep(1)
+        await reader.read()
+        assert room.script.cancels == ["77"]
+        room.script.resting = ()
+        await asyncio.sleep(1)
+        assert await reader.read()
+        assert room.engine.state.account.unreconciled == 0
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_a_stop_of_a_live_trade_is_not_foreign(tmp_path: Path) -> None:
+    """While its trade lives a known stop explains itself; when the trade is over it is cancelled."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await with_position(room)
+        room.script.held = (held(Side.LONG, QUANTITY),)
+        room.script.resting = (foreign("88"),)
+        protection = Protection(room.venue)
+        protection.placed(1, "88")
+        reader = reader_of(room, protection)
+        assert await reader.read()
+        await protection.remove(1, SYMBOL)
+        await protection.remove(1, SYMBOL)
+        assert room.script.cancels == ["88"]
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_decisions_for_a_surplus_and_for_the_wrong_side() -> None:
+    """More than the trade holds, or something on the other side: the trade is closed first, the rest adopted later."""
+    from desk import Desk
+
+    desk = Desk()
+    desk.open_shop()
+    desk.enter(1, 100)
+    desk.order(1, 0, 100, done=True)
+    from dita.runtime.instruments import Instrument
+    from scripted_venue import CONTRACT
+
+    instrument = Instrument(0, CONTRACT)
+    for long_quantity, short_quantity in ((110 * 10_000, 0), (100 * 10_000, 10_000)):
+        reading = PositionReading(long_quantity, short_quantity, (), (), desk.now())
+        event = decide(desk.state, instrument, reading, ())
+        assert event is not None
+        assert event.kind == Kind.FLATTEN
+    reading = PositionReading(100 * 10_000, 0, (), (), desk.now())
+    assert decide(desk.state, instrument, reading, ()) is None
+
+
+# --- the wallet -------------------------------------------------------------------------------------------------------
+
+
+def no_quiet() -> AbstractAsyncContextManager[None]:
+    return nullcontext()
+
+
+def wallet_of(room: EngineRoom, dust: int = 0) -> WalletReader:
+    return WalletReader(
+        room.engine, room.venue, room.alerts, seeded_ns=1_000_000_000, quiet=no_quiet, interval_seconds=15.0,
+        again_seconds=1.0, age_seconds=60.0, dust=dust,
+    )  # fmt: skip
+
+
+def income_row(kind: str, amount: int, number: int, time_ns: int) -> IncomeRow:
+    return IncomeRow("", kind, amount * E18_PER_MONEY_UNIT, "USDT", time_ns, str(number), "")
+
+
+def test_funding_and_transfers_reach_the_books_before_the_wallet_is_compared(tmp_path: Path) -> None:
+    """Income of 30 and -7, wallet up by 23: difference 0, never frozen; read again, nothing is booked twice."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        wallet = wallet_of(room)
+        before = capital(room.engine.state.account.ledger)
+        now = clock.wall_ns()
+        room.script.incomes = (
+            income_row("FUNDING_FEE", 30, 1, now), income_row("TRANSFER", -7, 2, now),
+            income_row("TRADING_FEE", -1000, 3, now), income_row("REALIZED_PNL", 1000, 4, now),
+        )  # fmt: skip
+        room.script.wallet += 23
+        for _ in range(3):
+            await asyncio.sleep(1)
+            assert await wallet.read()
+            ledger = room.engine.state.account.ledger
+            assert (ledger.difference, ledger.funding, ledger.transfers) == (0, 30, -7)
+            assert capital(ledger) == before + 23
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_a_difference_freezes_new_trades_and_heals_by_itself(tmp_path: Path) -> None:
+    """An unexplained difference refuses ENTER with CAPITAL_FROZEN; when it is gone, ENTER is accepted again."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        wallet = wallet_of(room)
+        room.script.wallet += 5 * MONEY_SCALE
+        await wallet.read()
+        outcome = await room.engine.apply(opened(1, QUANTITY)[0])
+        assert outcome.code == Code.CAPITAL_FROZEN
+        room.script.wallet -= 5 * MONEY_SCALE
+        await asyncio.sleep(1)
+        await wallet.read()
+        assert (await room.engine.apply(opened(1, QUANTITY)[0])).code == Code.OK
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_money_that_moves_around_the_reading_spoils_it(tmp_path: Path) -> None:
+    """A fill booked while the wallet is read: the reading is thrown away, nothing is compared, nothing freezes."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await with_position(room)
+        wallet = wallet_of(room)
+        reading = asyncio.create_task(wallet.read())
+        await asyncio.sleep(0.003)
+        quote = QUANTITY * PRICE // 10**10
+        await room.engine.apply(inputs.exit_leg(slot=0, instrument=0, trade=1, leg=0))
+        await room.engine.apply(
+            inputs.order(
+                slot=0,
+                instrument=0,
+                trade=1,
+                attempt=1,
+                quantity=QUANTITY,
+                quote=quote,
+                done=True,
+                time_ns=clock.wall_ns(),
+            )
+        )
+        assert not await reading
+        assert room.engine.state.account.ledger.wallet_seen == 0
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_without_a_comparable_reading_for_too_long_no_new_trade(tmp_path: Path) -> None:
+    """The venue is down beyond the age: REDUCE_ONLY; the first comparable reading lifts what we lowered ourselves."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        wallet = wallet_of(room)
+        room.background.start(wallet.run(), "wallet")
+        room.script.down = True
+        await asyncio.sleep(100)
+        assert room.engine.state.account.mode == Mode.REDUCE_ONLY
+        assert room.alerts.counts[Alert.AGED_RECONCILE] == 1
+        room.script.down = False
+        await asyncio.sleep(20)
+        assert room.engine.state.account.mode == Mode.ACTIVE
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_an_operators_mode_is_not_lifted(tmp_path: Path) -> None:
+    """REDUCE_ONLY that somebody else set stays, whatever the wallet says."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        await room.engine.apply(inputs.set_mode(Mode.REDUCE_ONLY))
+        wallet = wallet_of(room)
+        room.background.start(wallet.run(), "wallet")
+        await asyncio.sleep(100)
+        assert room.engine.state.account.mode == Mode.REDUCE_ONLY
+        await room.close()
+
+    run_virtually(work)
+
+
+@pytest.mark.parametrize(("difference", "written_off"), [(3, True), (-3, True), (4, False)])
+def test_dust_is_written_off_when_flat_and_more_is_not(tmp_path: Path, difference: int, written_off: bool) -> None:
+    """Up to the configured dust the books follow the wallet by an ADJUSTMENT; one unit more is left to an operator."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        wallet = wallet_of(room, dust=3)
+        room.script.wallet += difference
+        await wallet.read()
+        ledger = room.engine.state.account.ledger
+        assert ledger.adjustments == (difference if written_off else 0)
+        assert ledger.difference == (0 if written_off else difference)
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_income_of_an_unknown_type_is_told_once(tmp_path: Path) -> None:
+    """It is booked nowhere; an operator hears of it by name."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        wallet = wallet_of(room)
+        room.script.incomes = (income_row("MYSTERY", 5, 1, clock.wall_ns()),)
+        await wallet.read()
+        await asyncio.sleep(1)
+        await wallet.read()
+        told = [one.text for one in room.alerts.newest if one.alert is Alert.UNKNOWN_INCOME]
+        assert len(told) == 1
+        assert "MYSTERY" in told[0]
+        await room.close()
+
+    run_virtually(work)

@@ -1,0 +1,207 @@
+"""Settlement: the venue's own rows replace the predictions, once, and only when they sum exactly."""
+
+import asyncio
+from pathlib import Path
+
+from dita.adapters.logic.rows import Evidence, FillRow, OrderRow, OrderState, PositionRow
+from dita.runtime.alerts import Alert
+from dita.runtime.settlement import Settler, unsettled
+from dita.spec import inputs
+from dita.spec.order_ids import OrderKey, client_order_id
+from dita.spec.scales import NANOSECONDS_PER_SECOND, QUANTITY_SCALE
+from dita.spec.vocabulary import OrderSide, Part, Phase, Side
+from runtime_parts import PRICE, opened
+from scripted_venue import SYMBOL, EngineRoom
+from virtual_time import VirtualClock, run_virtually
+
+QUANTITY = QUANTITY_SCALE // 10
+QUOTE = QUANTITY * PRICE // 10**10
+E18 = 10**10
+
+
+def settler_of(room: EngineRoom) -> Settler:
+    settler = Settler(
+        room.engine, room.venue, room.instruments, room.orders, room.alerts, pause_seconds=0.1, again_seconds=1.0
+    )
+    room.engine.observers.append(settler.observe)
+    return settler
+
+
+def fill(room: EngineRoom, number: int, order_id: str, side: OrderSide, quantity: int, fee: int) -> FillRow:
+    return FillRow(
+        symbol=SYMBOL, trade_id=str(number), order_id=order_id, side=side, position_side="LONG", price=PRICE,
+        quantity=quantity, commission_e18=-fee * E18, commission_asset="USDT",
+        time_ns=room.clock.wall_ns() // NANOSECONDS_PER_SECOND * NANOSECONDS_PER_SECOND,
+    )  # fmt: skip
+
+
+async def finished_trade(room: EngineRoom, *, learn: bool = True) -> None:
+    """Trade 1: entry by order 10, exit by order 11, both filled whole."""
+    for event in opened(1, QUANTITY):
+        await room.engine.apply(event)
+    await room.engine.apply(inputs.exit_leg(slot=0, instrument=0, trade=1, leg=0))
+    await room.engine.apply(
+        inputs.order(
+            slot=0,
+            instrument=0,
+            trade=1,
+            attempt=1,
+            quantity=QUANTITY,
+            quote=QUOTE,
+            done=True,
+            time_ns=room.clock.wall_ns(),
+        )
+    )
+    await asyncio.sleep(1)
+    for attempt in (0, 1):
+        key = OrderKey(1, 0, attempt)
+        if learn:
+            room.orders.learn(key, f"1{attempt}")
+        room.script.orders[client_order_id("test0", key)] = order_row(key)
+
+
+def order_row(key: OrderKey) -> OrderRow:
+    return OrderRow(
+        evidence=Evidence.LISTING, symbol=SYMBOL, order_id=f"1{key.attempt}",
+        client_order_id=client_order_id("test0", key), side=OrderSide.SELL if key.attempt else OrderSide.BUY,
+        position_side="LONG", state=OrderState.FILLED, status_text="FILLED", type_text="MARKET",
+        ordered_quantity=QUANTITY, cum_quantity=QUANTITY, average_price=PRICE, time_ns=1,
+    )  # fmt: skip
+
+
+def test_both_halves_settle_from_exactly_their_own_rows(tmp_path: Path) -> None:
+    """Split fills, a neighbour's rows in between: quantity, notional and fees are the exact sums of the trade's own."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        settler = settler_of(room)
+        await finished_trade(room)
+        third = QUANTITY // 4
+        room.script.fills = (
+            fill(room, 1, "10", OrderSide.BUY, third, 111),
+            fill(room, 2, "99", OrderSide.BUY, third, 999),
+            fill(room, 3, "10", OrderSide.BUY, QUANTITY - third, 222),
+            fill(room, 4, "11", OrderSide.SELL, QUANTITY, 300),
+            fill(room, 5, "98", OrderSide.SELL, QUANTITY, 999),
+        )
+        assert await settler.settle()
+        tail = room.engine.state.slots[0].tails[0]
+        assert (tail.entry.fee, tail.exit.fee, tail.entry.graded, tail.exit.graded) == (333, 300, 1, 1)
+        assert room.engine.state.account.ledger.fees_provisional == 0
+        assert next(unsettled(room.engine.state), None) is None
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_rows_that_are_not_complete_are_waited_for(tmp_path: Path) -> None:
+    """Half of the rows settle nothing; when the rest has come, a second later, it does, without a reminder."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        settler = settler_of(room)
+        room.background.start(settler.run(), "settle")
+        await finished_trade(room)
+        whole = (
+            fill(room, 1, "10", OrderSide.BUY, QUANTITY, 5),
+            fill(room, 2, "11", OrderSide.SELL, QUANTITY // 2, 3),
+            fill(room, 3, "11", OrderSide.SELL, QUANTITY // 2, 3),
+        )
+        room.script.fills = whole[:2]
+        await asyncio.sleep(10)
+        tail = room.engine.state.slots[0].tails[0]
+        assert (tail.entry.graded, tail.exit.graded) == (1, 0)
+        room.script.fills = whole
+        await asyncio.sleep(2)
+        assert room.engine.state.slots[0].tails[0].exit == tail.exit._replace(fee=6, graded=1)
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_after_a_restart_the_orders_are_found_by_listing(tmp_path: Path) -> None:
+    """A process that has never heard the venue's ids settles all the same: the listing carries our client ids."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        settler = settler_of(room)
+        await finished_trade(room, learn=False)
+        room.script.fills = (
+            fill(room, 1, "10", OrderSide.BUY, QUANTITY, 5),
+            fill(room, 2, "11", OrderSide.SELL, QUANTITY, 6),
+        )
+        assert await settler.settle()
+        assert room.engine.state.slots[0].tails[0].exit.fee == 6
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_what_nobody_owns_settles_an_adopted_position(tmp_path: Path) -> None:
+    """A position that was adopted has no order of ours: the rows that nobody owns are its entry."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        settler = settler_of(room)
+        room.script.held = (PositionRow(SYMBOL, Side.LONG, QUANTITY, PRICE, 0, "1"),)
+        seen = inputs.position(
+            slot=0, instrument=0, long_quantity=QUANTITY, short_quantity=0, foreign_orders=0, as_of_ns=clock.wall_ns()
+        )
+        await room.engine.apply(seen)
+        adopted = inputs.adopt(
+            slot=0, instrument=0, trade=1, side=Side.LONG, quantity=QUANTITY, quote=QUOTE - 5, price=PRICE,
+            time_ns=clock.wall_ns(),
+        )  # fmt: skip
+        await room.engine.apply(adopted)
+        assert room.engine.state.slots[0].phase == Phase.POSITION_OPEN
+        room.script.fills = (fill(room, 1, "77", OrderSide.BUY, QUANTITY, 44),)
+        assert await settler.settle()
+        entry = room.engine.state.slots[0].entry
+        assert (entry.quote, entry.fee, entry.graded) == (QUOTE, 44, 1)
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_a_trade_that_does_not_settle_is_told_once(tmp_path: Path) -> None:
+    """Rows that never come: tried for ever, one alert for each half, and memory does not grow."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        settler = settler_of(room)
+        room.background.start(settler.run(), "settle")
+        await finished_trade(room)
+        await asyncio.sleep(200)
+        assert room.alerts.counts[Alert.UNSETTLED] == 2
+        assert [half.part for half in unsettled(room.engine.state)] == [Part.ENTRY, Part.EXIT]
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_more_than_was_booked_is_evidence_once(tmp_path: Path) -> None:
+    """Rows of our own order beyond what is booked: the kernel is told once and demands a reconcile."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        settler = settler_of(room)
+        await finished_trade(room)
+        room.script.fills = (
+            fill(room, 1, "10", OrderSide.BUY, QUANTITY, 5),
+            fill(room, 2, "11", OrderSide.SELL, QUANTITY, 6),
+            fill(room, 3, "11", OrderSide.SELL, 10_000, 6),
+        )
+        rows = room.journal.position
+        for _ in range(5):
+            assert not await settler.settle()
+        assert room.engine.state.account.unreconciled == 1
+        assert room.journal.position <= rows + 3  # the entry, and the mismatch once or twice
+        await room.close()
+
+    run_virtually(work)
