@@ -22,12 +22,12 @@ from dita.adapters.bingx.orders import (
     order_from_outcome,
 )
 from dita.adapters.bingx.rest import PositionMode
-from dita.adapters.bingx.trading import BingxCloser, BingxTrader
+from dita.adapters.bingx.trading import BingxTrader
 from dita.adapters.bingx.transport import Transport
 from dita.adapters.logic.rows import Evidence, OrderState
 from dita.spec.clearance import Clearance
 from dita.spec.outcome import Outcome
-from dita.spec.vocabulary import OrderSide, RejectReason, Side
+from dita.spec.vocabulary import OrderSide, RejectReason
 
 MS = 10**6
 SECOND = 10**9
@@ -35,7 +35,6 @@ SWAP = "/openApi/swap"
 ORDER = f"{SWAP}/v2/trade/order"
 ALL_OPEN = f"{SWAP}/v2/trade/allOpenOrders"
 FOR_EVER = START_NS + 10**15
-COIN = 10**8
 CONTRACTS = {
     "BTC-USDT": Contract(
         symbol="BTC-USDT", tick=10**9, lot=10**4, price_precision=1, quantity_precision=4, quantity_min=10**4,
@@ -451,155 +450,6 @@ async def test_cancel_all_is_confirmed_only_without_failures(answer: Say, confir
         venue.on("DELETE", ALL_OPEN, answer)
         async with desk_at(venue) as desk:
             assert (await desk.cancel_all("BTC-USDT")).confirmed is confirmed
-
-
-class Holding:
-    """A venue with a position and an order, which obeys closes and cancels, but not always at once."""
-
-    def __init__(self, venue: StubVenue, answers: list[Say] | None = None) -> None:
-        self.amount = 1.5
-        self.orders = 2
-        self.answers = answers or []
-        venue.on("DELETE", ALL_OPEN, self.cancel_all)
-        venue.on("GET", f"{SWAP}/v2/user/positions", self.positions)
-        venue.on("GET", f"{SWAP}/v2/trade/openOrders", self.open_orders)
-        venue.on("POST", ORDER, self.close)
-
-    def cancel_all(self, _: Seen) -> Say:
-        """Nothing rests afterwards, unless the test says otherwise."""
-        if self.answers:
-            return self.answers.pop(0)
-        self.orders = 0
-        return yes({"success": None, "failed": None})
-
-    def positions(self, _: Seen) -> Say:
-        """A short of what is left."""
-        row = {"symbol": "BTC-USDT", "positionAmt": str(self.amount), "positionSide": "SHORT", "positionId": "1"}
-        return yes([row] if self.amount else [])
-
-    def open_orders(self, _: Seen) -> Say:
-        """What still rests."""
-        return yes({"orders": [{**CANCELLED, "status": "NEW", "orderId": n + 1} for n in range(self.orders)]})
-
-    def close(self, seen: Seen) -> Say:
-        """Buys back what is asked, unless the test says otherwise."""
-        if self.answers:
-            return self.answers.pop(0)
-        self.amount -= float(seen.parameters["quantity"])
-        return accept(seen)
-
-
-async def test_flatten_cancels_closes_and_looks_again() -> None:
-    """Without any clearance: orders are cancelled, the short is bought back, and a last read shows nothing."""
-    async with StubVenue().serving() as venue:
-        holding = Holding(venue)
-        async with desk_at(venue) as desk:
-            report = await BingxCloser(desk).flatten(["BTC-USDT"], "flat-1")
-        (close,) = venue.requests("POST", ORDER)
-    assert report.is_flat
-    assert (report.remaining, report.open_orders) == ((), ())
-    assert holding.amount == 0
-    asked = close.parameters
-    assert (asked["side"], asked["positionSide"], asked["quantity"]) == ("BUY", "SHORT", "1.5")
-    assert asked["clientOrderID"] == "flat-1-1"
-
-
-async def test_flatten_goes_on_through_errors_with_a_new_id_each_time() -> None:
-    """A failed cancel, an unknown close and a refused one are noted, and the next round tries again."""
-    async with StubVenue().serving() as venue:
-        Holding(venue, [Say("", 500), Say("", 504), no(80012), no(101204, "Insufficient margin")])
-        async with desk_at(venue) as desk:
-            report = await BingxCloser(desk).flatten(["BTC-USDT"], "flat-2")
-        ids = [seen.parameters["clientOrderID"] for seen in venue.requests("POST", ORDER)]
-    assert report.is_flat
-    assert ids == ["flat-2-1", "flat-2-2", "flat-2-3"]
-    assert any("not confirmed" in note for note in report.notes)
-    assert any("Unknown" in note for note in report.notes)
-
-
-async def test_flatten_closes_even_when_the_orders_cannot_be_read() -> None:
-    """A listing that fails keeps nobody in a position; only a full look calls it flat."""
-    async with StubVenue().serving() as venue:
-        holding = Holding(venue)
-        path = f"{SWAP}/v2/trade/openOrders"
-        venue.on("GET", path, no(80012), no(80012), holding.open_orders)
-        async with desk_at(venue) as desk:
-            report = await BingxCloser(desk).flatten(["BTC-USDT"], "flat-5")
-        assert len(venue.requests("POST", ORDER)) == 1
-        assert len(venue.requests("GET", path)) == 3
-    assert report.is_flat
-    assert holding.amount == 0
-
-
-async def test_flatten_that_cannot_says_what_is_left() -> None:
-    """When the venue refuses for good, the report says so and names the position; it never raises."""
-    async with StubVenue().serving() as venue:
-        holding = Holding(venue)
-        venue.on("POST", ORDER, no(101204, "Insufficient margin"))
-        async with desk_at(venue) as desk:
-            report = await BingxCloser(desk).flatten(["BTC-USDT"], "flat-3", rounds=2)
-    assert not report.is_flat
-    assert [(row.side, row.quantity) for row in report.remaining] == [(Side.SHORT, int(holding.amount * COIN))]
-
-
-CLOSE_POSITION = f"{SWAP}/v1/trade/closePosition"
-
-
-@pytest.mark.parametrize(
-    ("answer", "kind", "reason"),
-    [
-        (yes({"orderId": 5}), Unknown, UnknownReason.UNNAMED),
-        (yes(None), Unknown, UnknownReason.UNNAMED),
-        (Say("", 504), Unknown, UnknownReason.AMBIGUOUS),
-        (no(100400, "Gateway timeout"), Unknown, UnknownReason.AMBIGUOUS),
-        (no(101205, "No position to close"), Rejected, RejectReason.NO_POSITION),
-    ],
-)
-async def test_a_whole_close_has_no_name_and_is_never_called_done(answer: Say, kind: type, reason: object) -> None:
-    """It carries no client id: even a yes is unknown until the position says 0."""
-    async with StubVenue().serving() as venue:
-        venue.on("POST", CLOSE_POSITION, answer)
-        async with desk_at(venue) as desk:
-            result = await BingxCloser(desk).close_whole("BTC-USDT", "77")
-        (seen,) = venue.requests("POST", CLOSE_POSITION)
-    assert seen.parameters["positionId"] == "77"
-    assert type(result) is kind
-    assert getattr(result, "reason", None) is reason
-
-
-@pytest.mark.parametrize("code", ["101485", "101202", "110422", "110425"])
-async def test_flatten_closes_dust_by_the_position_itself(code: str) -> None:
-    """An order is refused for its size: the whole position is closed by its id, and a read confirms it."""
-    async with StubVenue().serving() as venue:
-        holding = Holding(venue)
-        venue.on("POST", ORDER, no(code, "too small"))
-
-        def close_whole(_: Seen) -> Say:
-            holding.amount = 0.0
-            return yes({"orderId": 5})
-
-        venue.on("POST", CLOSE_POSITION, close_whole)
-        async with desk_at(venue) as desk:
-            report = await BingxCloser(desk).flatten(["BTC-USDT"], "flat-4")
-        (seen,) = venue.requests("POST", CLOSE_POSITION)
-    assert report.is_flat
-    assert seen.parameters["positionId"] == "1"
-
-
-async def test_the_closer_closes_one_position_and_checks_its_arguments() -> None:
-    """A long is sold, a short bought; anything else, and anything that opens, is refused here."""
-    async with StubVenue().serving() as venue:
-        venue.on("POST", ORDER, accept)
-        async with desk_at(venue, PositionMode.ONE_WAY) as desk:
-            closer = BingxCloser(desk)
-            assert isinstance(await closer.close_position("BTC-USDT", Side.LONG, COIN, "c-1"), Accepted)
-            assert isinstance(await closer.close_position("BTC-USDT", Side.SHORT, COIN, "c-2"), Accepted)
-            assert isinstance(await closer.close_position("BTC-USDT", Side.NONE, COIN, "c-3"), Rejected)
-            assert isinstance(await closer.submit(OPENING), Rejected)
-        asked = [seen.parameters for seen in venue.requests("POST", ORDER)]
-    assert [(p["side"], p["positionSide"], p["reduceOnly"]) for p in asked] == [
-        ("SELL", "BOTH", "true"), ("BUY", "BOTH", "true"),
-    ]  # fmt: skip
 
 
 async def test_cancelling_a_submit_passes_through() -> None:
