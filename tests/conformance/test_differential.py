@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
@@ -143,8 +144,8 @@ def test_shrinking_keeps_only_what_the_failure_needs() -> None:
     noise = [Input(kind=Kind.CALIBRATE, ratio_ppm=n, slot=3) for n in range(1, 60)]
     wanted = Input(kind=Kind.SET_MODE, slot=7, mode=2, quantity=99)
 
-    def fails(candidate: object) -> bool:
-        return any(event.kind == Kind.SET_MODE and event.mode == 2 for event in candidate)  # type: ignore[attr-defined]
+    def fails(candidate: Sequence[Input]) -> bool:
+        return any(event.kind == Kind.SET_MODE and event.mode == 2 for event in candidate)
 
     short = shrink([*noise[:30], wanted, *noise[30:]], fails, never)
 
