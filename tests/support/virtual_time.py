@@ -22,7 +22,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         internals = cast("Any", self)
         if not internals._ready and internals._scheduled:
             self._virtual = max(self._virtual, internals._scheduled[0]._when)
-        run_once = cast("Callable[[], None]", super()._run_once)  # type: ignore[misc]
+        run_once = cast("Callable[[], None]", super()._run_once)  # type: ignore[misc] # asyncio's own, unstubbed
         run_once()
 
 

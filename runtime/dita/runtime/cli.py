@@ -153,7 +153,7 @@ def main() -> None:
     """The entry point: bad input becomes one line and status 2, never a traceback."""
     try:
         app()
-    except Exception as error:
+    except Exception as error:  # the last line of defence; bugs are raised again below
         # Our own errors and the system's are for people; anything else is a bug, and whoever mends it wants the trace.
         if not (type(error).__module__.startswith("dita.") or isinstance(error, OSError)):
             raise
