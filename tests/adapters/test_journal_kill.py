@@ -115,9 +115,9 @@ asyncio.run(main())
 """
 
 
-def limit_file_size() -> None:
+def limit_file_size(size: int = 200_000) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def test_a_file_size_limit_is_named_and_loses_nothing(tmp_path: Path) -> None:
@@ -131,3 +131,14 @@ def test_a_file_size_limit_is_named_and_loses_nothing(tmp_path: Path) -> None:
     assert "then start again" in last
     assert {int(line) for line in said} <= positions(tmp_path / "j")
     assert len(said) > 10
+
+
+def test_no_room_for_a_new_journal_is_named_and_leaves_no_lock(tmp_path: Path) -> None:
+    """There is no space even for the tables: refused by name, and with space again the same path can be used."""
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path / "j")],
+        stderr=subprocess.PIPE, preexec_fn=lambda: limit_file_size(6000), text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert "JournalUnwritable" in done.stderr or "JournalFull" in done.stderr
+    assert "then start again" in done.stderr
+    assert positions(tmp_path / "j") == set()

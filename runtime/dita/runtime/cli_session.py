@@ -12,14 +12,14 @@ from dita.runtime.audit_page import write_audit_page
 from dita.runtime.cli_checks import certify_quickly
 from dita.runtime.cli_report import Report, Reporter, table
 from dita.runtime.doors import certified_kernel
-from dita.runtime.session import SessionResult, check_market, run_session
+from dita.runtime.session import SessionResult, check_input, run_session
 from dita.runtime.settings import Settings, load_settings
 
 
 def run(reporter: Reporter, *, options: dict[str, object], accept_migration: bool) -> Report:
     """Run one session. Raises what is wrong with its input; then nothing was started."""
     settings = load_settings(**options)
-    check_market(settings, reporter.progress)
+    check_input(settings, reporter.progress)
     certified = _certified(settings, reporter)
     began = time.monotonic()
     result = asyncio.run(_session(settings, certified, reporter, accept_migration=accept_migration))

@@ -18,7 +18,7 @@ from dita.adapters.bingx.clock import Clock, SystemClock
 from dita.adapters.bingx.credentials import Credentials
 from dita.adapters.bingx.endpoints import Hosts
 from dita.adapters.bingx.errors import VenueError
-from dita.adapters.journal import AccountLock, Journal, ThreadCommit, make_tag, open_journal
+from dita.adapters.journal import AccountLock, ThreadCommit, make_tag, open_journal
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import CertifiedKernel
 from dita.runtime.connect import Connection, Patience, StartError, account_name, connect, hosts_for, read_credentials
@@ -72,8 +72,15 @@ class _Venue:
     events: Iterator[MarketEvent] | None
 
 
-def check_market(settings: Settings, progress: Progress) -> None:
-    """Read a recorded market once from end to end, before anything is started. Raises FeedError."""
+def check_input(settings: Settings, progress: Progress) -> None:
+    """Find out before anything is started whether the session can be as asked: policy, exchange, credentials, market.
+
+    A recorded market is read once from end to end. Raises UnknownPolicy, StartError, CredentialsError, FeedError.
+    """
+    make_policy(settings.policy, Random(settings.seed))
+    if settings.exchange is not None:
+        hosts_for(str(settings.exchange))
+        read_credentials(settings.credentials, os.environ)
     if settings.exchange is not None or settings.source != "recorded":
         return
     for number, _ in enumerate(_market(settings, loops=1)):
@@ -154,6 +161,8 @@ async def _open_venue(settings: Settings, stack: AsyncExitStack) -> _Venue:
 async def _open_runtime_at(venue: _Venue, parts: _Parts, policy: Policy, stack: AsyncExitStack) -> Runtime:
     settings = parts.settings
     account = account_name(venue.hosts, venue.credentials)
+    reached = await _connect(venue, parts, settings.symbols)  # before there is a journal: nothing is left half-made
+    await reached.aclose()
     lock = AccountLock(account)
     stack.callback(lock.close)
     path = settings.journal
@@ -166,7 +175,8 @@ async def _open_runtime_at(venue: _Venue, parts: _Parts, policy: Policy, stack: 
         opening.push_async_callback(journal.close)
         kernel = Kernel(parts.certified.raw)
         stack.enter_context(kernel)
-        connection = await _connect(venue, parts, journal)
+        known = tuple(dict.fromkeys((*settings.symbols, *journal.symbols.values())))
+        connection = await _connect(venue, parts, known)
         opening.push_async_callback(connection.aclose)
         opened = open_runtime(
             settings=settings,
@@ -186,8 +196,7 @@ async def _open_runtime_at(venue: _Venue, parts: _Parts, policy: Policy, stack: 
     return runtime
 
 
-async def _connect(venue: _Venue, parts: _Parts, journal: Journal) -> Connection:
-    symbols = tuple(dict.fromkeys((*parts.settings.symbols, *journal.symbols.values())))
+async def _connect(venue: _Venue, parts: _Parts, symbols: tuple[str, ...]) -> Connection:
     rng = Random(parts.settings.seed)
     return await connect(venue.hosts, venue.credentials, symbols, parts.clock, rng, venue.patience)
 
@@ -251,6 +260,8 @@ async def _until_done(
         if tally.round_trips != last:
             last, last_ns = tally.round_trips, parts.clock.monotonic_ns()
             parts.progress("trading", last, wanted)
+        if not runtime.engine.may_add_risk:
+            return [f"no new trade may be opened any more, at `{last}` of {wanted}; alerts: {_alerts(runtime)}"]
         if stop.is_set():
             return [f"stopped after `{last}` of {wanted} round trips"]
         if feeding is not None and feeding.done():

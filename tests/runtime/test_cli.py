@@ -1,0 +1,168 @@
+"""The command line: exit status, figures as JSON, and bad input as one line with the next step."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dita.runtime.lockstep import Lockstep
+from dita.spec.vocabulary import Verdict
+from runtime_parts import ReferenceKernel, open_test_journal, trades
+
+DITA = [sys.executable, "-c", "from dita.runtime.cli import main; main()"]
+
+
+def dita(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, with nothing of our settings but what is given."""
+    return subprocess.run(
+        [*DITA, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=100,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "200", **environment},
+    )  # fmt: skip
+
+
+def journaled(path: Path, count: int) -> None:
+    """A journal with so many finished trades."""
+
+    async def write() -> None:
+        journal = open_test_journal(path)
+        journal.instrument_number("BTC-USDT", 64)
+        lockstep = Lockstep(ReferenceKernel())
+        for event in trades(count):
+            outcome = lockstep.step(event).outcome
+            assert outcome.verdict == Verdict.ACCEPTED
+            digest = lockstep.digest(event, outcome)
+            await journal.append(event, send_by_ns=0, digest=digest, wall_ns=1_700_000_000_000_000_000)
+        await journal.close()
+
+    asyncio.run(write())
+
+
+def test_help_lists_every_command_and_is_quick_to_ask_for(tmp_path: Path) -> None:
+    """All commands of the main job are there, and help needs nothing heavy imported."""
+    done = dita(tmp_path, "--help")
+    assert done.returncode == 0
+    for name in ("conform", "certify", "explore", "exchange", "run", "status", "replay", "flatten", "bench", "doctor"):
+        assert f" {name} " in done.stdout
+    probe = """import sys; sys.argv = ['dita', '--help']
+from dita.runtime.cli import main
+try:
+    main()
+finally:
+    print(sorted({'httpx', 'apsw', 'starlette', 'pydantic'} & set(sys.modules)))
+"""
+    heavy = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, timeout=60)
+    assert heavy.stdout.splitlines()[-1] == "[]"
+
+
+def test_status_says_what_a_journal_holds(tmp_path: Path) -> None:
+    """Trades, capital and mode of a journal of seven trades; the JSON file has the same figures."""
+    journaled(tmp_path / "j", 7)
+    done = dita(tmp_path, "status", "--journal", "j", "--json", "status.json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads((tmp_path / "status.json").read_text())
+    assert (document["command"], document["ok"]) == ("status", True)
+    figures = document["figures"]
+    assert (figures["trades"], figures["live"], figures["mode"]) == (7, 0, "ACTIVE")
+    fees = sum(1000 + trade + 2000 for trade in range(1, 8))
+    assert figures["capital"] == f"{100_000 * 10**8 - fees:d}"[:-8] + "." + f"{100_000 * 10**8 - fees:d}"[-8:]
+    assert "BTC-USDT" not in done.stdout  # nothing is live
+    assert figures["capital"] in done.stdout
+
+
+def test_replay_verifies_every_digest_and_shows_the_timeline(tmp_path: Path) -> None:
+    """Status 0 and every row verified; after one flipped digest status 1, and the row is named."""
+    journaled(tmp_path / "j", 3)
+    done = dita(tmp_path, "replay", "--journal", "j", "--trade", "2", "--json", "replay.json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "replay.json").read_text())["figures"]
+    assert figures == {"rows": 21, "digests_verified": 21}
+    assert "ENTER" in done.stdout
+    assert "ACCEPTED OK EXIT_REQUESTED→IDLE" in done.stdout
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "j") as other:
+        other.execute("UPDATE rows SET digest = zeroblob(32) WHERE position = 9")
+    done = dita(tmp_path, "replay", "--journal", "j", "--json", "replay.json")
+    assert done.returncode == 1
+    assert "row `9`" in done.stderr
+    document = json.loads((tmp_path / "replay.json").read_text())
+    assert (document["ok"], document["figures"]["digests_verified"]) == (False, 8)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["status", "--journal", "none"], "there is no such file; name the journal"),
+        (["replay", "--journal", "text"], "damaged or not a journal"),
+        (["run", "--policy", "moon"], "use one of coin, idle, reversion"),
+        (["run", "--certificate", "none.json"], "certificate refused, MISSING"),
+        (["run", "--round-trips", "0", "--source", "tape"], "--source: `tape`"),
+        (["run", "--source", "recorded"], "`DITA_RECORDINGS`: is not set"),
+        (["run", "--json", "no/such/folder.json"], "--json"),
+        (["run", "--exchange", "https://open-api.bingx.com"], "trades on paper and demo only"),
+        (["run", "--exchange", "https://example.org"], "neither on this machine nor the demo venue"),
+        (["exchange", "--symbol", "XRP-USDT"], "lists BTC-USDT, ETH-USDT"),
+        (["flatten"], "--exchange: not given"),
+        (["bench", "--rounds", "none"], "--rounds"),
+        (["nonsense"], "nonsense"),
+    ],
+)
+def test_bad_input_is_one_message_and_status_2(tmp_path: Path, arguments: list[str], says: str) -> None:
+    """Each mistake: status 2, what is wrong and what to do on standard error, no traceback, and nothing was begun."""
+    (tmp_path / "text").write_text("this is no journal " * 100)
+    (tmp_path / "secret").write_text("BINGX_API_KEY=k\nBINGX_API_SECRET=s\n")
+    (tmp_path / "secret").chmod(0o600)
+    done = dita(tmp_path, *arguments, DITA_CREDENTIALS="secret")
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "session.json").exists()
+
+
+def test_wrong_settings_are_told_together(tmp_path: Path) -> None:
+    """Three wrong variables: three lines, in one go."""
+    done = dita(tmp_path, "run", DITA_SEED="x", DITA_SYMBOLS="BTC", DITA_LEVERAGE="3")
+    assert done.returncode == 2
+    for name in ("DITA_SEED", "DITA_SYMBOLS", "DITA_LEVERAGE"):
+        assert f"{name}: " in done.stderr
+
+
+def test_doctor_finds_what_is_there_and_says_what_to_do(tmp_path: Path) -> None:
+    """With nothing but an image: status 0, absent things named with their next step; a broken one is status 1."""
+    done = dita(tmp_path, "doctor", "--json", "doctor.json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "doctor.json").read_text())["figures"]
+    assert figures["failed"] == 0
+    assert figures["held"] >= 3
+    assert "dita certify" in done.stdout
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "certificate.json").write_text("{}")
+    done = dita(tmp_path, "doctor", "--json", "doctor.json")
+    assert done.returncode == 1
+    assert "certificate" in done.stderr
+    assert json.loads((tmp_path / "doctor.json").read_text())["figures"]["failed"] == 1
+
+
+def test_doctor_names_an_exchange_that_does_not_answer(tmp_path: Path) -> None:
+    """Nobody listens there: the check fails with the URL."""
+    done = dita(
+        tmp_path, "doctor", "--exchange", "http://127.0.0.1:9", BINGX_API_KEY="k", BINGX_API_SECRET="very-secret-text"
+    )
+    assert done.returncode == 1
+    assert "http://127.0.0.1:9" in done.stderr
+    assert "very-secret-text" not in done.stdout + done.stderr
+
+
+def test_bench_writes_every_figure(tmp_path: Path) -> None:
+    """One round: all nine figures, positive, whatever the machine."""
+    done = dita(tmp_path, "bench", "--rounds", "1", "--json", "bench.json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "bench.json").read_text())["figures"]
+    assert set(figures) == {
+        "call_ready_r", "call_integers_r", "batch_64_r", "batch_1024_r", "lifecycle_batched_r", "past_trades_ratio",
+        "reference_step_r", "differential_step_r", "paper_round_trip_r",
+    }  # fmt: skip
+    assert all(value > 0 for value in figures.values())
