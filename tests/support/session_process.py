@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -48,7 +48,7 @@ class ExchangeProcess:
 
 
 @contextlib.contextmanager
-def exchange_process(folder: Path, *, interval_ms: int = 10, **config: object) -> Iterator[ExchangeProcess]:
+def exchange_process(folder: Path, *, interval_ms: int = 10, **config: object) -> Generator[ExchangeProcess]:
     """An exchange with a random market, ended at the end."""
     document = {
         "accounts": [{"api_key": KEY, "secret": SECRET}],
