@@ -174,7 +174,7 @@ async def test_noise_and_strangers_are_filtered() -> None:
         assert stream.sessions == 1
 
 
-@pytest.mark.parametrize("ping", ["Ping", gzip.compress(b"Ping")])
+@pytest.mark.parametrize("ping", ["Ping", gzip.compress(b"Ping")], ids=["text", "gzip"])
 async def test_a_heartbeat_is_answered_with_a_text_pong(ping: str | bytes) -> None:
     """As text or gzip; five seconds of silence would end in a cut by the venue."""
 
