@@ -1,9 +1,12 @@
 """``dita run``."""
 
 import asyncio
+import logging
 import signal
 import time
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import Final
 
 from rich.table import Table
 
@@ -15,16 +18,32 @@ from dita.runtime.doors import certified_kernel
 from dita.runtime.session import SessionResult, check_input, run_session
 from dita.runtime.settings import Settings, load_settings
 
+_LOG_BYTES_MAX: Final = 4 * 1024 * 1024
+
 
 def run(reporter: Reporter, *, options: dict[str, object], accept_migration: bool) -> Report:
     """Run one session. Raises what is wrong with its input; then nothing was started."""
     settings = load_settings(**options)
     check_input(settings, reporter.progress)
     certified = _certified(settings, reporter)
+    log_path = log_to(settings.out)
     began = time.monotonic()
     result = asyncio.run(_session(settings, certified, reporter, accept_migration=accept_migration))
     page = write_audit_page(result, settings.out / "audit", time.monotonic() - began)
-    return Report(result.figures, result.problems, [_summary(result, page)])
+    return Report(result.figures, result.problems, [_summary(result, page, log_path)])
+
+
+def log_to(out: Path) -> Path:
+    """Send what the program logs to a file of bounded size, so that the screen stays readable. Raises OSError."""
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "session.log"
+    handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES_MAX, backupCount=1, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("dita")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    logger.propagate = False
+    return path
 
 
 def _certified(settings: Settings, reporter: Reporter) -> CertifiedKernel:
@@ -46,8 +65,8 @@ async def _session(
     return await run_session(settings, certified, reporter.progress, accept_migration=accept_migration, stop=stop)
 
 
-def _summary(result: SessionResult, page: Path) -> Table:
+def _summary(result: SessionResult, page: Path, log_path: Path) -> Table:
     rows: list[tuple[str, int | str]] = [*result.figures.items()]
     rows[-1] = ("certificate", f"{result.figures['certificate']} ({result.certificate})")
-    rows += [("market", result.market), ("audit page", str(page))]
+    rows += [("market", result.market), ("audit page", str(page)), ("log", str(log_path))]
     return table("session", rows, ("figure", "value"))

@@ -50,7 +50,7 @@ def planned_faults(orders: int) -> tuple[Fault, ...]:
         LoseReply(how="reset", when=When(nth=14)),
         LoseReply(how="hang", when=When(every=rare + 7, times=6)),
         CutStream(event="ORDER_TRADE_UPDATE", when=When(nth=40)),
-        CutStream(event="ORDER_TRADE_UPDATE", when=When(every=4 * rare, times=4)),
+        CutStream(event="ORDER_TRADE_UPDATE", when=When(every=12 * rare, times=3)),
     )
 
 
