@@ -15,7 +15,7 @@ from dita.spec import inputs
 from dita.spec.inputs import Input
 from dita.spec.order_ids import OrderKey, client_order_id, parse_client_order_id
 from dita.spec.scales import NANOSECONDS_PER_SECOND, QUANTITY_SCALE
-from dita.spec.vocabulary import Code, OrderSide, Phase, RejectReason, Side
+from dita.spec.vocabulary import OrderSide, Phase, RejectReason, Side
 from runtime_parts import PRICE, opened
 from scripted_venue import SYMBOL, EngineRoom
 from virtual_time import VirtualClock, run_virtually
@@ -98,9 +98,11 @@ def test_an_answer_that_comes_after_the_fill_changes_nothing(tmp_path: Path) -> 
         await room.orders.on_row(filled, room.carrier.flights)
         before = room.engine.state
         assert before.slots[0].phase == Phase.POSITION_OPEN
+        steps = room.engine.lockstep.steps
         await asyncio.sleep(5)
         assert room.engine.state == before
-        assert room.engine.refusals[Code.NO_CHANGE] == 1
+        assert room.engine.lockstep.steps == steps
+        assert room.script.cancels == []
         await room.close()
 
     run_virtually(work)
@@ -320,6 +322,40 @@ def test_an_accepted_order_remembers_the_venues_id(tmp_path: Path) -> None:
         flight = room.carrier.flights.of(OrderKey(1, 0, 0))
         assert flight is not None
         assert flight.order_id == "1234"
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_a_late_acceptance_of_an_older_exit_cancels_nothing(tmp_path: Path) -> None:
+    """The reply about the first exit arrives when the second is under way: it is no news, and cancels no order."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        await room.engine.apply(
+            inputs.enter(
+                slot=0,
+                instrument=0,
+                trade=1,
+                side=Side.LONG,
+                quantity=QUANTITY,
+                price=PRICE,
+                ratios=(500_000, 1_000_000),
+            )
+        )
+        await room.engine.apply(opened(1, QUANTITY)[1])
+        await asyncio.sleep(1)
+        room.script.answer_after = 3.0
+        await room.engine.apply(inputs.exit_leg(slot=0, instrument=0, trade=1, leg=0))
+        await asyncio.sleep(1)
+        first = row(room, OrderKey(1, 0, 1), QUANTITY // 2, OrderState.FILLED, Evidence.STREAM)
+        await room.orders.on_row(first, room.carrier.flights)
+        await room.engine.apply(inputs.exit_leg(slot=0, instrument=0, trade=1, leg=1))
+        await asyncio.sleep(10)
+        assert room.script.cancels == []
+        assert room.engine.state.account.unreconciled == 0
+        assert room.engine.state.slots[0].phase == Phase.EXIT_WORKING
         await room.close()
 
     run_virtually(work)

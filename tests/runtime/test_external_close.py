@@ -30,9 +30,9 @@ def ended(room: EngineRoom, attempt: int, filled: int) -> OrderRow:
 
 
 async def read_twice(room: EngineRoom, mismatches: Mismatches, held: int) -> None:
-    """Two readings a second apart that show the same position."""
+    """Two readings that show the same position, before the rejected exit is tried again."""
     for _ in range(2):
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.2)
         reading = PositionReading(held, 0, (), (), room.clock.wall_ns())
         await mismatches.consider(room.instruments[0], reading, (), Code.POSITION_MISMATCH)
 

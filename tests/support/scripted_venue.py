@@ -25,6 +25,7 @@ from dita.runtime.instruments import Instrument, Instruments
 from dita.runtime.lockstep import Divergence, KernelPort, Lockstep
 from dita.runtime.order_truth import OrderTruth
 from dita.runtime.venue_port import Venue
+from dita.spec.inputs import Input
 from dita.spec.order_ids import OrderKey
 from dita.spec.outcome import Outcome
 from dita.spec.scales import MONEY_SCALE, PRICE_SCALE
@@ -168,6 +169,9 @@ class ScriptedTruth:
     async def resolve(self, flight: Flight) -> None:
         self.resolved.append(flight)
         await asyncio.sleep(3600)
+
+    def accepted(self, key: OrderKey, instrument: int, order_id: str, time_ns: int) -> Input | None:
+        return self.orders.accepted(key, instrument, order_id, time_ns)
 
     async def look_at(self, key: OrderKey, instrument: int) -> Outcome | None:
         return await self.orders.look_at(key, instrument)

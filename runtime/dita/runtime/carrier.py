@@ -36,6 +36,10 @@ class Truth(Protocol):
         """Find out what became of an order, and apply it."""
         ...
 
+    def accepted(self, key: OrderKey, instrument: int, order_id: str, time_ns: int) -> Input | None:
+        """The input of an acceptance, None when the order was heard of before."""
+        ...
+
     async def look_at(self, key: OrderKey, instrument: int) -> Outcome | None:
         """Query one order of ours and apply what the venue says."""
         ...
@@ -129,7 +133,9 @@ class Carrier:
         finally:
             flight.answered = True
             flight.heard_ns = self._venue.clock.monotonic_ns()
-        await self._engine.apply(self._answer(flight, result))
+        event = self._answer(flight, result)
+        if event is not None:
+            await self._engine.apply(event)
 
     async def _send(self, flight: Flight, outcome: Outcome) -> SubmitResult:
         if not flight.reduce_only and not self._engine.may_add_risk:
@@ -162,14 +168,12 @@ class Carrier:
             return flight.quantity  # reduce-only: the venue itself closes no more than there is
         return sum(row.quantity for row in rows if row.side == side)
 
-    def _answer(self, flight: Flight, result: SubmitResult) -> Input:
+    def _answer(self, flight: Flight, result: SubmitResult) -> Input | None:
         key, place = flight.key, {"slot": flight.key.slot, "instrument": flight.instrument}
         if isinstance(result, Accepted):
             flight.order_id = result.order_id
             time_ns = result.timestamp_ms * NANOSECONDS_PER_MILLISECOND
-            return inputs.order(
-                **place, trade=key.trade, attempt=key.attempt, quantity=0, quote=0, done=False, time_ns=time_ns
-            )
+            return self._truth.accepted(key, flight.instrument, result.order_id, time_ns)
         if isinstance(result, Rejected):
             self.rejections += 1
             alert = Alert.EXIT_REJECTED if flight.reduce_only else Alert.ENTRY_REJECTED

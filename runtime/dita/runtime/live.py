@@ -39,6 +39,7 @@ from dita.runtime.strategist import Strategist
 from dita.runtime.wallet import WalletReader
 from dita.spec import inputs
 from dita.spec.clearance import Clearance
+from dita.spec.inputs import Input
 from dita.spec.order_ids import OrderKey
 from dita.spec.outcome import Outcome
 from dita.spec.scales import NANOSECONDS_PER_MILLISECOND
@@ -80,6 +81,10 @@ class LiveTruth:
     async def resolve(self, flight: Flight) -> None:
         """See ``Truth``."""
         await self._resolver.resolve(flight)
+
+    def accepted(self, key: OrderKey, instrument: int, order_id: str, time_ns: int) -> Input | None:
+        """See ``Truth``."""
+        return self._orders.accepted(key, instrument, order_id, time_ns)
 
     async def look_at(self, key: OrderKey, instrument: int) -> Outcome | None:
         """See ``Truth``."""

@@ -12,6 +12,7 @@ from dita.runtime.engine import Engine
 from dita.runtime.flights import Flights, in_flight_key
 from dita.runtime.instruments import Instruments
 from dita.runtime.venue_port import Venue
+from dita.spec.inputs import Input
 from dita.spec.order_ids import OrderKey, client_order_id, parse_client_order_id
 from dita.spec.outcome import Outcome
 from dita.spec.state import State
@@ -92,6 +93,13 @@ class OrderTruth:
             await self._engine.apply(order_input(key, instrument.number, reading.snapshot))
         if reading.ask:
             await self.look_at(key, instrument.number)
+
+    def accepted(self, key: OrderKey, instrument: int, order_id: str, time_ns: int) -> Input | None:
+        """The ORDER input of an acceptance, or None when the order has been heard of before: then it is no news."""
+        self.echo_seen = True
+        self.learn(key, order_id)
+        snapshot = self._memory(key).take_acceptance(time_ns).snapshot
+        return None if snapshot is None else order_input(key, instrument, snapshot)
 
     async def look_at(self, key: OrderKey, instrument: int) -> Outcome | None:
         """Query one order and apply what the venue says, news or not; None when it said nothing certain."""
