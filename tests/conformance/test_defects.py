@@ -28,7 +28,7 @@ raise SystemExit(0 if report.ok else 1)
 """
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("defect", KERNEL_DEFECTS, ids=lambda defect: defect.name)
 def test_a_kernel_with_a_defect_is_refused(defect: Defect) -> None:
     """The image of the patched tree builds, and certify finds the divergence, prints it and writes no certificate."""
