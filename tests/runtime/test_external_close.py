@@ -45,7 +45,7 @@ async def holding_after_a_wrong_rejection(room: EngineRoom) -> None:
     await room.orders.tell(OrderKey(1, 0, 0), 0, ended(room, 0, QUANTITY))
     room.script.answers.append(Rejected(RejectReason.REFUSED, "101204", "margin"))
     await room.engine.apply(inputs.exit_leg(slot=0, instrument=0, trade=1, leg=0))
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.1)
     slot = room.engine.state.slots[0]
     assert (slot.phase, slot.exit.attempt, slot.exit.seen) == (Phase.POSITION_OPEN, 1, 0)
 
