@@ -233,6 +233,30 @@ def test_decisions_for_a_surplus_and_for_the_wrong_side() -> None:
     assert decide(desk.state, instrument, reading, ()) is None
 
 
+def test_what_moves_while_the_venue_is_asked_is_not_decided_on(tmp_path: Path) -> None:
+    """The policy closes while the foreign order of the second reading is cancelled: nothing is booked as external."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await with_position(room)
+        room.script.resting = (foreign("77"),)
+        reader = reader_of(room)
+        await reader.read()
+        await asyncio.sleep(1)
+        seen = room.script.reads
+        reading = asyncio.create_task(reader.read())
+        while room.script.reads < seen + 3:
+            await asyncio.sleep(0.0005)
+        room.script.answer_after = 5.0
+        await room.engine.apply(inputs.exit_leg(slot=0, instrument=0, trade=1, leg=0))
+        await reading
+        slot = room.engine.state.slots[0]
+        assert (slot.phase, slot.closed.external_quantity) == (Phase.EXIT_REQUESTED, 0)
+        await room.close()
+
+    run_virtually(work)
+
+
 # --- the wallet -------------------------------------------------------------------------------------------------------
 
 

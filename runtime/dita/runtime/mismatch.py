@@ -145,6 +145,8 @@ class Mismatches:
             event.slot, instrument.number
         ):
             return False
+        if difference(self._engine.state, instrument, reading) != found:
+            return False  # something moved while the venue was asked: this reading is no basis any more
         await self._act(instrument, event)
         return False
 
