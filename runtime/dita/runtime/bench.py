@@ -68,20 +68,22 @@ def _time_of_r(noop: Callable[[Any], None], pointer: Any) -> float:
 
 def _sample(row: Row, noop: Callable[[Any], None], pointer: Any) -> tuple[float, float]:
     """Nanoseconds of one unit, and the same in R."""
-    row.prepare()
     enabled = gc.isenabled()
     gc.disable()
+    spent = 0
     try:
         before = _time_of_r(noop, pointer)
-        began = time.process_time_ns()
-        row.run()
-        spent = time.process_time_ns() - began
+        for _ in range(row.repeats):
+            row.prepare()
+            began = time.process_time_ns()
+            row.run()
+            spent += time.process_time_ns() - began
         after = _time_of_r(noop, pointer)
     finally:
         if enabled:
             gc.enable()
     row.check()
-    one = spent / row.units
+    one = spent / (row.units * row.repeats)
     return one, one / ((before + after) / 2)
 
 

@@ -27,8 +27,9 @@ _QUANTITY: Final = QUANTITY_SCALE // 10
 _QUOTE: Final = _QUANTITY * _PRICE // NOTIONAL_DIVISOR
 _TIME_NS: Final = 1_000_000_000
 _LIFECYCLE: Final = 8  # inputs: enter, three snapshots, exit, one snapshot, two settlements
-_LIFECYCLES: Final = 256
+_LIFECYCLES: Final = 128
 _BATCH: Final = 1024
+_REPEATS: Final = 12
 _FEW: Final = 10
 _MANY: Final = 100_000
 _STEPS_OF_PYTHON: Final = 320
@@ -52,6 +53,7 @@ class Row:
     prepare: Callable[[], None]
     run: Callable[[], None]
     check: Callable[[], None]
+    repeats: int = 1  # in one sample, each after ``prepare``: short work is timed together
 
 
 def account() -> list[Input]:
@@ -148,7 +150,8 @@ def _ready(bench: Bench) -> Row:
         last = calls.outcome(len(pointers) - 1)  # the calls own the memory that the pointers point to
         expect(last.verdict == Verdict.ACCEPTED, f"the last call answered {last}")
 
-    return Row("call_ready_r", "one ready input a call from Python", len(pointers), 3.0, bench.back, run, check)
+    what = "one ready input a call from Python"
+    return Row("call_ready_r", what, len(pointers), 3.0, bench.back, run, check, _REPEATS)
 
 
 def _integers(bench: Bench) -> Row:
@@ -184,7 +187,7 @@ def _batch(bench: Bench, size: int, name: str, target: float) -> Row:
             step_batch(events, size, outcomes)
 
     what = f"one input in a batch of {size}"
-    return Row(name, what, len(bench.lifecycles), target, bench.back, run, bench.check_end)
+    return Row(name, what, len(bench.lifecycles), target, bench.back, run, bench.check_end, _REPEATS)
 
 
 def _lifecycles(bench: Bench, name: str, target: float) -> Row:
@@ -194,7 +197,8 @@ def _lifecycles(bench: Bench, name: str, target: float) -> Row:
     def run() -> None:
         raise_for(lane.step_batch(lane.inputs, len(bench.lifecycles), lane.outcomes))
 
-    return Row(name, "a whole trade of 8 inputs, batched", _LIFECYCLES, target, bench.back, run, bench.check_end)
+    what = "a whole trade of 8 inputs, batched"
+    return Row(name, what, _LIFECYCLES, target, bench.back, run, bench.check_end, _REPEATS)
 
 
 def _after(bench: Bench, past: int, name: str) -> Row:
