@@ -37,6 +37,10 @@ class ExchangeProcess:
         accounts = cast("list[dict[str, Any]]", document["accounts"])
         return next(account for account in accounts if account["api_key"] == KEY)
 
+    def faults_fired(self) -> dict[str, int]:
+        """How often each planned kind of fault has happened."""
+        return dict(httpx.get(f"{self.url}/debug/report", timeout=10).json()["faults_fired"])
+
     def open_position(self) -> int:
         """All position sides added up, 1e-8 coins."""
         return sum(abs(int(position["quantity"])) for position in self.record()["positions"])

@@ -8,8 +8,6 @@ from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.background import Background
 from dita.runtime.flights import Flights
 from dita.runtime.order_truth import OrderTruth
-from dita.runtime.reconcile import PositionReader
-from dita.runtime.wallet import WalletReader
 
 _MONEY_REASONS: Final = frozenset({"FUNDING_FEE", "DEPOSIT", "WITHDRAW", "TRANSFER"})
 
@@ -22,6 +20,14 @@ class AccountEvents(Protocol):
         ...
 
 
+class Requestable(Protocol):
+    """Reads something soon."""
+
+    def request(self) -> None:
+        """Soon. Must not wait."""
+        ...
+
+
 @final
 class AccountWatch:
     """See the module."""
@@ -31,8 +37,8 @@ class AccountWatch:
         stream: AccountEvents,
         orders: OrderTruth,
         flights: Flights,
-        positions: PositionReader,
-        wallet: WalletReader,
+        positions: Requestable,
+        wallet: Requestable,
         background: Background,
         alerts: Alerts,
     ) -> None:

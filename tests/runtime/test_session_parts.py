@@ -1,0 +1,170 @@
+"""The parts of a session that are no loop: grid, tally, page, journal of paper sessions, money as text."""
+
+from fractions import Fraction
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from dita.adapters.bingx.endpoints import DEMO
+from dita.adapters.exchange import CutStream, LoseReply, RefuseRequest, SplitFills
+from dita.runtime.audit_page import curve, write_audit_page
+from dita.runtime.connect import StartError, hosts_for
+from dita.runtime.grid import on_grid
+from dita.runtime.instruments import Instrument, Instruments
+from dita.runtime.lockstep import Lockstep
+from dita.runtime.paper import PaperExchange, planned_faults
+from dita.runtime.session import SessionResult, fresh_journal_path, money_text
+from dita.runtime.tally import Tally
+from dita.spec.market import BookTicker, MarketTrade
+from runtime_parts import ReferenceKernel, trades
+from scripted_venue import CONTRACT
+
+
+@given(bid=some.integers(10, 10**9), spread=some.integers(1, 10**6), quantity=some.integers(0, 10**9),
+       tick=some.integers(1, 10), lot=some.integers(1, 10**6))  # fmt: skip
+def test_events_come_on_the_contracts_grid(bid: int, spread: int, quantity: int, tick: int, lot: int) -> None:
+    """Prices on ticks, never better than they were; quantities in lots, never zero; a second time changes nothing."""
+    event = on_grid(BookTicker("A-USDT", bid, quantity, bid + spread, quantity + 1, 1), tick, lot)
+    assert isinstance(event, BookTicker)
+    assert event.bid_price % tick == event.ask_price % tick == 0
+    assert event.bid_price <= bid
+    assert event.ask_price >= bid + spread
+    assert event.bid_quantity % lot == event.ask_quantity % lot == 0
+    assert min(event.bid_quantity, event.ask_quantity) >= lot
+    assert on_grid(event, tick, lot) == event
+
+
+def test_public_trades_come_on_the_grid_too() -> None:
+    """Quantity down to the lot, at least one."""
+    event = MarketTrade("A-USDT", 105, 999, True, 1)
+    moved = on_grid(event, 10, 100)
+    assert isinstance(moved, MarketTrade)
+    assert (moved.price, moved.quantity) == (100, 900)
+
+
+@given(some.integers(-(10**20), 10**20))
+def test_money_as_text_is_exact(units: int) -> None:
+    """Against exact fractions, with all eight places and the sign before the whole."""
+    text = money_text(units)
+    assert Fraction(text) == Fraction(units, 10**8)
+    assert len(text.partition(".")[2]) == 8
+
+
+def test_the_tally_counts_what_happened() -> None:
+    """Twenty trades of one entry and one exit: 20 round trips, 40 fills, none of them partial."""
+    tally = tally_of(20)
+    assert (tally.round_trips, tally.fills, tally.partial_fills) == (20, 40, 0)
+    newest = tally.trades[-1]
+    assert (newest.trade, newest.symbol, newest.side, newest.profit) == (20, "BTC-USDT", "LONG", 0)
+    assert newest.entry_price == newest.exit_price == 50_000 * 10**10
+
+
+def tally_of(count: int) -> Tally:
+    lockstep = Lockstep(ReferenceKernel())
+    tally = Tally(Instruments([Instrument(0, CONTRACT)]))
+    for event in trades(count):
+        tally.observe(event, lockstep.step(event))
+    return tally
+
+
+def test_the_tally_stays_small() -> None:
+    """However many trades there were, only some hundred points and trades are kept, the last among them."""
+    tally = tally_of(1500)
+    assert len(tally.capital_points) <= 600
+    assert len(tally.trades) <= 200
+    assert tally.trades[-1].trade == 1500
+    steps = {
+        later[0] - earlier[0] for earlier, later in zip(tally.capital_points, tally.capital_points[1:], strict=False)
+    }
+    assert len(steps) == 1
+
+
+def result_with(problems: tuple[str, ...]) -> SessionResult:
+    return SessionResult(
+        figures={"round_trips": 20, "reconcile_delta": "0.00000000"}, problems=problems, tally=tally_of(20),
+        alerts={"stream gap": 2}, certificate="quick", market="<script>alert(1)</script>", journal_rows=99,
+    )  # fmt: skip
+
+
+def test_the_page_says_what_happened_and_escapes_what_is_foreign(tmp_path: Path) -> None:
+    """Verdict, figures and trades are on it; text from outside is text; every number is within the drawing."""
+    good = write_audit_page(result_with(()), tmp_path / "good", 1.0).read_text()
+    assert "all checks held" in good
+    assert "<script>" not in good
+    assert good.count("<tr><td>") >= 20
+    bad = write_audit_page(result_with(("orphans: `1`, wanted 0",)), tmp_path / "bad", 1.0).read_text()
+    assert "1 of the checks failed" in bad
+    assert "orphans: `1`" in bad
+    picture = ET.fromstring(good[good.index("<svg") : good.index("</svg>") + 6])  # noqa: S314 - our own page
+    points = picture[0].attrib["points"].split()
+    assert all(0 <= int(x) <= 900 and 0 <= int(y) <= 220 for x, y in (point.split(",") for point in points))
+
+
+def test_a_curve_rises_with_capital() -> None:
+    """More capital is higher up, that is a smaller y; one point is no curve."""
+    first, second, third = (int(point.partition(",")[2]) for point in curve([(1, 100), (2, 300), (3, 200)]).split())
+    assert second < third < first
+    assert curve([(1, 100)]) == ""
+
+
+def test_a_paper_journal_begins_anew_and_the_last_one_is_kept(tmp_path: Path) -> None:
+    """Its exchange begins anew, so the journal must; the previous one, log included, is moved aside."""
+    path = fresh_journal_path(tmp_path)
+    for suffix in ("", "-wal"):
+        Path(f"{path}{suffix}").write_text(f"first{suffix}")
+    assert fresh_journal_path(tmp_path) == path
+    assert not path.exists()
+    assert (path.parent / "previous.sqlite").read_text() == "first"
+    assert (path.parent / "previous.sqlite-wal").read_text() == "first-wal"
+    path.write_text("second")
+    fresh_journal_path(tmp_path)
+    assert (path.parent / "previous.sqlite").read_text() == "second"
+    assert not (path.parent / "previous.sqlite-wal").exists()
+
+
+@pytest.mark.parametrize("orders", [60, 200, 20_000])
+def test_every_planned_session_has_every_trouble(orders: int) -> None:
+    """A partial fill, a definite rejection, a lost reply and a cut stream come early, whatever the length."""
+    faults = planned_faults(orders)
+    for kind in (SplitFills, RefuseRequest, LoseReply, CutStream):
+        first = [fault.when.nth for fault in faults if isinstance(fault, kind) and fault.when.nth]
+        assert first
+        assert first[0] <= 40
+
+
+def test_a_symbol_the_simulator_lacks_is_refused() -> None:
+    """By name, with those it has."""
+    with pytest.raises(ValueError, match="lists BTC-USDT, ETH-USDT, not `XRP-USDT`"):
+        PaperExchange(("XRP-USDT",), seed=1, faults=(), secret="s")
+
+
+def test_only_this_machine_and_the_demo_venue_are_traded_on() -> None:
+    """Loopback URLs become hosts of their own, the demo venue is known, the live one and strangers are refused."""
+    assert hosts_for("http://127.0.0.1:8000/").market_stream == "ws://127.0.0.1:8000/swap-market"
+    assert hosts_for(DEMO.rest) is DEMO
+    for url in ("https://open-api.bingx.com", "https://example.org", "http://127.0.0.1.example.org"):
+        with pytest.raises(StartError):
+            hosts_for(url)
+
+
+def test_the_largest_order_fits_the_kernels_bound() -> None:
+    """For every sensible contract the largest order at the largest believed price has a notional within the bound."""
+    from dataclasses import replace
+
+    for price_precision in range(9):
+        for quantity_precision in range(9 - price_precision):
+            contract = replace(
+                CONTRACT,
+                price_precision=price_precision,
+                quantity_precision=quantity_precision,
+                tick=10 ** (10 - price_precision),
+                lot=10 ** (8 - quantity_precision),
+            )
+            instrument = Instrument(0, contract)
+            assert 0 < instrument.quantity_max * instrument.price_max // 10**10 <= 1 << 60
+            assert instrument.quantity_max % contract.lot == 0
+            lockstep = Lockstep(ReferenceKernel())
+            assert lockstep.step(instrument.register()).after.instruments[0].registered == 1

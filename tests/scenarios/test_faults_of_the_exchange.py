@@ -1,0 +1,97 @@
+"""Sessions on an exchange that loses, delays, repeats and hides: whatever it does, the end is flat and exact."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dita.kernel.loader import RawKernel, installed_bindings
+from dita.spec.certificate import Bindings
+from session_process import ExchangeProcess, exchange_process, finish, forking, start_session
+
+WITHIN_SECONDS = 200.0
+Fault = dict[str, object]
+
+
+def often(every: int) -> Fault:
+    return {"every": every, "times": 0}
+
+
+STORMS: dict[str, list[Fault]] = {
+    # never reached the book: only the whole evidence of absence settles it
+    "lost requests": [
+        {"kind": "lose_request", "how": "reset", "when": often(5)},
+        {"kind": "lose_request", "how": "hang", "when": {"nth": 4, "times": 1}},
+    ],
+    # reached the book, and the answer says nothing
+    "lost replies": [
+        {"kind": "lose_reply", "how": "reset", "when": often(4)},
+        {"kind": "spoil_reply", "status": 504, "body": "html", "when": often(5)},
+        {"kind": "spoil_reply", "status": 200, "body": "code", "code": 101500, "when": often(7)},
+        {"kind": "lose_reply", "how": "torn", "when": often(9)},
+    ],
+    # the stream lies by omission, repetition and order
+    "bad stream": [
+        {"kind": "drop_frame", "event": "ORDER_TRADE_UPDATE", "when": often(3)},
+        {"kind": "duplicate_frame", "event": "ORDER_TRADE_UPDATE", "when": often(4)},
+        {"kind": "delay_frame", "event": "ORDER_TRADE_UPDATE", "delay_ms": 300, "when": often(5)},
+        {"kind": "cut_stream", "event": "ORDER_TRADE_UPDATE", "when": often(17)},
+        {"kind": "split_fills", "parts": 4, "delay_ms": 40, "when": often(2)},
+    ],
+    # refusals of every sort, late admissions, reads that lag
+    "refusals": [
+        {"kind": "refuse_request", "code": 101204, "text": "Insufficient margin", "when": often(4)},
+        {"kind": "limit_rate", "how": "100410", "when": often(9)},
+        {"kind": "delay_admission", "delay_ms": 250, "when": often(5)},
+        {"kind": "hide_order", "lag_ms": 500, "when": often(3)},
+        {"kind": "spoil_reply", "status": 200, "body": "code", "code": 80012, "text": "busy", "when": often(11)},
+    ],
+}  # fmt: skip
+
+
+def figures_of(folder: Path) -> dict[str, object]:
+    document = json.loads((folder / "session.json").read_text())
+    return dict(document["figures"])
+
+
+def check_flat(exchange: ExchangeProcess, figures: dict[str, object]) -> None:
+    """By the exchange's own record, and to the last unit."""
+    assert (exchange.open_position(), exchange.open_orders()) == (0, [])
+    assert (figures["reconcile_delta"], figures["reference_divergences"]) == ("0.00000000", 0)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", list(STORMS))
+def test_a_storm_ends_flat_and_exact(
+    tmp_path: Path, name: str, raw_kernel: RawKernel, write_certificate: Callable[[Path, Bindings], Path]
+) -> None:
+    """Ten round trips under each sort of trouble: every planned fault happened, and nothing is left at the end."""
+    certificate = write_certificate(tmp_path / "certificate", installed_bindings(raw_kernel))
+    with exchange_process(tmp_path, faults={"faults": STORMS[name]}) as exchange:
+        output = tmp_path / "output.txt"
+        session = start_session(forking(), exchange, certificate, tmp_path, 10, output)
+        status = finish(session, WITHIN_SECONDS)
+        assert status == 0, output.read_text()[-3000:] + (tmp_path / "out" / "session.log").read_text()[-3000:]
+        check_flat(exchange, figures_of(tmp_path))
+        fired = exchange.faults_fired()
+        assert all(fired[str(fault["kind"])] > 0 for fault in STORMS[name]), fired
+
+
+@pytest.mark.timeout(300)
+def test_an_order_that_never_arrived_is_settled_as_absent(
+    tmp_path: Path, raw_kernel: RawKernel, write_certificate: Callable[[Path, Bindings], Path]
+) -> None:
+    """The first submit of all is lost on its way: on all the evidence it is accepted as absent, and trading goes on."""
+    certificate = write_certificate(tmp_path / "certificate", installed_bindings(raw_kernel))
+    faults = [{"kind": "lose_request", "how": "reset", "when": {"nth": 1}}]
+    with exchange_process(tmp_path, faults={"faults": faults}) as exchange:
+        output = tmp_path / "output.txt"
+        session = start_session(forking(), exchange, certificate, tmp_path, 2, output)
+        assert finish(session, WITHIN_SECONDS) == 0, output.read_text()[-3000:]
+        check_flat(exchange, figures_of(tmp_path))
+        client_ids = {str(order["client_id"]) for order in exchange.record()["orders"]}
+        assert client_ids
+        assert not any(identifier.endswith("-1-0-0") for identifier in client_ids)  # it never was on the book
+        log = (tmp_path / "out" / "session.log").read_text()
+        assert "unknown submit" in log
