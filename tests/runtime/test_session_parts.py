@@ -9,15 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from dita.adapters.bingx.endpoints import DEMO
-from dita.adapters.exchange import CutStream, LoseReply, RefuseRequest, SplitFills
+from dita.adapters.exchange import AccountRecord, CutStream, LoseReply, RefuseRequest, SplitFills
+from dita.adapters.exchange.orders import Status
+from dita.adapters.exchange.record import OrderRecord, PositionRecord
 from dita.runtime.audit_page import curve, write_audit_page
 from dita.runtime.connect import StartError, hosts_for
 from dita.runtime.grid import on_grid
 from dita.runtime.instruments import Instrument, Instruments
 from dita.runtime.lockstep import Lockstep
 from dita.runtime.paper import PaperExchange, planned_faults
-from dita.runtime.session import SessionResult, fresh_journal_path, money_text
+from dita.runtime.session import SessionResult, failed_checks, fresh_journal_path, money_text
 from dita.runtime.tally import Tally
+from dita.runtime.venue_truth import truth_of_paper
 from dita.spec.market import BookTicker, MarketTrade
 from runtime_parts import ReferenceKernel, trades
 from scripted_venue import CONTRACT
@@ -168,3 +171,46 @@ def test_the_largest_order_fits_the_kernels_bound() -> None:
             assert instrument.quantity_max % contract.lot == 0
             lockstep = Lockstep(ReferenceKernel())
             assert lockstep.step(instrument.register()).after.instruments[0].registered == 1
+
+
+GOOD: dict[str, int | str] = {
+    "round_trips": 100, "final_position": 0, "orphans": 0, "reconcile_delta": "0.00000000", "reference_divergences": 0,
+    "certificate": "valid",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("final_position", 10_000),
+        ("final_position", -1),
+        ("orphans", 1),
+        ("reconcile_delta", "0.00000001"),
+        ("reconcile_delta", "-0.00000001"),
+        ("reconcile_delta", "unknown"),
+        ("reference_divergences", 1),
+        ("certificate", "none"),
+    ],
+)
+def test_one_unit_of_anything_left_is_a_failed_check(name: str, value: int | str) -> None:
+    """Good figures pass; a position, an order, 1e-8 USDT, a divergence, or not knowing, each fails by its name."""
+    assert failed_checks(GOOD) == []
+    found = failed_checks({**GOOD, name: value})
+    assert len(found) == 1
+    assert found[0].startswith(f"{name}: `{value}`, wanted ")
+
+
+def record_with(positions: tuple[PositionRecord, ...], orders: tuple[OrderRecord, ...]) -> AccountRecord:
+    return AccountRecord("k", True, 5, 7, 0, 0, 0, 0, len(orders), 3, orders, (), positions)
+
+
+def test_the_truth_is_what_the_exchange_says() -> None:
+    """A short position counts as a long one does, only orders that may still fill count, and its wallet is its word."""
+    positions = (PositionRecord("BTC-USDT", "LONG", 300, 1), PositionRecord("BTC-USDT", "SHORT", -200, 1))
+    orders = tuple(order_with(status) for status in ("NEW", "FILLED", "CANCELLED", "PARTIALLY_FILLED"))
+    truth = truth_of_paper(record_with(positions, orders))
+    assert (truth.position, truth.open_orders, truth.wallet, truth.fills) == (500, 2, 7, 3)
+
+
+def order_with(status: Status) -> OrderRecord:
+    return OrderRecord(1, "c", "BTC-USDT", "BUY", "LONG", "LIMIT", "GTC", 10, 10, False, status, 0, 0, 0, 0, 1, 1)

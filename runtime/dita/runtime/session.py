@@ -7,7 +7,7 @@ with it the session trades on that exchange and leaves the faults to it.
 import asyncio
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,13 @@ _STALL_SECONDS: Final = 90.0  # nothing finished for so long: something is wrong
 _READY_SECONDS: Final = 120.0
 _FLAT_SECONDS: Final = 120.0
 _LOOK_SECONDS: Final = 0.1
+_AT_THE_END: Final[dict[str, int | str]] = {
+    "final_position": 0,
+    "orphans": 0,
+    "reconcile_delta": "0.00000000",
+    "reference_divergences": 0,
+    "certificate": "valid",
+}
 _LOOPS: Final = 1_000_000  # a recording is played again and again until the session has enough
 _PAPER_REPLY_SECONDS: Final = 1.0
 _PAPER_PACE: Final = Pace(again=0.2, settle_pause=0.2, settle_again=0.25)
@@ -328,15 +335,7 @@ def _result(
         "reference_divergences": runtime.engine.lockstep.divergences,
         "certificate": "valid",
     }
-    wanted: dict[str, int | str] = {
-        "final_position": 0,
-        "orphans": 0,
-        "reconcile_delta": "0.00000000",
-        "reference_divergences": 0,
-    }
-    for name, value in wanted.items():
-        if figures[name] != value:
-            problems.append(f"{name}: `{figures[name]}`, wanted {value}")
+    problems += failed_checks(figures)
     if runtime.engine.journal_error is not None:
         problems.append(str(runtime.engine.journal_error))
     statement = parts.certified.statement
@@ -349,6 +348,13 @@ def _result(
         market=_market_text(parts.settings),
         journal_rows=runtime.engine.journal.position,
     )
+
+
+def failed_checks(figures: Mapping[str, int | str]) -> list[str]:
+    """The final checks that a session's figures do not pass, each with what was found and what was wanted."""
+    return [
+        f"{name}: `{figures[name]}`, wanted {wanted}" for name, wanted in _AT_THE_END.items() if figures[name] != wanted
+    ]
 
 
 def _market_text(settings: Settings) -> str:
