@@ -166,3 +166,19 @@ def test_bench_writes_every_figure(tmp_path: Path) -> None:
         "reference_step_r", "differential_step_r", "paper_round_trip_r",
     }  # fmt: skip
     assert all(value > 0 for value in figures.values())
+
+
+def test_the_exchange_runs_by_itself_and_keeps_its_account(tmp_path: Path) -> None:
+    """For two seconds: a URL, a credentials file only its owner reads, events fed; the second run keeps the key."""
+    texts: list[str] = []
+    for _ in range(2):
+        done = dita(tmp_path, "exchange", "--seconds", "2", "--pace", "100", "--json", "exchange.json")
+        assert done.returncode == 0, done.stderr
+        assert "exchange: http://127.0.0.1:" in done.stdout
+        figures = json.loads((tmp_path / "exchange.json").read_text())["figures"]
+        assert 0 < figures["events"] <= 200
+        path = tmp_path / "out" / "exchange-credentials"
+        assert path.stat().st_mode & 0o777 == 0o600
+        texts.append(path.read_text())
+        assert texts[-1].rpartition("=")[2].strip() not in done.stdout + done.stderr
+    assert texts[0] == texts[1]
