@@ -125,7 +125,7 @@ fn require_plan(event: &Input) -> Answer {
     Ok(())
 }
 
-/// ADOPT: an unexplained venue position becomes a trade that can be closed; no limit refuses it (clause T3).
+/// ADOPT: an unexplained venue position becomes a trade that can be closed; no limit refuses it (clauses T3, T6).
 pub fn adopt(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> Answer {
     let (account, instrument, slot) = (&*focus.account, &*focus.instrument, &*focus.slot);
     require(instrument.registered == 1, Code::BadIndex)?;
@@ -146,6 +146,8 @@ pub fn adopt(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> Ans
     require(slot.phase == phase::IDLE, Code::SlotBusy)?;
     require(account.seeded == 1, Code::NotSeeded)?;
     require(instrument.reconcile_required == 1, Code::NoChange)?;
+    let newest = instrument.evidence_time_ns.max(instrument.fill_time_ns);
+    require(event.time_ns >= newest, Code::StaleSnapshot)?;
     require(has_room(slot), Code::UnsettledTrade)?;
     require(instrument.holder == 0, Code::InstrumentBusy)?;
     let minimum = dita_minimum_quantity(

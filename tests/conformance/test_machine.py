@@ -162,8 +162,8 @@ class Machine(RuleBasedStateMachine):
             Input(kind=Kind.POSITION, slot=k, instrument=i, long_quantity=own, short_quantity=other, time_ns=time_ns)
         )
 
-    @rule(k=SLOTS, lots=st.integers(1, 3), price=PRICES)
-    def adopt(self, k: int, lots: int, price: int) -> None:
+    @rule(k=SLOTS, lots=st.integers(1, 3), price=PRICES, time_ns=TIMES)
+    def adopt(self, k: int, lots: int, price: int, time_ns: int) -> None:
         """Take what the venue has too much."""
         trade = self.state.account.trade_high_water + 1
         self.take(
@@ -176,7 +176,7 @@ class Machine(RuleBasedStateMachine):
                 quantity=lots,
                 quote=lots * price,
                 price=ONE,
-                time_ns=9,
+                time_ns=time_ns,
             )
         )
 

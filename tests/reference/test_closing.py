@@ -255,6 +255,46 @@ def test_an_orphan_is_adopted_and_flattened(desk: Desk) -> None:
     assert desk.slot.phase == Phase.IDLE
 
 
+def test_nothing_is_adopted_from_a_reading_older_than_what_is_known(desk: Desk) -> None:
+    """Clause T6: a reading that the kernel refused as stale makes no trade; the one that raised the alarm does.
+
+    The orphan was closed before the evidence of it came, so the old reading shows what is no longer there.
+    """
+    read_ns = desk.now()
+    orphan = inputs.adopt(
+        slot=0, instrument=0, trade=5, side=Side.LONG, quantity=7 * LOT, quote=quote(7, 60_000),
+        price=600_000_000_000_000, time_ns=read_ns,
+    )  # fmt: skip
+    desk.order(1, 0, 7, done=True)  # an order of a trade that this kernel never knew
+    evidence_ns = desk.clock_ns
+    before = desk.state
+
+    for time_ns in (read_ns, evidence_ns - 1):
+        outcome = desk.send(orphan._replace(time_ns=time_ns))
+        assert (outcome.verdict, outcome.code) == (Verdict.REFUSED, Code.STALE_SNAPSHOT)
+    assert desk.state is before
+    assert desk.send(orphan._replace(time_ns=evidence_ns)).code == Code.OK
+
+
+def test_an_adoption_is_newer_than_the_last_fill_of_its_instrument(desk: Desk) -> None:
+    """Clause T6: evidence alone does not decide; a reading from before the last booked fill may still show it."""
+    read_ns = desk.now()
+    desk.round_trip(1)
+    filled_ns = desk.clock_ns
+    old_order = inputs.order(
+        slot=0, instrument=0, trade=9, attempt=0, quantity=LOT, quote=quote(1, 60_000), done=True, time_ns=read_ns
+    )
+    assert desk.send(old_order).code == Code.UNKNOWN_ORDER
+    assert desk.state.instruments[0].evidence_time_ns == read_ns
+    orphan = inputs.adopt(
+        slot=0, instrument=0, trade=10, side=Side.LONG, quantity=LOT, quote=quote(1, 60_000),
+        price=600_000_000_000_000, time_ns=filled_ns - 1,
+    )  # fmt: skip
+
+    assert desk.send(orphan).code == Code.STALE_SNAPSHOT
+    assert desk.send(orphan._replace(time_ns=filled_ns)).code == Code.OK
+
+
 def external(desk: Desk, lots: int, usdt: int = 60_000) -> None:
     """The venue closed so many lots by itself."""
     event = inputs.external_close(

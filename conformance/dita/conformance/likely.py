@@ -73,9 +73,10 @@ def adopt(draw: Draw, at: Scene) -> Input:
     """A venue position of a few lots."""
     price = reference_price(draw, at)
     quantity = max(1, at.instrument.lot) * (1 + draw.below(4))
+    newest = max(at.instrument.evidence_time_ns, at.instrument.fill_time_ns)
     return Input(
         kind=Kind.ADOPT, slot=at.k, instrument=at.i, trade=new_trade(draw, at), side=Side.LONG + draw.below(2),
-        quantity=quantity, quote=draw.quote(quantity, price), price=price, time_ns=draw.time(),
+        quantity=quantity, quote=draw.quote(quantity, price), price=price, time_ns=draw.time(newest),
     )  # fmt: skip
 
 

@@ -142,6 +142,7 @@ def outside(state: State, k: int, quantities: int, prices: int) -> Iterator[Inpu
     yield Input(kind=Kind.POSITION, slot=k, instrument=i, time_ns=EARLY)
     for price in range(1, prices + 1):
         yield adoption(state, k, i, price)
+    yield adoption(state, k, i, 1)._replace(time_ns=EARLY)
 
 
 def settlements(state: State, k: int, quantities: int, prices: int) -> Iterator[Input]:

@@ -112,7 +112,7 @@ def require_plan(event: Input) -> None:
 
 
 def adopt(focus: Focus, event: Input) -> Answer:
-    """ADOPT: an unexplained venue position becomes a trade that can be closed; no limit refuses it (clause T3)."""
+    """ADOPT: an unexplained venue position becomes a trade that can be closed; no limit refuses it (clauses T3, T6)."""
     account, instrument, slot = focus.account, focus.instrument, focus.slot
     require(instrument.registered == 1, Code.BAD_INDEX)
     require_time(event.time_ns)
@@ -126,6 +126,8 @@ def adopt(focus: Focus, event: Input) -> Answer:
     require(slot.phase == Phase.IDLE, Code.SLOT_BUSY)
     require(account.seeded == 1, Code.NOT_SEEDED)
     require(instrument.reconcile_required == 1, Code.NO_CHANGE)
+    newest = max(instrument.evidence_time_ns, instrument.fill_time_ns)
+    require(event.time_ns >= newest, Code.STALE_SNAPSHOT)
     require(has_room(slot), Code.UNSETTLED_TRADE)
     require(instrument.holder == 0, Code.INSTRUMENT_BUSY)
     idle = taken(focus, event, Slot(tails=slot.tails), account.exposure)

@@ -87,7 +87,7 @@ CLAUSES: Final = (
     Clause("T3", "ADOPT takes a position the kernel cannot explain into an idle slot as a one-leg trade; no mode or limit refuses it.", "The exposure exists already; it must get an identity under which it can be closed."),
     Clause("T4", "EXTERNAL_CLOSE is the snapshot of one virtual exit order per trade; a slot that owns an order is freed only by that order's end.", "Liquidation, a close by hand, late exits: without it 1,413 states of the model are stranded."),
     Clause("T5", "A position matches when the trade's side lies in the band the order in flight allows, the other side is zero and there are no foreign orders; only an exact match with no order in flight clears.", "A partial fill in flight is not a mismatch."),
-    Clause("T6", "POSITION older than the newest evidence or booked fill of its instrument is refused STALE_SNAPSHOT.", "It may not include what is already known."),
+    Clause("T6", "POSITION or ADOPT older than the newest evidence or booked fill of its instrument is refused STALE_SNAPSHOT.", "It may not include what is already known. ADOPT was added by a finding of the explorer: whoever adopts from a reading that the kernel refused as stale makes a phantom trade of a position that is already closed."),
     # --- settlement and books ---
     Clause("F1", "A trade settles in two parts, entry and exit, each once per final quantity; entry once its order is done, exit once the trade is finished.", "Settlement per order needs unboundedly many orders."),
     Clause("F2", "A trade finishes when nothing remains and no order is in flight; its record becomes the newest tail, and the oldest graded tail makes room.", "A stray event re-activated a closed slot."),

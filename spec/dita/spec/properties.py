@@ -495,6 +495,15 @@ def reconcile_is_cleared_by_position(pre: State, event: Input, post: State, outc
     return event.kind == Kind.POSITION and event.time_ns >= newest and event.foreign_orders == 0
 
 
+def adoption_is_founded(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+    """ADOPT needs a required reconcile and a reading as new as its instrument's evidence and fills (clauses T3, T6)."""
+    del post
+    if event.kind != Kind.ADOPT or outcome.verdict != Verdict.ACCEPTED:
+        return True
+    known = pre.instruments[event.instrument]
+    return known.reconcile_required == 1 and event.time_ns >= max(known.evidence_time_ns, known.fill_time_ns)
+
+
 def surprise_is_reconciled(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
     """Late fills, over-closes and mismatches require a reconcile and command one (clauses O5, E6, T5)."""
     del pre
@@ -563,9 +572,8 @@ STEP: Final = tuple(
         unresolved_is_left_by_evidence, freed_slot_owns_no_order, order_in_flight_ends_by_evidence, rollback_is_exact,
         finished_is_recorded, tails_are_kept, tails_only_settle,
         settlement_is_taken, books_follow_records, money_moves_by_named_kinds,
-        seed_is_the_wallet, income_is_signed, reconcile_is_cleared_by_position, surprise_is_reconciled,
-        stray_order_is_reported,
-        times_only_rise, settings_change_by_their_kind,
+        seed_is_the_wallet, income_is_signed, reconcile_is_cleared_by_position, adoption_is_founded,
+        surprise_is_reconciled, stray_order_is_reported, times_only_rise, settings_change_by_their_kind,
     )
 )  # fmt: skip
 
