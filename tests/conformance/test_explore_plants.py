@@ -1,5 +1,7 @@
 """Planted bugs in the runtime's conduct are found, each in a world where it shows, with a short timeline."""
 
+from dataclasses import replace
+
 import pytest
 
 from dita.conformance.explore.acts import Act
@@ -10,8 +12,12 @@ from dita.conformance.explore.report import TimeOutIsRejection
 from dita.conformance.explore.search import Found, explored
 from dita.conformance.explore.system import Setting
 from dita.conformance.explore.timeline import timeline
+from dita.reference import step
 from dita.spec.environment import Frame, FrameKind, Network, OrderName, Venue, order_named
-from dita.spec.vocabulary import Kind
+from dita.spec.inputs import Input
+from dita.spec.outcome import Outcome
+from dita.spec.state import State
+from dita.spec.vocabulary import Kind, Phase
 
 
 class AbsentBeforeTheDeadline(Conduct):
@@ -49,6 +55,24 @@ class StampedOnArrival(Conduct):
     def position(self, frame: Frame, view: View, venue: Venue) -> Act:
         """A reading is as of now."""
         return super().position(frame._replace(time=venue.now), view, venue)
+
+
+class AdoptsWithoutAsking(Conduct):
+    """Adopts from any reading that shows a position while the slot is idle, without the kernel's word on the reading."""
+
+    def position(self, frame: Frame, view: View, venue: Venue) -> Act:
+        """Adopt first, ask later."""
+        if view.phase == Phase.IDLE and frame.quantity > 0 and view.reconcile_required == 1:
+            return Act(Kind.ADOPT, view.high_water + 1, quantity=frame.quantity, time=frame.time)
+        return super().position(frame, view, venue)
+
+
+def adopts_anything(state: State, event: Input) -> tuple[State, Outcome]:
+    """The reference without clause T6 for ADOPT: every reading is as new as it has to be."""
+    if event.kind == Kind.ADOPT:
+        known = state.instruments[event.instrument]
+        event = event._replace(time_ns=max(event.time_ns, known.evidence_time_ns, known.fill_time_ns))
+    return step(state, event)
 
 
 class TerminalEventsAreDeltas(Conduct):
@@ -133,6 +157,19 @@ def test_a_close_taken_from_the_gap_is_booked_twice() -> None:
     assert found.broken is not None
     assert found.broken.startswith("PHANTOM")
     assert "LATE_FILL" in text
+
+
+def test_a_careless_adoption_is_refused_by_the_kernel() -> None:
+    """Clause T6: a runtime that adopts from any reading is safe; without the clause it makes a phantom trade."""
+    setting = Setting("exact times", wrong=1, merged=False)
+    found, _ = searched(AdoptsWithoutAsking(), setting)
+    assert found.complete
+    assert (found.broken, found.stranded) == (None, 0)
+
+    without = Composition(replace(setting, judged=False), step=adopts_anything, conduct=AdoptsWithoutAsking())
+    planted = explored(without)
+    assert planted.broken is not None
+    assert planted.broken.startswith("PHANTOM")
 
 
 def test_books_outside_the_kernel_need_the_operator() -> None:
