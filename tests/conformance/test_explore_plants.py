@@ -58,7 +58,7 @@ class StampedOnArrival(Conduct):
 
 
 class AdoptsWithoutAsking(Conduct):
-    """Adopts from any reading that shows a position while the slot is idle, without the kernel's word on the reading."""
+    """Adopts from any reading that shows a position while the slot is idle; does not ask the kernel first."""
 
     def position(self, frame: Frame, view: View, venue: Venue) -> Act:
         """Adopt first, ask later."""
