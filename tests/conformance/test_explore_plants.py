@@ -56,6 +56,10 @@ class StampedOnArrival(Conduct):
         """A reading is as of now."""
         return super().position(frame._replace(time=venue.now), view, venue)
 
+    def mismatch(self, frame: Frame, view: View, venue: Venue) -> Act | None:
+        """So is what is adopted from it; with the reading's own time the kernel would refuse it (clause T6)."""
+        return super().mismatch(frame._replace(time=venue.now), view, venue)
+
 
 class AdoptsWithoutAsking(Conduct):
     """Adopts from any reading that shows a position while the slot is idle; does not ask the kernel first."""
