@@ -1,12 +1,12 @@
 """Money that the venue reports: settlement, income, wallet (clauses F1 to F4, L1 to L6)."""
 
-from dita.reference.focus import Answer, Focus, flagged, flagged_evidence, in_range, money, require, require_time
+from dita.reference.focus import Answer, flagged, flagged_evidence, in_range, money, require, require_time
 from dita.reference.ledger import booked, compared, posted, profit
 from dita.reference.lifecycle import accepted, in_entry, is_graded
 from dita.spec.inputs import Input
 from dita.spec.outcome import Outcome
 from dita.spec.scales import BOUND, INCOME_ROWS_MAX, TRADE_ID_MAX
-from dita.spec.state import Half, Ledger, Tail
+from dita.spec.state import Focus, Half, Ledger, Tail
 from dita.spec.vocabulary import Code, IncomeKind, Part, Phase, Reconcile, Verdict
 
 

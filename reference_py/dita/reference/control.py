@@ -2,11 +2,11 @@
 
 from dita.reference.arithmetic import fits_scales
 from dita.reference.books import acknowledged
-from dita.reference.focus import Answer, Focus, flagged_evidence, in_range, require, require_time
+from dita.reference.focus import Answer, flagged_evidence, in_range, require, require_time
 from dita.reference.lifecycle import in_entry, in_exit
 from dita.spec.inputs import Input
 from dita.spec.scales import BOUND, FOREIGN_ORDERS_MAX, RATE_SCALE, RATIO_SCALE
-from dita.spec.state import Instrument, Slot, remaining
+from dita.spec.state import Focus, Instrument, Slot, remaining
 from dita.spec.vocabulary import SLOTS, Code, Mode, Phase, Side
 
 LEVERAGE_CEILING_PPM = 1000 * RATIO_SCALE

@@ -3,21 +3,10 @@
 Clause S1 (frame): ``step`` selects by ``input.slot`` and ``input.instrument``, and puts back what a handler returns.
 """
 
-from typing import NamedTuple
-
 from dita.spec.outcome import Outcome, refused
 from dita.spec.scales import BOUND, TIME_MAX_NS
-from dita.spec.state import Account, Instrument, Slot
+from dita.spec.state import Focus
 from dita.spec.vocabulary import Code, Reconcile, Verdict
-
-
-class Focus(NamedTuple):
-    """The account, the selected instrument and the selected slot."""
-
-    account: Account
-    instrument: Instrument
-    slot: Slot
-
 
 Answer = tuple[Focus, Outcome]
 

@@ -1,8 +1,8 @@
 """The books. Profit and fee are functions of a slot's bounded record; the ledger moves by the change (clause L2)."""
 
 from dita.reference.arithmetic import cost_share, predicted_fee
-from dita.reference.focus import Focus, money
-from dita.spec.state import Ledger, Slot, capital, exit_quantity, exit_quote
+from dita.reference.focus import money
+from dita.spec.state import Focus, Ledger, Slot, capital, exit_quantity, exit_quote
 from dita.spec.vocabulary import Side
 
 

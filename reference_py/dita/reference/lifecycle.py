@@ -1,10 +1,10 @@
 """How a trade's slot changes hands: commands for its orders, rollback, and finishing."""
 
 from dita.reference.arithmetic import leg_quantity
-from dita.reference.focus import Answer, Focus, money, require
+from dita.reference.focus import Answer, money, require
 from dita.spec.outcome import Outcome
 from dita.spec.scales import ATTEMPT_MAX
-from dita.spec.state import Exit, Half, Slot, Tail, exit_quantity, exit_quote, remaining
+from dita.spec.state import Exit, Focus, Half, Slot, Tail, exit_quantity, exit_quote, remaining
 from dita.spec.vocabulary import Code, OrderSide, Phase, Side, Verdict
 
 ENTRY_PHASES = (Phase.ENTRY_REQUESTED, Phase.ENTRY_WORKING, Phase.ENTRY_UNRESOLVED)

@@ -4,21 +4,12 @@ Order events are snapshots, never deltas: merging is a join, so duplicates, reor
 """
 
 from dita.reference.arithmetic import is_multiple, price_plausible
-from dita.reference.focus import (
-    Answer,
-    Focus,
-    flagged,
-    flagged_evidence,
-    in_range,
-    require,
-    require_time,
-    with_evidence,
-)
+from dita.reference.focus import Answer, flagged, flagged_evidence, in_range, require, require_time, with_evidence
 from dita.reference.ledger import booked
 from dita.reference.lifecycle import accepted, finished, idle_again, in_entry, in_exit, in_flight_attempt, opened
 from dita.spec.inputs import Input
 from dita.spec.scales import ATTEMPT_MAX, BOUND, TRADE_ID_MAX
-from dita.spec.state import Slot, Tail, exit_quantity, remaining
+from dita.spec.state import Focus, Slot, Tail, exit_quantity, remaining
 from dita.spec.vocabulary import ADMIT_MARGIN_NS, ALL_CHECKS, Code, Phase, Reconcile, RejectReason
 
 # --- identity -------------------------------------------------------------------------------------------------------

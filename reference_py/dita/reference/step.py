@@ -8,10 +8,10 @@ identity, then the phase.
 from collections.abc import Callable
 
 from dita.reference import books, control, orders, trades
-from dita.reference.focus import Answer, Focus, Refused, require
+from dita.reference.focus import Answer, Refused, require
 from dita.spec.inputs import Input
 from dita.spec.outcome import Outcome
-from dita.spec.state import State
+from dita.spec.state import Focus, State
 from dita.spec.vocabulary import Code, Kind
 
 Handler = Callable[[Focus, Input], Answer]

@@ -8,23 +8,14 @@ from dita.reference.arithmetic import (
     price_plausible,
     within_leverage,
 )
-from dita.reference.focus import (
-    Answer,
-    Focus,
-    flagged,
-    flagged_evidence,
-    in_range,
-    money,
-    require,
-    require_time,
-)
+from dita.reference.focus import Answer, flagged, flagged_evidence, in_range, money, require, require_time
 from dita.reference.ledger import booked, frozen
 from dita.reference.lifecycle import accepted, closing, finished, has_room, in_exit, in_flight_attempt
 from dita.reference.orders import advances, is_possible
 from dita.spec.inputs import Input
 from dita.spec.outcome import Outcome
 from dita.spec.scales import BOUND, RATIO_SCALE, TRADE_ID_MAX
-from dita.spec.state import Entry, Instrument, Plan, Slot, capital, exit_quantity, remaining
+from dita.spec.state import Entry, Focus, Instrument, Plan, Slot, capital, exit_quantity, remaining
 from dita.spec.vocabulary import LEGS, Code, Mode, OrderSide, Phase, Reconcile, Side, Verdict
 
 # --- opening --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from dita.spec.scales import BOUND, NOTIONAL_DIVISOR, RATE_SCALE, RATIO_SCALE, TRADE_ID_MAX
-from dita.spec.slot_invariants import HELD, SLOT, is_amount, is_bit, is_money, is_time, provisional_fees
+from dita.spec.slot_invariants import HELD, SLOT, is_amount, is_bit, is_money, is_time, provisional_fees, remembers
 from dita.spec.state import Account, Instrument, Ledger, Slot, State, capital
 from dita.spec.vocabulary import INSTRUMENTS, SLOTS, Mode, Phase
 
@@ -167,18 +167,23 @@ def unreconciled_counted(state: State) -> bool:
 
 
 def holders_agree(state: State) -> bool:
-    """A slot is live iff its instrument names it as holder (clause G8)."""
-    held = 0
-    for instrument in state.instruments:
-        if instrument.holder != 0:
-            held = held + 1
-    if held != state.account.live_slots:
-        return False
+    """An instrument's holder is the slot whose live trade is in it (clause G8)."""
     for index in range(len(state.slots)):
         slot = state.slots[index]
+        if slot.phase != Phase.IDLE and slot.instrument >= len(state.instruments):
+            return False
         if slot.phase != Phase.IDLE and state.instruments[slot.instrument].holder != index + 1:
             return False
+    for index in range(len(state.instruments)):
+        holder = state.instruments[index].holder
+        if holder > len(state.slots) or (holder != 0 and not trades_in(state.slots[holder - 1], index)):
+            return False
     return True
+
+
+def trades_in(slot: Slot, instrument: int) -> bool:
+    """The slot's live trade is in this instrument (its index)."""
+    return slot.phase != Phase.IDLE and slot.instrument == instrument
 
 
 def trades_below_high_water(state: State) -> bool:
@@ -204,16 +209,14 @@ def trades_distinct(state: State) -> bool:
 
 def no_trade_in_common(one: Slot, two: Slot) -> bool:
     """No trade number appears in both slots, live or finished."""
-    if one.trade != 0 and (one.trade == two.trade or remembers(two, one.trade)):
+    if is_shared(one.trade, two) or is_shared(two.trade, one):
         return False
-    if two.trade != 0 and remembers(one, two.trade):
-        return False
-    return not any(tail.trade != 0 and remembers(two, tail.trade) for tail in one.tails)
+    return not any(is_shared(tail.trade, two) for tail in one.tails)
 
 
-def remembers(slot: Slot, trade: int) -> bool:
-    """A tail of the slot is of this trade."""
-    return any(tail.trade == trade for tail in slot.tails)
+def is_shared(trade: int, slot: Slot) -> bool:
+    """A trade (not 0) is live or remembered in the slot."""
+    return trade != 0 and (slot.trade == trade or remembers(slot, trade))
 
 
 WHOLE: Final = (

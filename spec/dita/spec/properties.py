@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 from dita.spec.inputs import Input
 from dita.spec.outcome import Outcome
 from dita.spec.scales import RATIO_SCALE
-from dita.spec.slot_invariants import in_entry, in_exit, is_bit, is_graded, tail_profit
-from dita.spec.state import Account, Exit, Half, Slot, State, capital, exit_quantity, remaining
+from dita.spec.shares import FOLLOWS
+from dita.spec.slot_invariants import in_entry, in_exit, is_bit, is_graded, remembers, tail_profit
+from dita.spec.state import Account, Exit, Focus, Half, Slot, State, Tail, capital, exit_quantity, focus_of, remaining
 from dita.spec.vocabulary import (
     ADMIT_MARGIN_NS,
     ALL_CHECKS,
@@ -27,28 +28,33 @@ from dita.spec.vocabulary import (
     Verdict,
 )
 
-Predicate = Callable[[State, Input, State, Outcome], bool]
+Predicate = Callable[[Focus, Input, Focus, Outcome], bool]
 
 
 class Property(NamedTuple):
-    """A predicate over one step."""
+    """A predicate over what one step may touch, before and after it."""
 
     id: str
     holds: Predicate
 
 
+class WholeProperty(NamedTuple):
+    """A predicate over the whole state before and after a step."""
+
+    id: str
+    holds: Callable[[State, Input, State, Outcome], bool]
+
+
 # --- verdicts, frame, transitions -----------------------------------------------------------------------------------
 
 
-def refused_is_identity(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
-    """REFUSED returns the very same state object and commands nothing (clauses R1, R2)."""
-    del event
-    return outcome.verdict != Verdict.REFUSED or (post is pre and outcome == Outcome(code=outcome.code))
+def refused_is_identity(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
+    """REFUSED changes nothing and commands nothing (clauses R1, R2)."""
+    return outcome.verdict != Verdict.REFUSED or (post == pre and outcome == Outcome(code=outcome.code))
 
 
-def verdict_is_named(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def verdict_is_named(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """Verdict, code, moves and commands are in their vocabularies (clauses R1, R3)."""
-    del pre, event, post
     return (
         Verdict.REFUSED <= outcome.verdict <= Verdict.ACCEPTED and Code.OK <= outcome.code <= Code.BAD_INDEX
         and 0 <= outcome.moves <= 2 and is_bit(outcome.submit) and is_bit(outcome.cancel) and is_bit(outcome.resolve)
@@ -56,15 +62,15 @@ def verdict_is_named(pre: State, event: Input, post: State, outcome: Outcome) ->
     )  # fmt: skip
 
 
-def flagged_moves_nothing(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def flagged_moves_nothing(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """FLAGGED touches no slot and no money; only reconcile-required and its evidence time may rise (clause R1)."""
     if outcome.verdict != Verdict.FLAGGED:
         return True
-    if outcome.submit == 1 or outcome.moves > 0 or outcome.cancel_protection == 1 or post.slots != pre.slots:
+    if outcome.submit == 1 or outcome.moves > 0 or outcome.cancel_protection == 1 or post.slot != pre.slot:
         return False
     if post == pre:
         return True
-    old, new = pre.instruments[event.instrument], post.instruments[event.instrument]
+    old, new = pre.instrument, post.instrument
     rose = new.reconcile_required - old.reconcile_required
     return (
         rose >= 0 and new.evidence_time_ns >= old.evidence_time_ns
@@ -73,29 +79,16 @@ def flagged_moves_nothing(pre: State, event: Input, post: State, outcome: Outcom
     )  # fmt: skip
 
 
-def only_accepted_submits(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def only_accepted_submits(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """Only ACCEPTED submits (clause C3)."""
-    del pre, event, post
     return outcome.submit == 0 or outcome.verdict == Verdict.ACCEPTED
 
 
-def others_untouched(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
-    """Slots and instruments that the input does not name are untouched, and the outcome names its own (clause S1)."""
-    if outcome.verdict == Verdict.REFUSED:
-        return True
-    i, k = event.instrument, event.slot
-    return (
-        post.slots[:k] == pre.slots[:k] and post.slots[k + 1 :] == pre.slots[k + 1 :]
-        and post.instruments[:i] == pre.instruments[:i] and post.instruments[i + 1 :] == pre.instruments[i + 1 :]
-        and outcome.slot == k and outcome.instrument == i
-    )  # fmt: skip
-
-
-def transitions_are_true(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def transitions_are_true(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """Reported transitions start at the true previous phase, join, and end at the true next one (clause P1)."""
     if outcome.verdict == Verdict.REFUSED:
         return True
-    old, new = pre.slots[event.slot].phase, post.slots[event.slot].phase
+    old, new = pre.slot.phase, post.slot.phase
     if outcome.moves == 0:
         return old == new and outcome.from_1 == 0 and outcome.to_1 == 0 and outcome.from_2 == 0 and outcome.to_2 == 0
     if outcome.from_1 != old or outcome.to_1 == old:
@@ -113,55 +106,53 @@ def entered(event: Input, outcome: Outcome) -> bool:
     return event.kind == Kind.ENTER and outcome.verdict == Verdict.ACCEPTED
 
 
-def taken(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def taken(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """An idle slot became live."""
     if outcome.verdict != Verdict.ACCEPTED:
         return False
-    return pre.slots[event.slot].phase == Phase.IDLE and post.slots[event.slot].phase != Phase.IDLE
+    return pre.slot.phase == Phase.IDLE and post.slot.phase != Phase.IDLE
 
 
-def only_enter_and_adopt_open(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def only_enter_and_adopt_open(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """An idle slot becomes live by ENTER or ADOPT only: no phantom trade (clauses F2, T3)."""
     return not taken(pre, event, post, outcome) or event.kind in (Kind.ENTER, Kind.ADOPT)
 
 
-def new_trade_is_new(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def new_trade_is_new(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """A new trade has a number above the high water, which becomes the high water (clauses I2, I3)."""
     if not taken(pre, event, post, outcome):
         return post.account.trade_high_water == pre.account.trade_high_water
     high = post.account.trade_high_water
-    return pre.account.trade_high_water < event.trade and high == event.trade and post.slots[event.slot].trade == high
+    return pre.account.trade_high_water < event.trade and high == event.trade and post.slot.trade == high
 
 
-def new_trade_starts_blank(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def new_trade_starts_blank(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """A new trade inherits nothing from an earlier one: no exit, no fill, first leg, same tails (clause S2)."""
     if not taken(pre, event, post, outcome):
         return True
-    slot = post.slots[event.slot]
+    slot = post.slot
     return (
         slot.exit == Exit() and exit_quantity(slot) == 0 and slot.closed.fee == 0 and slot.realised == 0
-        and slot.plan.next_leg == 0 and slot.flatten == 0 and slot.tails == pre.slots[event.slot].tails
+        and slot.plan.next_leg == 0 and slot.flatten == 0 and slot.tails == pre.slot.tails
         and (slot.entry.quantity == 0 or event.kind == Kind.ADOPT)
     )  # fmt: skip
 
 
-def entry_within_mode(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def entry_within_mode(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """ENTER is accepted in ACTIVE only, after SEED, into an idle slot (clauses G1, G2, G3)."""
-    del post
     account = pre.account
-    idle = not entered(event, outcome) or pre.slots[event.slot].phase == Phase.IDLE
+    idle = not entered(event, outcome) or pre.slot.phase == Phase.IDLE
     return idle and (not entered(event, outcome) or (account.mode == Mode.ACTIVE and account.seeded == 1))
 
 
-def entry_within_truth(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def entry_within_truth(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """ENTER is refused while capital is frozen or any instrument awaits a reconcile (clauses G4, G5)."""
-    del post
     ledger = pre.account.ledger
     calm = abs(ledger.difference) <= pre.account.tolerance + ledger.fees_provisional
     return not entered(event, outcome) or (calm and pre.account.unreconciled == 0)
 
 
-def entry_within_limits(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def entry_within_limits(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """ENTER keeps to the slot limit and to aggregate leverage, one trade an instrument (clauses G7, G8, G9)."""
     if not entered(event, outcome):
         return True
@@ -169,19 +160,18 @@ def entry_within_limits(pre: State, event: Input, post: State, outcome: Outcome)
     return (
         account.live_slots <= account.slot_limit
         and account.exposure * RATIO_SCALE <= capital(account.ledger) * account.leverage_max_ppm
-        and pre.instruments[event.instrument].holder == 0
+        and pre.instrument.holder == 0
     )
 
 
 # --- orders ---------------------------------------------------------------------------------------------------------
 
 
-def submit_is_recorded(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def submit_is_recorded(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """A submitted order is the slot's order in flight: same trade, attempt, side and quantity (clause C1)."""
-    del pre
     if outcome.submit == 0:
         return True
-    slot = post.slots[event.slot]
+    slot = post.slot
     if slot.trade != outcome.trade or outcome.quantity < 1 or outcome.cancel == 1 or outcome.resolve == 1:
         return False
     opens = OrderSide.BUY if slot.side == Side.LONG else OrderSide.SELL
@@ -194,14 +184,14 @@ def submit_is_recorded(pre: State, event: Input, post: State, outcome: Outcome) 
     return requested and outcome.quantity == order and outcome.side == side and outcome.attempt == attempt
 
 
-def exits_reduce(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def exits_reduce(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """An exit is reduce-only, at most what remains, in whole lots, and leaves no dust (clauses C2, E5)."""
     if outcome.submit == 0:
         return True
-    slot = post.slots[event.slot]
+    slot = post.slot
     if in_entry(slot):
         return outcome.reduce_only == 0 and outcome.close_all == 0
-    left, lot = remaining(slot), pre.instruments[event.instrument].lot
+    left, lot = remaining(slot), pre.instrument.lot
     rest = left - outcome.quantity
     return (
         outcome.reduce_only == 1 and rest >= 0 and outcome.quantity % lot == 0
@@ -210,29 +200,28 @@ def exits_reduce(pre: State, event: Input, post: State, outcome: Outcome) -> boo
     )  # fmt: skip
 
 
-def halted_only_flattens(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def halted_only_flattens(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """In HALTED a SUBMIT appears only for a flatten (clause M1)."""
-    del post
     if outcome.submit == 0 or pre.account.mode != Mode.HALTED:
         return True
-    return event.kind == Kind.FLATTEN or pre.slots[event.slot].flatten == 1
+    return event.kind == Kind.FLATTEN or pre.slot.flatten == 1
 
 
-def attempts_only_rise(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def attempts_only_rise(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """Within a trade the attempt rises by one with each exit SUBMIT and never else (clause I2)."""
     if outcome.verdict == Verdict.REFUSED:
         return True
-    old, new = pre.slots[event.slot], post.slots[event.slot]
+    old, new = pre.slot, post.slot
     if old.trade != new.trade or new.phase == Phase.IDLE:
         return True
     return new.exit.attempt == old.exit.attempt + outcome.submit
 
 
-def terms_are_fixed(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def terms_are_fixed(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """A live trade keeps its instrument, side, ordered quantity, fee rate, minimum and plan (clauses E4, L7)."""
     if outcome.verdict == Verdict.REFUSED:
         return True
-    old, new = pre.slots[event.slot], post.slots[event.slot]
+    old, new = pre.slot, post.slot
     if Phase.IDLE in (old.phase, new.phase):
         return True
     return (
@@ -243,11 +232,11 @@ def terms_are_fixed(pre: State, event: Input, post: State, outcome: Outcome) -> 
     )  # fmt: skip
 
 
-def fills_only_grow(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def fills_only_grow(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """Within a trade booked quantities never fall, and done and seen are sticky (clause O1)."""
     if outcome.verdict == Verdict.REFUSED:
         return True
-    old, new = pre.slots[event.slot], post.slots[event.slot]
+    old, new = pre.slot, post.slot
     if Phase.IDLE in (old.phase, new.phase):
         return True
     grew = new.entry.quantity > old.entry.quantity
@@ -259,11 +248,11 @@ def fills_only_grow(pre: State, event: Input, post: State, outcome: Outcome) -> 
     )  # fmt: skip
 
 
-def legs_advance_by_done_exits(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def legs_advance_by_done_exits(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """The leg index advances by one exactly when an exit ends with a fill, or was for everything (clauses E2, E3)."""
     if outcome.verdict == Verdict.REFUSED:
         return True
-    old, new = pre.slots[event.slot], post.slots[event.slot]
+    old, new = pre.slot, post.slot
     if Phase.IDLE in (old.phase, new.phase):
         return True
     over = in_exit(old) and not (in_exit(new) and new.exit.attempt == old.exit.attempt)
@@ -281,19 +270,19 @@ def is_unresolved(slot: Slot) -> bool:
     return slot.phase in (Phase.ENTRY_UNRESOLVED, Phase.EXIT_UNRESOLVED)
 
 
-def unresolved_asks(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def unresolved_asks(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """A slot becomes unresolved only together with RESOLVE (clause U1)."""
-    if outcome.verdict != Verdict.ACCEPTED or not is_unresolved(post.slots[event.slot]):
+    if outcome.verdict != Verdict.ACCEPTED or not is_unresolved(post.slot):
         return True
-    return is_unresolved(pre.slots[event.slot]) or outcome.resolve == 1
+    return is_unresolved(pre.slot) or outcome.resolve == 1
 
 
-def unresolved_is_left_by_evidence(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def unresolved_is_left_by_evidence(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """*_UNRESOLVED is left only by a snapshot, or never seen: rejected, or absent with proof (clauses U1, U4)."""
-    if outcome.verdict != Verdict.ACCEPTED or not is_unresolved(pre.slots[event.slot]):
+    if outcome.verdict != Verdict.ACCEPTED or not is_unresolved(pre.slot):
         return True
-    slot = pre.slots[event.slot]
-    if post.slots[event.slot].phase == slot.phase or event.kind == Kind.ORDER:
+    slot = pre.slot
+    if post.slot.phase == slot.phase or event.kind == Kind.ORDER:
         return True
     seen = slot.entry.seen if in_entry(slot) else slot.exit.seen
     if event.kind == Kind.NOT_FOUND:
@@ -302,12 +291,12 @@ def unresolved_is_left_by_evidence(pre: State, event: Input, post: State, outcom
     return seen == 0 and event.kind == Kind.REJECTED
 
 
-def freed_slot_owns_no_order(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def freed_slot_owns_no_order(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """A slot with an order in flight is freed only by that order's own end (clause T4)."""
     if outcome.verdict == Verdict.REFUSED:
         return True
-    old = pre.slots[event.slot]
-    if old.phase in (Phase.IDLE, Phase.POSITION_OPEN) or post.slots[event.slot].phase != Phase.IDLE:
+    old = pre.slot
+    if old.phase in (Phase.IDLE, Phase.POSITION_OPEN) or post.slot.phase != Phase.IDLE:
         return True
     attempt = 0 if in_entry(old) else old.exit.attempt
     ordered = old.entry.ordered if in_entry(old) else old.exit.ordered
@@ -317,11 +306,11 @@ def freed_slot_owns_no_order(pre: State, event: Input, post: State, outcome: Out
     return ended or event.kind in (Kind.REJECTED, Kind.NOT_FOUND)
 
 
-def order_in_flight_ends_by_evidence(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def order_in_flight_ends_by_evidence(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """An order in flight ends (the slot leaves its half) only by its own snapshot, rejection or absence (clause U1)."""
     if outcome.verdict == Verdict.REFUSED:
         return True
-    old, new = pre.slots[event.slot], post.slots[event.slot]
+    old, new = pre.slot, post.slot
     left_entry = in_entry(old) and not in_entry(new)
     left_exit = in_exit(old) and not (in_exit(new) and new.exit.attempt == old.exit.attempt)
     if not (left_entry or left_exit):
@@ -334,31 +323,31 @@ def order_in_flight_ends_by_evidence(pre: State, event: Input, post: State, outc
 # --- closing the books ----------------------------------------------------------------------------------------------
 
 
-def freed(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def freed(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """A live slot became idle."""
     if outcome.verdict != Verdict.ACCEPTED:
         return False
-    return pre.slots[event.slot].phase != Phase.IDLE and post.slots[event.slot].phase == Phase.IDLE
+    return pre.slot.phase != Phase.IDLE and post.slot.phase == Phase.IDLE
 
 
-def rollback_is_exact(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def rollback_is_exact(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """A trade without a fill leaves nothing behind: same tails, same books, no exposure (clause S3)."""
     if not freed(pre, event, post, outcome) or outcome.code != Code.ROLLED_BACK:
         return True
-    old = pre.slots[event.slot]
+    old = pre.slot
     return (
-        old.entry.quantity == 0 and in_entry(old) and post.slots[event.slot] == Slot(tails=old.tails)
+        old.entry.quantity == 0 and in_entry(old) and post.slot == Slot(tails=old.tails)
         and post.account.ledger == pre.account.ledger and outcome.cancel_protection == 0
         and post.account.exposure == pre.account.exposure - old.exposure
     )  # fmt: skip
 
 
-def finished_is_recorded(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def finished_is_recorded(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """A trade that filled finishes as the newest tail and commands CANCEL_PROTECTION (clauses F2, C4)."""
     finished = freed(pre, event, post, outcome) and outcome.code != Code.ROLLED_BACK
     if not finished:
         return outcome.cancel_protection == 0
-    old, tail = pre.slots[event.slot], post.slots[event.slot].tails[0]
+    old, tail = pre.slot, post.slot.tails[0]
     return (
         outcome.cancel_protection == 1 and tail.trade == old.trade and tail.side == old.side
         and tail.instrument == old.instrument and tail.entry.quantity >= old.entry.quantity
@@ -367,43 +356,50 @@ def finished_is_recorded(pre: State, event: Input, post: State, outcome: Outcome
     )  # fmt: skip
 
 
-def tails_are_kept(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def tails_are_kept(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """A tail that is not fully graded is never forgotten (clause F3)."""
-    if outcome.verdict == Verdict.REFUSED or post.slots[event.slot].tails == pre.slots[event.slot].tails:
+    if outcome.verdict == Verdict.REFUSED or post.slot.tails == pre.slot.tails:
         return True
-    for tail in pre.slots[event.slot].tails:
-        if not is_graded(tail) and not any(new.trade == tail.trade for new in post.slots[event.slot].tails):
-            return False
-    return True
+    return all(is_graded(tail) or remembers(post.slot, tail.trade) for tail in pre.slot.tails)
 
 
-def tails_only_settle(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def tails_only_settle(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """A finished trade changes by SETTLE and SETTLE_FORCED only, in quote, fee and grade (clause F1)."""
-    if outcome.verdict == Verdict.REFUSED or post.slots[event.slot].tails == pre.slots[event.slot].tails:
+    if outcome.verdict == Verdict.REFUSED or post.slot.tails == pre.slot.tails:
         return True
     settles = event.kind in (Kind.SETTLE, Kind.SETTLE_FORCED)
-    for tail in pre.slots[event.slot].tails:
-        for new in post.slots[event.slot].tails:
-            if tail.trade != 0 and new.trade == tail.trade and new != tail:
-                kept = new._replace(entry=tail.entry, exit=tail.exit) == tail
-                same = new.entry.quantity == tail.entry.quantity and new.exit.quantity == tail.exit.quantity
-                rises = new.entry.graded >= tail.entry.graded and new.exit.graded >= tail.exit.graded
-                if not (settles and kept and same and rises and event.trade == tail.trade):
-                    return False
+    if not all(only_settles(tail, new, event) for tail in pre.slot.tails for new in post.slot.tails):
+        return False
     return settles or freed(pre, event, post, outcome)
 
 
-def settlement_is_taken(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def only_settles(tail: Tail, new: Tail, event: Input) -> bool:
+    """Unless both are of one trade and differ: the event settles that trade, and only money and grade moved."""
+    if tail.trade == 0 or new.trade != tail.trade or new == tail:
+        return True
+    kept = new._replace(entry=tail.entry, exit=tail.exit) == tail
+    same = new.entry.quantity == tail.entry.quantity and new.exit.quantity == tail.exit.quantity
+    rises = new.entry.graded >= tail.entry.graded and new.exit.graded >= tail.exit.graded
+    settles = event.kind in (Kind.SETTLE, Kind.SETTLE_FORCED)
+    return settles and kept and same and rises and event.trade == tail.trade
+
+
+def settlement_is_taken(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """An accepted SETTLE leaves the half graded, with exactly the venue's quantity, quote and fee (clause F1)."""
-    del pre
     if event.kind != Kind.SETTLE or outcome.verdict != Verdict.ACCEPTED:
         return True
-    slot = post.slots[event.slot]
+    slot = post.slot
     told = Half(event.quantity, event.quote, event.amount, 1)
     if slot.phase != Phase.IDLE and slot.trade == event.trade:
         return event.part == Part.ENTRY and Half(*slot.entry[1:5]) == told
-    halves = [tail.entry if event.part == Part.ENTRY else tail.exit for tail in slot.tails if tail.trade == event.trade]
-    return halves == [told]
+    return remembers(slot, event.trade) and all(has_half(tail, event, told) for tail in slot.tails)
+
+
+def has_half(tail: Tail, event: Input, told: Half) -> bool:
+    """If the tail is of the event's trade, its half that the event names is the one told."""
+    if tail.trade != event.trade:
+        return True
+    return (tail.entry if event.part == Part.ENTRY else tail.exit) == told
 
 
 def slot_profit(slot: Slot) -> int:
@@ -424,20 +420,19 @@ def slot_fees(slot: Slot) -> int:
 
 def forgotten(pre: Slot, post: Slot) -> Slot:
     """A slot that holds only the tails that ``post`` no longer has (with blank ones in between)."""
-    kept = tuple(
-        tail._replace(trade=0, entry=tail.entry._replace(quote=0, fee=0), exit=tail.exit._replace(quote=0, fee=0))
-        if any(new.trade == tail.trade for new in post.tails)
-        else tail
-        for tail in pre.tails
-    )
-    return Slot(tails=kept)
+    return Slot(tails=tuple(without_money(tail) if remembers(post, tail.trade) else tail for tail in pre.tails))
 
 
-def books_follow_records(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def without_money(tail: Tail) -> Tail:
+    """The tail with neither profit nor fees."""
+    return tail._replace(trade=0, entry=tail.entry._replace(quote=0, fee=0), exit=tail.exit._replace(quote=0, fee=0))
+
+
+def books_follow_records(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """The ledger's profit and fees move by exactly what the slot's records moved by (clause L2)."""
     if outcome.verdict == Verdict.REFUSED:
         return True
-    old, new = pre.slots[event.slot], post.slots[event.slot]
+    old, new = pre.slot, post.slot
     before, after = pre.account.ledger, post.account.ledger
     if new == old:
         return after.realised == before.realised and after.fees == before.fees
@@ -451,24 +446,23 @@ def books_follow_records(pre: State, event: Input, post: State, outcome: Outcome
     return after.realised - before.realised == profit and after.fees - before.fees == fees
 
 
-def money_moves_by_named_kinds(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def money_moves_by_named_kinds(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """Capital moves by fills, closes, settlement, income and the seed, and by nothing else (clause L1)."""
     if outcome.verdict == Verdict.REFUSED or capital(post.account.ledger) == capital(pre.account.ledger):
         return True
-    trade_money = (
-        event.kind in (Kind.ORDER, Kind.EXTERNAL_CLOSE, Kind.ADOPT, Kind.SETTLE)
-    )  # fmt: skip
-    return trade_money or event.kind in (Kind.INCOME, Kind.SEED)
+    if event.kind in (Kind.ORDER, Kind.EXTERNAL_CLOSE, Kind.ADOPT, Kind.SETTLE):
+        return True
+    return event.kind in (Kind.INCOME, Kind.SEED)
 
 
-def seed_is_the_wallet(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def seed_is_the_wallet(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """The books start at exactly the seeded balance, once (clauses G2, L1)."""
     if event.kind != Kind.SEED or outcome.verdict != Verdict.ACCEPTED:
         return post.account.ledger.seed == pre.account.ledger.seed
     return pre.account.seeded == 0 and capital(post.account.ledger) == event.amount
 
 
-def income_is_signed(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def income_is_signed(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """Income of a kind becomes the reported total; received money raises capital (clause L4)."""
     if event.kind != Kind.INCOME or outcome.verdict != Verdict.ACCEPTED:
         return True
@@ -484,58 +478,60 @@ def income_is_signed(pre: State, event: Input, post: State, outcome: Outcome) ->
 # --- truth ----------------------------------------------------------------------------------------------------------
 
 
-def reconcile_is_cleared_by_position(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def reconcile_is_cleared_by_position(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """reconcile-required is cleared only by a POSITION at least as new as all evidence and fills (clauses T2, T6)."""
     if outcome.verdict == Verdict.REFUSED:
         return True
-    old, new = pre.instruments[event.instrument], post.instruments[event.instrument]
+    old, new = pre.instrument, post.instrument
     if new.reconcile_required >= old.reconcile_required:
         return True
     newest = max(old.evidence_time_ns, old.fill_time_ns)
     return event.kind == Kind.POSITION and event.time_ns >= newest and event.foreign_orders == 0
 
 
-def adoption_is_founded(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def adoption_is_founded(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """ADOPT needs a required reconcile and a reading as new as its instrument's evidence and fills (clauses T3, T6)."""
-    del post
     if event.kind != Kind.ADOPT or outcome.verdict != Verdict.ACCEPTED:
         return True
-    known = pre.instruments[event.instrument]
+    known = pre.instrument
     return known.reconcile_required == 1 and event.time_ns >= max(known.evidence_time_ns, known.fill_time_ns)
 
 
-def surprise_is_reconciled(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def surprise_is_reconciled(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """Late fills, over-closes and mismatches require a reconcile and command one (clauses O5, E6, T5)."""
-    del pre
     surprise = outcome.code in (Code.LATE_FILL, Code.OVER_CLOSE)
     if not surprise and outcome.code != Code.POSITION_MISMATCH:
         return True
-    required = post.instruments[event.instrument].reconcile_required == 1
+    required = post.instrument.reconcile_required == 1
     return required and outcome.reconcile == Reconcile.POSITION
 
 
-def stray_order_is_reported(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def stray_order_is_reported(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """An order that is not addressable is cancelled when open, and reconciled when it filled unshown (clause T1)."""
     strange = outcome.code in (Code.TERMINAL_STATE, Code.UNKNOWN_ORDER)
     if event.kind != Kind.ORDER or not strange:
         return True
-    shown = 0
-    for tail in pre.slots[event.slot].tails:
-        if tail.trade == event.trade and event.attempt == 0:
-            shown = tail.entry.quantity
-        elif tail.trade == event.trade and event.attempt == tail.last_attempt:
-            shown = tail.last_attempt_quantity
     if event.done == 0 and outcome.cancel == 0:
         return False
-    required = post.instruments[event.instrument].reconcile_required == 1
-    return event.quantity <= shown or (required and outcome.reconcile == Reconcile.POSITION)
+    if any(shows(tail, event) for tail in pre.slot.tails) or event.quantity == 0:
+        return True
+    return post.instrument.reconcile_required == 1 and outcome.reconcile == Reconcile.POSITION
 
 
-def times_only_rise(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def shows(tail: Tail, event: Input) -> bool:
+    """The tail is of the order's trade and proves that its fill is booked."""
+    if tail.trade != event.trade:
+        return False
+    if event.attempt == 0:
+        return event.quantity <= tail.entry.quantity
+    return event.attempt == tail.last_attempt and event.quantity <= tail.last_attempt_quantity
+
+
+def times_only_rise(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """Evidence, fill and money times never go back (clauses T2, L5)."""
     if outcome.verdict == Verdict.REFUSED:
         return True
-    old, new = pre.instruments[event.instrument], post.instruments[event.instrument]
+    old, new = pre.instrument, post.instrument
     return (
         new.evidence_time_ns >= old.evidence_time_ns and new.fill_time_ns >= old.fill_time_ns
         and post.account.ledger.last_money_time_ns >= pre.account.ledger.last_money_time_ns
@@ -543,12 +539,12 @@ def times_only_rise(pre: State, event: Input, post: State, outcome: Outcome) -> 
     )  # fmt: skip
 
 
-def settings_change_by_their_kind(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+def settings_change_by_their_kind(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """Mode, limits, calibration and contract terms change by their own input only (clauses M1, L7)."""
     if outcome.verdict == Verdict.REFUSED:
         return True
     old, new = pre.account, post.account
-    terms_before, terms_after = pre.instruments[event.instrument][5:], post.instruments[event.instrument][5:]
+    terms_before, terms_after = pre.instrument[5:], post.instrument[5:]
     return (
         (new.mode == old.mode or event.kind == Kind.SET_MODE)
         and (limits_of(new) == limits_of(old) or event.kind == Kind.SET_LIMITS)
@@ -565,7 +561,7 @@ def limits_of(account: Account) -> tuple[int, int, int]:
 STEP: Final = tuple(
     Property(predicate.__name__.replace("_", "-"), predicate)
     for predicate in (
-        refused_is_identity, verdict_is_named, flagged_moves_nothing, only_accepted_submits, others_untouched,
+        refused_is_identity, verdict_is_named, flagged_moves_nothing, only_accepted_submits,
         transitions_are_true, only_enter_and_adopt_open, new_trade_is_new, new_trade_starts_blank, entry_within_mode,
         entry_within_truth, entry_within_limits, submit_is_recorded, exits_reduce, halted_only_flattens,
         attempts_only_rise, terms_are_fixed, fills_only_grow, legs_advance_by_done_exits, unresolved_asks,
@@ -578,6 +574,37 @@ STEP: Final = tuple(
 )  # fmt: skip
 
 
+# --- the whole step -------------------------------------------------------------------------------------------------
+
+
+def refusal_keeps_the_state(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+    """A refused input returns the very same state object (clause R1)."""
+    return outcome.verdict != Verdict.REFUSED or post is pre
+
+
+def others_untouched(pre: State, event: Input, post: State, outcome: Outcome) -> bool:
+    """Slots and instruments that the input does not name are untouched, and the outcome names its own (clause S1)."""
+    if outcome.verdict == Verdict.REFUSED:
+        return True
+    i, k = event.instrument, event.slot
+    return (
+        post.slots[:k] == pre.slots[:k] and post.slots[k + 1 :] == pre.slots[k + 1 :]
+        and post.instruments[:i] == pre.instruments[:i] and post.instruments[i + 1 :] == pre.instruments[i + 1 :]
+        and outcome.slot == k and outcome.instrument == i
+    )  # fmt: skip
+
+
+WHOLE_STEP: Final = (
+    WholeProperty("refusal-keeps-the-state", refusal_keeps_the_state),
+    WholeProperty("others-untouched", others_untouched),
+)
+
+
 def broken_by_step(pre: State, event: Input, post: State, outcome: Outcome) -> list[str]:
     """IDs of the step properties that do not hold."""
-    return [item.id for item in STEP if not item.holds(pre, event, post, outcome)]
+    found = [item.id for item in WHOLE_STEP if not item.holds(pre, event, post, outcome)]
+    if outcome.verdict == Verdict.REFUSED:
+        return found if outcome == Outcome(code=outcome.code) else [*found, "refused-is-identity"]
+    before = focus_of(pre, event.slot, event.instrument)
+    after = focus_of(post, event.slot, event.instrument)
+    return found + [item.id for item in (*STEP, *FOLLOWS) if not item.holds(before, event, after, outcome)]

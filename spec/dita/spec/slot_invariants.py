@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from dita.spec.scales import ATTEMPT_MAX, BOUND, RATE_SCALE, RATIO_SCALE, TIME_MAX_NS, TRADE_ID_MAX
-from dita.spec.state import Exit, Half, Instrument, Slot, Tail, exit_quantity, exit_quote, remaining
+from dita.spec.state import Exit, Half, Instrument, Plan, Slot, Tail, exit_quantity, exit_quote, remaining
 from dita.spec.vocabulary import INSTRUMENTS, LEGS, Phase, Side
 
 FEE_RATE_MAX_PPB: Final = RATE_SCALE * 4 // 10  # the largest contract rate times the largest calibration
@@ -60,6 +60,16 @@ def is_half_even(value: int, numerator: int, denominator: int) -> bool:
     return -denominator < twice_rest < denominator
 
 
+def is_predicted_fee(fee: int, quote: int, fee_rate_ppb: int) -> bool:
+    """Clause L7: fee is the rate's part of a notional."""
+    return is_half_even(fee, quote * fee_rate_ppb, RATE_SCALE)
+
+
+def is_whole(quantity: int, lot: int) -> bool:
+    """Clause E5: a quantity is a whole number of lots."""
+    return quantity % lot == 0
+
+
 def is_cost_share(cost: int, whole_cost: int, whole: int, part: int) -> bool:
     """Clause L3: cost is the share of ``part`` in a ``whole`` that cost ``whole_cost``."""
     if part == 0:
@@ -72,6 +82,11 @@ def is_cost_share(cost: int, whole_cost: int, whole: int, part: int) -> bool:
 def is_graded(tail: Tail) -> bool:
     """Both halves of a finished trade are settled."""
     return tail.entry.graded == 1 and tail.exit.graded == 1
+
+
+def remembers(slot: Slot, trade: int) -> bool:
+    """A tail of the slot is of this trade."""
+    return any(tail.trade == trade for tail in slot.tails)
 
 
 def in_entry(slot: Slot) -> bool:
@@ -97,11 +112,13 @@ def provisional_fees(slot: Slot) -> int:
     if slot.entry.graded == 0:
         total = total + slot.entry.fee
     for tail in slot.tails:
-        if tail.entry.graded == 0:
-            total = total + tail.entry.fee
-        if tail.exit.graded == 0:
-            total = total + tail.exit.fee
+        total = total + provisional_of(tail.entry) + provisional_of(tail.exit)
     return total
+
+
+def provisional_of(half: Half) -> int:
+    """The fee of a finished trade's half while it is only predicted, 1e-8 USDT."""
+    return half.fee if half.graded == 0 else 0
 
 
 # --- one slot -------------------------------------------------------------------------------------------------------
@@ -144,14 +161,14 @@ def plan_is_typed(slot: Slot) -> bool:
         return True
     if plan.legs < 1 or plan.legs > LEGS or plan.next_leg < 0 or plan.next_leg > plan.legs:
         return False
-    for index in range(LEGS):
-        ratio = plan.ratios[index]
-        if index < plan.legs:
-            if ratio < 1 or ratio > RATIO_SCALE:
-                return False
-        elif ratio != 0:
-            return False
-    return True
+    return all(is_leg_typed(plan, index) for index in range(LEGS))
+
+
+def is_leg_typed(plan: Plan, index: int) -> bool:
+    """A leg of the plan takes a positive share of what remains; past the last leg there is nothing."""
+    if index < plan.legs:
+        return 1 <= plan.ratios[index] <= RATIO_SCALE
+    return plan.ratios[index] == 0
 
 
 def idle_is_blank(slot: Slot) -> bool:
@@ -245,9 +262,9 @@ def no_exit_without_attempt(slot: Slot) -> bool:
 def fees_follow_record(slot: Slot) -> bool:
     """An ungraded fee is the prediction on its notional (clause L7)."""
     entry = slot.entry
-    if entry.graded == 0 and not is_half_even(entry.fee, entry.quote * slot.fee_rate_ppb, RATE_SCALE):
+    if entry.graded == 0 and not is_predicted_fee(entry.fee, entry.quote, slot.fee_rate_ppb):
         return False
-    return is_half_even(slot.closed.fee, exit_quote(slot) * slot.fee_rate_ppb, RATE_SCALE)
+    return is_predicted_fee(slot.closed.fee, exit_quote(slot), slot.fee_rate_ppb)
 
 
 def realised_follows_record(slot: Slot) -> bool:
@@ -266,13 +283,14 @@ def exposure_covers_entry(slot: Slot) -> bool:
 
 def tails_are_typed(slot: Slot) -> bool:
     """A tail is blank, or a whole finished trade."""
-    for tail in slot.tails:
-        if tail.trade == 0:
-            if tail != Tail():
-                return False
-        elif not (is_settled_half(tail.entry) and is_settled_half(tail.exit) and tail_is_finished(tail)):
-            return False
-    return True
+    return all(is_tail_typed(tail) for tail in slot.tails)
+
+
+def is_tail_typed(tail: Tail) -> bool:
+    """Blank, or both halves and the record of a finished trade."""
+    if tail.trade == 0:
+        return tail == Tail()
+    return is_settled_half(tail.entry) and is_settled_half(tail.exit) and tail_is_finished(tail)
 
 
 def is_settled_half(half: Half) -> bool:
@@ -347,8 +365,9 @@ def whole_lots(slot: Slot, instrument: Instrument) -> bool:
     lot = instrument.lot
     entry, last, closed = slot.entry, slot.exit, slot.closed
     return (
-        entry.ordered % lot == 0 and entry.quantity % lot == 0 and last.ordered % lot == 0
-        and last.quantity % lot == 0 and closed.past_quantity % lot == 0 and closed.external_quantity % lot == 0
+        is_whole(entry.ordered, lot) and is_whole(entry.quantity, lot) and is_whole(last.ordered, lot)
+        and is_whole(last.quantity, lot) and is_whole(closed.past_quantity, lot)
+        and is_whole(closed.external_quantity, lot)
     )  # fmt: skip
 
 

@@ -154,6 +154,19 @@ class State(NamedTuple):
     slots: tuple[Slot, ...] = (Slot(),) * SLOTS
 
 
+class Focus(NamedTuple):
+    """What one input may touch: the account, the instrument and the slot that it names (clause S1)."""
+
+    account: Account
+    instrument: Instrument
+    slot: Slot
+
+
+def focus_of(state: State, slot: int, instrument: int) -> Focus:
+    """What an input that names this slot and this instrument may touch."""
+    return Focus(state.account, state.instruments[instrument], state.slots[slot])
+
+
 def initial_state(slots: int = SLOTS, instruments: int = INSTRUMENTS) -> State:
     """The state every kernel starts from; proofs and small worlds use fewer slots and instruments."""
     return State(instruments=(Instrument(),) * instruments, slots=(Slot(),) * slots)
