@@ -7,7 +7,7 @@ far from the named slot.
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from dita.conformance.encoding import (
     first_difference,
@@ -78,6 +78,10 @@ class Diverged(Exception):
         super().__init__(f"{_kind_name(event.kind)}: {difference}")
         self.event = event
         self.difference = difference
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Input, Difference]]:
+        """What pickling needs: the constructor's own arguments."""
+        return type(self), (self.event, self.difference)
 
 
 class Lockstep:

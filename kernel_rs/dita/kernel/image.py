@@ -16,7 +16,7 @@ from enum import Enum, unique
 from importlib.machinery import ExtensionFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Final, Self
 
 MODULE_NAME: Final = "dita_kernel_image"
 """Name compiled into the image's init function (``kernel_rs/build_kernel.py``)."""
@@ -49,6 +49,10 @@ class ImageRefused(Exception):
         super().__init__(f"kernel image refused, {reason.name}: {detail}; {reason.value}")
         self.reason = reason
         self.detail = detail
+
+    def __reduce__(self) -> tuple[type[Self], tuple[ImageRefusal, str]]:
+        """What pickling needs: the constructor's own arguments."""
+        return type(self), (self.reason, self.detail)
 
 
 @dataclass(frozen=True, slots=True)

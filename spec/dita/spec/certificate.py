@@ -12,7 +12,7 @@ it against what is installed. Form: https://in-toto.io/Statement/v1 (in-toto att
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
-from typing import Final
+from typing import Final, Self
 
 
 @unique
@@ -46,6 +46,10 @@ class CertificateRefused(Exception):
         super().__init__(f"certificate refused, {reason.name}: {detail}; {reason.value}")
         self.reason = reason
         self.detail = detail
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Refusal, str]]:
+        """What pickling needs: the constructor's own arguments."""
+        return type(self), (self.reason, self.detail)
 
 
 @dataclass(frozen=True, slots=True)

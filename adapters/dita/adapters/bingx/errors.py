@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, Self
 
 from dita.spec.vocabulary import RejectReason
 
@@ -219,6 +219,11 @@ class VenueError(Exception):
     def __init__(self, endpoint: str, message: str) -> None:
         super().__init__(f"{endpoint}: {message}")
         self.endpoint = endpoint
+        self.message = message
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        """What pickling needs: the constructor's own arguments."""
+        return type(self), (self.endpoint, self.message)
 
 
 class NoReply(VenueError):
@@ -239,3 +244,7 @@ class VenueRefused(VenueError):
         self.code = code
         self.text = text[:200]
         self.meaning = meaning
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        """As above."""
+        return type(self), (self.endpoint, self.status, self.code, self.text, self.meaning)

@@ -1,6 +1,6 @@
 """The refusals of the venue: a code, a text, and sometimes an HTTP status (BingX API reference, error codes)."""
 
-from typing import Final
+from typing import Final, Self
 
 SIGNATURE_MISMATCH: Final = 100001
 NO_PERMISSION: Final = 100004
@@ -41,6 +41,10 @@ class VenueError(Exception):
         self.code = code
         self.text = text
         self.status = status
+
+    def __reduce__(self) -> tuple[type[Self], tuple[int, str, int]]:
+        """What pickling needs: the constructor's own arguments."""
+        return type(self), (self.code, self.text, self.status)
 
 
 def bad_parameter(field: str, value: object, expected: str) -> VenueError:

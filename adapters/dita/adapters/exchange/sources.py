@@ -11,7 +11,7 @@ import random
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, Self, cast
 
 from dita.adapters.exchange.config import Contract
 from dita.adapters.exchange.decimals import parse_decimal
@@ -28,6 +28,11 @@ class MarketLineError(ValueError):
 
     def __init__(self, text: str) -> None:
         super().__init__(f"market line: {text}")
+        self.text = text
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        """What pickling needs: the constructor's own arguments."""
+        return type(self), (self.text,)
 
 
 Feed = Callable[[BookTicker], None]

@@ -5,6 +5,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Self
 
 import apsw
 
@@ -17,6 +18,10 @@ class JournalError(Exception):
         self.path = path
         self.reason = reason
         self.next_step = next_step
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
+        """What pickling needs: the constructor's own arguments."""
+        return type(self), (self.path, self.reason, self.next_step)
 
 
 class JournalLocked(JournalError):

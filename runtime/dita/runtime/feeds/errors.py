@@ -1,6 +1,8 @@
 """The one error a market feed raises: it names the file, the line, what is wrong and the next step."""
 
-from typing import Final
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Self
 
 ECHO_MAX: Final = 80  # characters of foreign text repeated in a message: enough to find it, too few to flood a log
 
@@ -19,6 +21,10 @@ class FeedError(Exception):
         self.line = line
         self.reason = reason
         self.next_step = next_step
+
+    def __reduce__(self) -> tuple[Callable[..., Self], tuple[str, str, str]]:
+        """What pickling needs: the constructor's own arguments."""
+        return partial(type(self), line=self.line), (self.source, self.reason, self.next_step)
 
 
 def echo(value: object) -> str:
