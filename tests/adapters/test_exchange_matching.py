@@ -72,6 +72,46 @@ def test_ladder_walks_deeper_levels_at_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(("size", "filled"), [("0.27659", "0.2765"), ("0.0001", "0.0001"), ("0.00009999", "0")])
+def test_a_level_holds_whole_lots(size: str, filled: str) -> None:
+    """A feed finer than the lot of 0.0001 is cut to it, in the book and in the fill; less than a lot is not there."""
+    desk = Desk()
+    desk.feed(ticker("60000.0", "60000.1", size=size))
+    market = desk.engine.market("BTC-USDT")
+    assert (market.bid_quantity, market.ask_quantity) == (scaled(filled, 8), scaled(filled, 8))
+    assert [level.left for level in (*market.asks(), *market.bids())] == [scaled(filled, 8)] * (
+        2 if filled != "0" else 0
+    )
+
+    order = desk.order(quantity="0.5")
+    assert order.executed == scaled(filled, 8)
+    assert order.live
+
+    desk.feed(ticker("60000.0", "60000.1", size="0.5"))
+    assert order.status == "FILLED"
+
+
+def test_every_level_of_a_ladder_holds_whole_lots() -> None:
+    """The levels behind the best one are as large, and as coarse."""
+    desk = Desk(exchange_config(matching=MatchingRules(liquidity="ladder", ladder_levels=3, ladder_step_ticks=1)))
+    desk.feed(ticker("60000.0", "60000.1", size="0.10009"))
+
+    desk.order(quantity="0.3")
+
+    assert [fill.quantity for fill in desk.account.fills] == [scaled("0.1", 8)] * 3
+
+
+@pytest.mark.parametrize(("size", "filled"), [("0.03009", "0.03"), ("0.00009", "0")])
+def test_a_public_trade_fills_whole_lots(size: str, filled: str) -> None:
+    """A public trade that is finer than the lot reaches a resting order with whole lots only."""
+    desk = Desk()
+    order = desk.order(price="59990.0", quantity="0.1")
+
+    desk.feed(MarketTrade("BTC-USDT", scaled("59989.9", 10), scaled(size, 8), True, START_NS))
+
+    assert order.executed == scaled(filled, 8)
+
+
 def test_resting_limit_fills_at_its_own_price_as_maker() -> None:
     """A buy below the market rests and fills at its price, with the maker fee, once the ask comes down to it."""
     desk = Desk()

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -249,6 +250,27 @@ async def test_empty_lists_have_three_shapes(variant: str, orders: dict[str, obj
     """An empty list can be a list, null or nothing."""
     async with exchange(variants(empty_list=variant)) as (_, client):
         assert await client.data("GET", f"{SWAP}/v2/trade/openOrders") == orders
+
+
+async def test_fill_rows_add_up_whatever_the_feed() -> None:
+    """From levels finer than the lot, every row is whole lots, quoteQty is price times qty, and the rows make z."""
+    async with exchange() as (server, client):
+        await client.submit(symbol="BTC-USDT", quantity="0.1", clientOrderID="one")
+        server.feed(ticker("60000.0", "60000.1", size="0.0276543"))
+        await client.submit(quantity="0.06", clientOrderID="two")
+        for size in ("0.01000009", "0.00009", "0.03333333"):
+            server.feed(ticker("60000.3", "60000.7", size=size))
+
+        rows = (await client.data("GET", FILLS, symbol="BTC-USDT", **window()))["fill_history_orders"]
+        two = (await client.order("two"))["data"]["order"]
+
+    assert len(rows) == 4
+    for row in rows:
+        assert Decimal(row["price"]) * Decimal(row["qty"]) == Decimal(row["quoteQty"])
+        assert Decimal(row["qty"]) % Decimal("0.0001") == 0
+    mine = [row for row in rows if row["orderId"] == str(two["orderId"])]
+    assert [row["qty"] for row in reversed(mine)] == ["0.0276", "0.0100", "0.0224"]
+    assert sum(Decimal(row["qty"]) for row in mine) == Decimal(two["executedQty"]) == Decimal("0.06")
 
 
 async def test_fill_history_tells_one_row_per_match() -> None:

@@ -14,38 +14,24 @@ from dita.adapters.exchange.orders import Status
 from dita.adapters.exchange.record import OrderRecord, PositionRecord
 from dita.runtime.audit_page import curve, write_audit_page
 from dita.runtime.connect import StartError, hosts_for
-from dita.runtime.grid import on_grid
 from dita.runtime.instruments import Instrument, Instruments
 from dita.runtime.lockstep import Lockstep
 from dita.runtime.paper import PaperExchange, planned_faults
 from dita.runtime.session import SessionResult, failed_checks, fresh_journal_path, money_text
 from dita.runtime.tally import Tally
 from dita.runtime.venue_truth import truth_of_paper
-from dita.spec.market import BookTicker, MarketTrade
+from dita.spec.market import BookTicker
 from runtime_parts import ReferenceKernel, trades
 from scripted_venue import CONTRACT
 
 
-@given(bid=some.integers(10, 10**9), spread=some.integers(1, 10**6), quantity=some.integers(0, 10**9),
-       tick=some.integers(1, 10), lot=some.integers(1, 10**6))  # fmt: skip
-def test_events_come_on_the_contracts_grid(bid: int, spread: int, quantity: int, tick: int, lot: int) -> None:
-    """Prices on ticks, never better than they were; quantities in lots, never zero; a second time changes nothing."""
-    event = on_grid(BookTicker("A-USDT", bid, quantity, bid + spread, quantity + 1, 1), tick, lot)
-    assert isinstance(event, BookTicker)
-    assert event.bid_price % tick == event.ask_price % tick == 0
-    assert event.bid_price <= bid
-    assert event.ask_price >= bid + spread
-    assert event.bid_quantity % lot == event.ask_quantity % lot == 0
-    assert min(event.bid_quantity, event.ask_quantity) >= lot
-    assert on_grid(event, tick, lot) == event
-
-
-def test_public_trades_come_on_the_grid_too() -> None:
-    """Quantity down to the lot, at least one."""
-    event = MarketTrade("A-USDT", 105, 999, True, 1)
-    moved = on_grid(event, 10, 100)
-    assert isinstance(moved, MarketTrade)
-    assert (moved.price, moved.quantity) == (100, 900)
+def test_a_paper_session_feeds_its_exchange_on_the_contracts_ticks() -> None:
+    """A feed finer than the tick is put on it, outwards, with the tick of its own contract; quantities stay."""
+    exchange = PaperExchange(("BTC-USDT", "ETH-USDT"), seed=1, faults=(), secret="s")
+    for symbol in ("BTC-USDT", "ETH-USDT"):
+        tick = exchange.contracts[symbol].tick
+        event = exchange.on_its_grid(BookTicker(symbol, 5 * tick + 1, 276, 6 * tick + 1, 277, 1))
+        assert event == BookTicker(symbol, 5 * tick, 276, 7 * tick, 277, 1)
 
 
 @given(some.integers(-(10**20), 10**20))

@@ -11,8 +11,7 @@ from pathlib import Path
 from dita.adapters.bingx.credentials import KEY_NAME, SECRET_NAME, credentials_from_file
 from dita.adapters.exchange import AccountConfig, ExchangeConfig, ExchangeServer
 from dita.runtime.cli_report import CommandError, Report, Reporter, table
-from dita.runtime.feeds import open_feed
-from dita.runtime.grid import on_grid
+from dita.runtime.feeds import open_feed, snap_to_tick
 from dita.runtime.settings import load_settings
 from dita.spec.market import MarketEvent
 
@@ -79,15 +78,14 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    contracts = {contract.symbol: contract for contract in server.config.contracts}
+    ticks = {contract.symbol: contract.tick for contract in server.config.contracts}
     await server.start()
     reporter.console.print(f"exchange: {server.rest_url} credentials: {credentials}", highlight=False, soft_wrap=True)
     ends_at = None if seconds is None else loop.time() + seconds
     fed = 0
     try:
         for event in events:
-            contract = contracts[event.symbol]
-            server.feed(on_grid(event, contract.tick, contract.lot))
+            server.feed(snap_to_tick(event, ticks[event.symbol]))
             fed += 1
             if stop.is_set() or (ends_at is not None and loop.time() > ends_at):
                 break

@@ -24,7 +24,7 @@ from dita.adapters.exchange import (
     StreamRules,
     When,
 )
-from dita.runtime.grid import on_grid
+from dita.runtime.feeds import snap_to_tick
 from dita.spec.market import BookTicker, MarketEvent
 
 API_KEY: Final = "paper"
@@ -100,9 +100,8 @@ class PaperExchange:
         await self.server.stop()
 
     def on_its_grid(self, event: MarketEvent) -> MarketEvent:
-        """The event with prices on the contract's ticks and quantities in its lots, at least one."""
-        contract = self.contracts[event.symbol]
-        return on_grid(event, contract.tick, contract.lot)
+        """The event with prices on the contract's ticks; the exchange itself trades whole lots only."""
+        return snap_to_tick(event, self.contracts[event.symbol].tick)
 
 
 @final

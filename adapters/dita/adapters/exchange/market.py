@@ -40,19 +40,24 @@ class Market:
         self._compact_at = {"BUY": _COMPACT_MIN, "SELL": _COMPACT_MIN}
         self._levels_max = rules.ladder_levels if rules.liquidity == "ladder" else 1
         self._step = rules.ladder_step_ticks * contract.tick
+        self._lot = contract.lot
         self._asks: list[Level] | None = None
         self._bids: list[Level] | None = None
 
     def update(self, ticker: BookTicker) -> None:
-        """Take new best prices; what was left of the old ones is gone."""
+        """Take new best prices, their quantities in whole lots; what was left of the old ones is gone."""
         self.bid_price = ticker.bid_price
-        self.bid_quantity = ticker.bid_quantity
+        self.bid_quantity = self.whole_lots(ticker.bid_quantity)
         self.ask_price = ticker.ask_price
-        self.ask_quantity = ticker.ask_quantity
+        self.ask_quantity = self.whole_lots(ticker.ask_quantity)
         self.time_ns = ticker.time_ns
         self.updates += 1
         self._asks = None
         self._bids = None
+
+    def whole_lots(self, quantity: int) -> int:
+        """What the contract can trade of a quantity (1e-8 coins): a feed may be finer, but no fill is part of a lot."""
+        return quantity - quantity % self._lot
 
     @property
     def mark_price(self) -> int:
@@ -104,7 +109,7 @@ class Market:
             self._compact_at[order.side] = max(_COMPACT_MIN, 2 * len(line))
 
     def _ladder(self, price: int, quantity: int, step: int) -> list[Level]:
-        if not price:
+        if not price or not quantity:
             return []
         levels = (price + step * depth for depth in range(self._levels_max))
         return [Level(level, quantity) for level in levels if level > 0]

@@ -62,7 +62,10 @@ class Engine:
     # -- the market
 
     def feed(self, event: MarketEvent, now_ns: int) -> None:
-        """Take one market event and match what it makes possible. Raises ValueError on a foreign symbol or number."""
+        """Take one market event and match what it makes possible, in whole lots.
+
+        Raises ValueError on a foreign symbol or number.
+        """
         market = self.markets.get(event.symbol)
         if market is None:
             raise ValueError(f"symbol: `{event.symbol}` is not listed, add its contract to the config")
@@ -81,11 +84,11 @@ class Engine:
         market.last_price = event.price
         # A trade at the very price of a resting order says nothing about its place in the queue; only a trade
         # beyond that price proves that the order would have been reached.
-        tick = market.contract.tick
+        tick, quantity = market.contract.tick, market.whole_lots(event.quantity)
         if event.buyer_is_maker and market.buys and market.buys[0][2].price:
-            self._match_resting(market, "BUY", [Level(event.price + tick, event.quantity)], now_ns)
+            self._match_resting(market, "BUY", [Level(event.price + tick, quantity)], now_ns)
         elif not event.buyer_is_maker and market.sells and market.sells[0][2].price:
-            self._match_resting(market, "SELL", [Level(max(event.price - tick, 0), event.quantity)], now_ns)
+            self._match_resting(market, "SELL", [Level(max(event.price - tick, 0), quantity)], now_ns)
 
     def market(self, symbol: str) -> Market:
         """The market of a symbol. Raises 109425 when there is none."""
