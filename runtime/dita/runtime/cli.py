@@ -49,6 +49,18 @@ def explore(tier: TierOption = "quick", json_file: JsonFile = None) -> None:
 
 
 @app.command()
+def table(
+    form: Annotated[
+        Literal["text", "svg", "dot"], typer.Option("--format", help="The diagram alone as svg or dot.")
+    ] = "text",
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write there instead of printing.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Show what every input does in every phase, and which moves between phases there are."""
+    _finish("table", "cli_table", "table", json_file, form=form, output=output)
+
+
+@app.command()
 def run(
     source: Annotated[str | None, typer.Option(help="Market of our own exchange: generator or recorded.")] = None,
     symbols: Symbols = None,

@@ -75,12 +75,12 @@ def lint_files(files: Mapping[str, Path], texts: Mapping[str, frozenset[str]]) -
 def executed_files() -> dict[str, Path]:
     """The executed files by the name they are shown by. Raises NothingToLint for a module that is not installed."""
     found: dict[str, Path] = {}
-    waiting = list(ROOTS)
+    waiting: list[str] = [*ROOTS]
     while waiting:
         for shown, path in _files_of(waiting.pop()).items():
             if shown not in found:
                 found[shown] = path
-                waiting += _spec_modules_in(ast.parse(path.read_text(encoding="utf-8"), shown))
+                waiting.extend(_spec_modules_in(ast.parse(path.read_text(encoding="utf-8"), shown)))
     return dict(sorted(found.items()))
 
 
