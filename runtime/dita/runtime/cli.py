@@ -124,6 +124,16 @@ def replay(
     _finish("replay", "cli_journal", "replay_journal", json_file, journal=journal, last=last, trade=trade)
 
 
+@app.command("settle-forced")
+def settle_forced(
+    trade: Annotated[int, typer.Argument(help="A finished trade that the venue never settled.", min=1)],
+    journal: JournalPath = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Accept the predicted fees of a finished trade whose fill rows never came; for a session that has ended."""
+    _finish("settle-forced", "cli_settle", "settle_forced", json_file, journal=journal, trade=trade)
+
+
 @app.command()
 def flatten(
     exchange_url: ExchangeUrl = None,
