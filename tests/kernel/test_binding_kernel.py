@@ -1,6 +1,8 @@
 """The kernel as a Python object: its life, snapshots, batches, lanes, and errors that name the field."""
 
+import gc
 import struct
+import weakref
 from random import Random
 from typing import Any
 
@@ -188,6 +190,20 @@ def test_the_fast_ways_are_the_same_step(raw_kernel: RawKernel) -> None:
             else:
                 assert by_integers.step(event) == outcome
         assert by_lane.snapshot() == by_call.snapshot() == by_integers.snapshot()
+
+
+@pytest.mark.parametrize("name", ["pointers", "outcomes"])
+def test_a_pointer_keeps_the_memory_of_its_calls(raw_kernel: RawKernel, name: str) -> None:
+    """Whoever keeps one pointer keeps what it points into; with the last pointer the memory goes."""
+    with Kernel(raw_kernel) as kernel:
+        calls = kernel.ready_calls(2)
+        memory, pointer = weakref.ref(calls.calls), getattr(calls, name)[1]
+        del calls
+        gc.collect()
+        assert memory() is not None
+        del pointer
+        gc.collect()
+        assert memory() is None
 
 
 def bare_order(event: Input) -> Input:

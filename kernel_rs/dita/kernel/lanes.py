@@ -108,7 +108,8 @@ class ReadyCalls:
     """``count`` ready calls, each a handle, an input and room for its outcome behind one pointer: the fastest way in.
 
     ``step(calls.pointers[i])`` takes input ``i``. Fill an input with ``write``, or with ``struct.pack_into`` into
-    ``memory`` at ``input_offset(i)``.
+    ``memory`` at ``input_offset(i)``. Each of ``pointers`` and ``outcomes`` keeps the whole memory alive; a pointer
+    computed from one of them does not.
     """
 
     def __init__(self, ffi: Any, lib: StepFunctions, handle: int, count: int) -> None:
@@ -116,9 +117,11 @@ class ReadyCalls:
         self.count = count
         self.handle = handle
         self.calls: Pointer = ffi.new("struct dita_call[]", count)
-        self.pointers: tuple[Pointer, ...] = tuple(self.calls + index for index in range(count))
+        self.pointers: tuple[Pointer, ...] = tuple(
+            _keeping(ffi, self.calls + index, self.calls) for index in range(count)
+        )
         self.outcomes: tuple[Pointer, ...] = tuple(
-            ffi.addressof(self.calls[index], "outcome") for index in range(count)
+            _keeping(ffi, ffi.addressof(self.calls[index], "outcome"), self.calls) for index in range(count)
         )
         self.memory = memoryview(ffi.buffer(self.calls)).cast("B")
         for pointer in self.pointers:
@@ -140,6 +143,15 @@ class ReadyCalls:
     def outcome(self, index: int) -> Outcome:
         """The outcome of a call that was made. Raises BufferRefused."""
         return unpack_outcome(self.memory, self.input_offset(index) + INPUT.size)
+
+
+def _keeping(ffi: Any, pointer: Pointer, memory: Pointer) -> Pointer:
+    """The pointer, and with it the memory that it points into: by itself a pointer of cffi owns nothing."""
+
+    def release(_: Pointer, held: Pointer = memory) -> None:
+        """Nothing to do; holding was all."""
+
+    return ffi.gc(pointer, release)
 
 
 def _checked(index: int, count: int) -> int:
