@@ -12,6 +12,8 @@ from typing import Final, NoReturn, cast
 # Wire messages of this venue nest five deep.
 DEPTH_MAX: Final = 32
 _NUMBER_TEXT_MAX: Final = 48
+_ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class JsonTextError(ValueError):
@@ -51,16 +53,27 @@ def as_list(value: object) -> list[object] | None:
     return cast("list[object]", value) if isinstance(value, list) else None
 
 
-def _depth_within(value: object, allowed: int) -> bool:
-    members = as_object(value)
-    items = as_list(value) if members is None else list(members.values())
-    if items is None:
-        return True
-    return allowed > 0 and all(_depth_within(item, allowed - 1) for item in items)
+def _check_depth(data: bytes | str) -> None:
+    """Refuse what nests deeper than ``DEPTH_MAX`` on the raw text, before anything is built from it.
+
+    Exact for JSON. Other texts may pass here; the parser refuses them, and says why.
+    """
+    opening = data.count(b"[") + data.count(b"{") if isinstance(data, bytes) else data.count("[") + data.count("{")
+    if opening <= DEPTH_MAX:  # nearly every message; brackets inside strings only make it look deeper
+        return
+    raw = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
+    # Without escaped backslashes and then escaped quotes, what stands between quotes is, by turns, outside and inside.
+    outside = raw.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]
+    brackets = b"".join(outside).translate(_ONE_KIND, _NO_BRACKETS)
+    for _ in range(DEPTH_MAX):  # each pass takes away the innermost level everywhere
+        brackets = brackets.replace(b"[]", b"")
+    if b"[]" in brackets:
+        raise JsonTextError(f"JSON: nested deeper than `{DEPTH_MAX}`")
 
 
 def parse_json(data: bytes | str) -> object:
     """The document behind ``data``. Raises JsonTextError. The caller has bounded the size already."""
+    _check_depth(data)
     try:
         text = data.decode("utf-8") if isinstance(data, bytes) else data
         document: object = json.loads(
@@ -76,6 +89,4 @@ def parse_json(data: bytes | str) -> object:
         raise JsonTextError("JSON: nested too deep") from None
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are both ValueErrors
         raise JsonTextError(f"JSON: not readable ({type(error).__name__})") from None
-    if not _depth_within(document, DEPTH_MAX):
-        raise JsonTextError(f"JSON: nested deeper than `{DEPTH_MAX}`")
     return document
