@@ -14,8 +14,8 @@ from dita.runtime.replay import replay
 from dita.spec import inputs
 from dita.spec.inputs import Input
 from dita.spec.scales import QUANTITY_SCALE
-from dita.spec.state import TAILS, State, capital
-from dita.spec.vocabulary import Code, Kind, Part, Side, Verdict
+from dita.spec.state import State, capital
+from dita.spec.vocabulary import TAILS, Code, Kind, Part, Side, Verdict
 from runtime_parts import PRICE, ReferenceKernel, open_test_journal, opened, registered, round_trip
 
 DITA = [sys.executable, "-c", "from dita.runtime.cli import main; main()"]
