@@ -62,9 +62,13 @@ def terms_fit(instrument: Instrument) -> bool:
         return True
     return (
         instrument.lot >= 1 and instrument.tick >= 1 and instrument.price_max >= 1 and instrument.quantity_max >= 1
-        and instrument.lot * instrument.tick % NOTIONAL_DIVISOR == 0
-        and instrument.quantity_max * instrument.price_max < (BOUND + 1) * NOTIONAL_DIVISOR
+        and are_terms_exact(instrument.lot, instrument.tick, instrument.quantity_max, instrument.price_max)
     )  # fmt: skip
+
+
+def are_terms_exact(lot: int, tick: int, quantity_max: int, price_max: int) -> bool:
+    """Every fill's notional is a whole number of money units, and the largest order's is within the bound."""
+    return lot * tick % NOTIONAL_DIVISOR == 0 and quantity_max * price_max < (BOUND + 1) * NOTIONAL_DIVISOR
 
 
 INSTRUMENT: Final = (

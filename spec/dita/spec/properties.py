@@ -11,7 +11,7 @@ from dita.spec.inputs import Input
 from dita.spec.outcome import Outcome
 from dita.spec.scales import RATIO_SCALE
 from dita.spec.shares import FOLLOWS
-from dita.spec.slot_invariants import in_entry, in_exit, is_bit, is_graded, remembers, tail_profit
+from dita.spec.slot_invariants import in_entry, in_exit, is_bit, is_graded, is_whole, remembers, tail_profit
 from dita.spec.state import Account, Exit, Focus, Half, Slot, State, Tail, capital, exit_quantity, focus_of, remaining
 from dita.spec.vocabulary import (
     ADMIT_MARGIN_NS,
@@ -159,9 +159,14 @@ def entry_within_limits(pre: Focus, event: Input, post: Focus, outcome: Outcome)
     account = post.account
     return (
         account.live_slots <= account.slot_limit
-        and account.exposure * RATIO_SCALE <= capital(account.ledger) * account.leverage_max_ppm
+        and is_leverage_kept(account.exposure, capital(account.ledger), account.leverage_max_ppm)
         and pre.instrument.holder == 0
     )
+
+
+def is_leverage_kept(exposure: int, funds: int, leverage_max_ppm: int) -> bool:
+    """The aggregate notional is at most capital times the largest leverage."""
+    return exposure * RATIO_SCALE <= funds * leverage_max_ppm
 
 
 # --- orders ---------------------------------------------------------------------------------------------------------
@@ -194,7 +199,7 @@ def exits_reduce(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> boo
     left, lot = remaining(slot), pre.instrument.lot
     rest = left - outcome.quantity
     return (
-        outcome.reduce_only == 1 and rest >= 0 and outcome.quantity % lot == 0
+        outcome.reduce_only == 1 and rest >= 0 and is_whole(outcome.quantity, lot)
         and (outcome.close_all == 1) == (rest == 0) and (rest == 0 or rest >= slot.minimum)
         and (outcome.quantity >= slot.minimum or outcome.close_all == 1)
     )  # fmt: skip

@@ -294,10 +294,10 @@ def is_tail_typed(tail: Tail) -> bool:
 
 
 def is_settled_half(half: Half) -> bool:
-    """A half of a finished trade: something was traded, and its fee is bounded by its notional."""
+    """A half of a finished trade: something was traded; its fee is bounded by its notional, and a predicted one is no rebate."""
     return (
         1 <= half.quantity <= BOUND and 1 <= half.quote <= BOUND
-        and -half.quote <= half.fee <= half.quote and is_bit(half.graded)
+        and -half.quote <= half.fee <= half.quote and is_bit(half.graded) and (half.graded == 1 or half.fee >= 0)
     )  # fmt: skip
 
 
@@ -371,7 +371,13 @@ def whole_lots(slot: Slot, instrument: Instrument) -> bool:
     )  # fmt: skip
 
 
+def minimum_is_whole(slot: Slot, instrument: Instrument) -> bool:
+    """A live trade's minimum is whole lots, or too large for any order (clause E4)."""
+    return slot.phase == Phase.IDLE or slot.minimum == BOUND or is_whole(slot.minimum, instrument.lot)
+
+
 HELD: Final = (
     HeldInvariant("live-in-registered", live_in_registered),
     HeldInvariant("whole-lots", whole_lots),
+    HeldInvariant("minimum-whole", minimum_is_whole),
 )
