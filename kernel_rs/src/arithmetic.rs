@@ -9,6 +9,8 @@
 //! stored amount is at most 2^60 in magnitude and no sum has more than seven of them, so they cannot wrap on a state
 //! that passed `ranges`; on a damaged one they wrap, which is defined.
 
+use core::num::NonZero;
+
 use crate::vocabulary::{BOUND, NOTIONAL_DIVISOR, RATE_SCALE, RATIO_SCALE};
 
 /// Stands for every quotient above it: larger than any bound even after three bounded amounts are taken away, and no
@@ -82,15 +84,22 @@ fn divide_by_notional(numerator: u128) -> (u64, bool) {
 /// Quotient and remainder; a zero divisor gives zeros. A quotient beyond 64 bits becomes the largest that has them.
 #[inline]
 fn divide(numerator: u128, denominator: u64) -> (u64, u64) {
-    if denominator == 0 {
+    let Some(divisor) = NonZero::new(denominator) else {
         return (0, 0);
-    }
+    };
     if let Ok(small) = u64::try_from(numerator) {
-        return (small / denominator, small % denominator);
+        return (small / divisor, small % divisor);
     }
-    let wide = u128::from(denominator);
+    divide_wide(numerator, divisor)
+}
+
+/// The case of [`divide`] that one machine instruction cannot do.
+#[cold]
+#[inline(never)]
+fn divide_wide(numerator: u128, denominator: NonZero<u64>) -> (u64, u64) {
+    let wide = NonZero::<u128>::from(denominator);
     let quotient = numerator / wide;
-    let remainder = low(numerator.wrapping_sub(quotient.wrapping_mul(wide))); // below a 64-bit divisor
+    let remainder = low(numerator.wrapping_sub(quotient.wrapping_mul(wide.get()))); // below a 64-bit divisor
     (u64::try_from(quotient).unwrap_or(u64::MAX), remainder)
 }
 
@@ -100,6 +109,19 @@ fn half_even((quotient, remainder): (u64, u64), denominator: u64) -> i64 {
     let rest = denominator.wrapping_sub(remainder); // instead of doubling the remainder, which could wrap
     let up = remainder > rest || (remainder == rest && quotient & 1 == 1);
     word(quotient.saturating_add(u64::from(up)))
+}
+
+/// [`half_even`] by a constant below 2^32: the same number from fewer instructions. The doubled remainder cannot wrap,
+/// and one more in it decides a tie for an odd quotient.
+#[inline]
+fn half_even_by<const DIVISOR: u64>(numerator: u128) -> i64 {
+    let Ok(small) = u64::try_from(numerator) else {
+        return half_even(divide_wide_by::<DIVISOR>(numerator), DIVISOR);
+    };
+    let quotient = small / DIVISOR;
+    let remainder = small.wrapping_sub(quotient.wrapping_mul(DIVISOR));
+    let doubled = remainder.wrapping_mul(2).wrapping_add(quotient & 1);
+    word(quotient.wrapping_add(u64::from(doubled > DIVISOR)))
 }
 
 /// Quantity (1e-8) times price (1e-10) as money (1e-8), rounded down.
@@ -128,24 +150,24 @@ pub extern "C" fn dita_cost_share(cost: i64, whole: i64, part: i64) -> i64 {
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn dita_predicted_fee(quote: i64, fee_rate_ppb: i64) -> i64 {
-    half_even(divide_by::<RATE_SCALE>(product(quote, fee_rate_ppb)), RATE_SCALE)
+    half_even_by::<RATE_SCALE>(product(quote, fee_rate_ppb))
 }
 
 /// The model's fee rate corrected by what the account really paid, parts per billion.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn dita_calibrated_rate(rate_ppb: i64, calibration_ppm: i64) -> i64 {
-    half_even(
-        divide_by::<RATIO_SCALE>(product(rate_ppb, calibration_ppm)),
-        RATIO_SCALE,
-    )
+    half_even_by::<RATIO_SCALE>(product(rate_ppb, calibration_ppm))
 }
 
 /// Whether value (>= 0) is a whole number of steps (> 0); no value is one of zero steps.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub extern "C" fn dita_is_multiple(value: i64, step: i64) -> bool {
-    value.unsigned_abs().checked_rem(step.unsigned_abs()) == Some(0)
+    match NonZero::new(step.unsigned_abs()) {
+        Some(step) => value == 0 || value.unsigned_abs() % step == 0,
+        None => false,
+    }
 }
 
 /// Clause E4: the smallest quantity that can be entered and surely closed again, at least one lot.
@@ -220,6 +242,7 @@ mod tests {
     use super::{
         BEYOND, dita_cost_share, dita_fits_scales, dita_is_multiple, dita_leg_quantity, dita_minimum_quantity,
         dita_notional, dita_predicted_fee, dita_price_plausible, dita_within_leverage, divide_by, divide_by_notional,
+        half_even_by,
     };
     use crate::vocabulary::{BOUND, NOTIONAL_DIVISOR};
 
@@ -256,6 +279,32 @@ mod tests {
             let divisor = u128::from(NOTIONAL_DIVISOR);
             let quotient = u64::try_from(numerator / divisor).unwrap_or(u64::MAX);
             assert_eq!(divide_by_notional(numerator), (quotient, numerator % divisor == 0));
+        }
+    }
+
+    /// Rounding by a constant is the rounding of the specification: below, at and above ties, after even and odd
+    /// quotients, where the numerator just fits a machine word, and where it does not.
+    #[test]
+    fn rounding_by_a_constant_is_rounding() {
+        fn agrees<const DIVISOR: u64>(numerator: u128) {
+            let wanted = super::half_even(super::divide_wide_by::<DIVISOR>(numerator), DIVISOR);
+            assert_eq!(half_even_by::<DIVISOR>(numerator), wanted, "{numerator} / {DIVISOR}");
+            if wanted < BEYOND {
+                let plain = half_even(numerator, u128::from(DIVISOR));
+                assert_eq!(u128::try_from(wanted), Ok(plain), "{numerator} / {DIVISOR}");
+            }
+        }
+        for shift in 0..90_u32 {
+            for multiple in (1_u128 << shift).saturating_sub(2)..(1 << shift) + 2 {
+                for rest in [0, 1, 499_999, 500_000, 500_001, 499_999_999, 500_000_000, 500_000_001] {
+                    agrees::<1_000_000>(multiple * 1_000_000 + rest);
+                    agrees::<1_000_000_000>(multiple * 1_000_000_000 + rest);
+                }
+            }
+        }
+        for numerator in (1 << 64) - 2_000..(1 << 64) + 2_000 {
+            agrees::<1_000_000>(numerator);
+            agrees::<1_000_000_000>(numerator);
         }
     }
 

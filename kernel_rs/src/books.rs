@@ -104,32 +104,32 @@ fn settle_tail(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome, inde
         fee: event.amount,
         graded: 1,
     };
-    let mut after = *tail;
     if event.part == part::ENTRY {
-        after.entry = half;
+        with_tail(focus.account, tail, &Tail { entry: half, ..*tail })?;
+        tail.entry = half;
     } else {
-        after.exit = half;
+        with_tail(focus.account, tail, &Tail { exit: half, ..*tail })?;
+        tail.exit = half;
     }
-    with_tail(focus.account, tail, after, outcome)
+    acknowledged(outcome)
 }
 
-/// Book the difference between a tail as it was and as it now is.
-fn with_tail(account: &mut Account, before: &mut Tail, after: Tail, outcome: &mut Outcome) -> Answer {
+/// Book the difference between a tail as it was and as it now is; the tail itself is the caller's to write.
+#[inline]
+fn with_tail(account: &mut Account, before: &Tail, after: &Tail) -> Answer {
     let posting = Posting::of(
         &account.ledger,
-        tail_profit(&after).wrapping_sub(tail_profit(before)),
+        tail_profit(after).wrapping_sub(tail_profit(before)),
         after
             .entry
             .fee
             .wrapping_add(after.exit.fee)
             .wrapping_sub(before.entry.fee)
             .wrapping_sub(before.exit.fee),
-        tail_provisional(&after).wrapping_sub(tail_provisional(before)),
+        tail_provisional(after).wrapping_sub(tail_provisional(before)),
     )?;
     posting.write(&mut account.ledger, 0);
-    before.entry = after.entry;
-    before.exit = after.exit;
-    acknowledged(outcome)
+    Ok(())
 }
 
 /// A finished trade's profit before fees.
@@ -163,10 +163,15 @@ pub fn settle_forced(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome
     for tail in &mut focus.slot.tails {
         if tail.trade == event.trade {
             require(!is_graded(tail), Code::NoChange)?;
-            let mut after = *tail;
-            after.entry.graded = 1;
-            after.exit.graded = 1;
-            return with_tail(focus.account, tail, after, outcome);
+            let entry = Half {
+                graded: 1,
+                ..tail.entry
+            };
+            let exit = Half { graded: 1, ..tail.exit };
+            with_tail(focus.account, tail, &Tail { entry, exit, ..*tail })?;
+            tail.entry.graded = 1;
+            tail.exit.graded = 1;
+            return acknowledged(outcome);
         }
     }
     require(event.trade <= focus.account.trade_high_water, Code::UnknownOrder)?;

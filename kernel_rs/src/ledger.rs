@@ -94,8 +94,8 @@ impl Figures {
     }
 
     /// Fee, profit and exposure that follow from the fills.
-    #[inline]
-    fn predicted(terms: &Terms, fills: &Fills, exposure: i64) -> Result<Self, Code> {
+    #[inline(always)]
+    pub fn predicted(terms: &Terms, fills: &Fills) -> Result<Self, Code> {
         let mut entry_fee = fills.entry_fee;
         if fills.entry_graded == 0 {
             entry_fee = dita_predicted_fee(fills.entry_quote, terms.fee_rate_ppb);
@@ -108,7 +108,7 @@ impl Figures {
             closed_fee,
             entry_graded: fills.entry_graded,
             realised: profit(terms.side, cost, proceeds),
-            exposure: exposure.max(fills.entry_quote),
+            exposure: fills.entry_quote,
         })
     }
 }
@@ -131,9 +131,9 @@ pub struct Booking {
 
 impl Booking {
     /// The difference between what the books hold of a slot and what its new `fills` make of it, as of a venue time.
-    #[inline]
-    pub fn of(account: &Account, terms: &Terms, before: &Figures, fills: &Fills, time_ns: i64) -> Result<Self, Code> {
-        let after = Figures::predicted(terms, fills, before.exposure)?;
+    #[inline(always)]
+    pub fn of(account: &Account, before: &Figures, mut after: Figures, time_ns: i64) -> Result<Self, Code> {
+        after.exposure = after.exposure.max(before.exposure);
         let posting = Posting::of(
             &account.ledger,
             after.realised.wrapping_sub(before.realised),
@@ -155,7 +155,7 @@ impl Booking {
     }
 
     /// Change everything that depends on the fills; the fills themselves are the caller's to write.
-    #[inline]
+    #[inline(always)]
     pub fn write(&self, focus: &mut Focus<'_>) {
         focus.account.exposure = self.account_exposure;
         self.posting.write(&mut focus.account.ledger, self.time_ns);
@@ -169,10 +169,11 @@ impl Booking {
 }
 
 /// Book new `fills` of the slot's live trade.
-#[inline]
+#[inline(always)]
 pub fn booked(focus: &mut Focus<'_>, fills: &Fills, time_ns: i64) -> Answer {
     let slot = &*focus.slot;
-    Booking::of(focus.account, &Terms::of(slot), &Figures::of(slot), fills, time_ns)?.write(focus);
+    let after = Figures::predicted(&Terms::of(slot), fills)?;
+    Booking::of(focus.account, &Figures::of(slot), after, time_ns)?.write(focus);
     Ok(())
 }
 
@@ -185,7 +186,7 @@ pub struct Posting {
 
 impl Posting {
     /// The ledger's new totals.
-    #[inline]
+    #[inline(always)]
     pub fn of(ledger: &Ledger, realised: i64, fees: i64, provisional: i64) -> Result<Self, Code> {
         Ok(Self {
             realised: money(ledger.realised.wrapping_add(realised))?,
@@ -195,7 +196,7 @@ impl Posting {
     }
 
     /// Put them into the ledger. `time_ns` 0: a correction of effects already timed.
-    #[inline]
+    #[inline(always)]
     pub fn write(&self, ledger: &mut Ledger, time_ns: i64) {
         ledger.realised = self.realised;
         ledger.fees = self.fees;

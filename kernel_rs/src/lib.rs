@@ -8,6 +8,10 @@
     clippy::unnecessary_wraps,
     reason = "an answer that cannot be a refusal is still the handler's answer, as in the reference"
 )]
+#![allow(
+    clippy::inline_always,
+    reason = "a fill is booked through many small functions, as in the reference; left to itself the compiler passes their records through memory, which was measured to cost a tenth of a step"
+)]
 
 #[macro_use]
 mod layout;

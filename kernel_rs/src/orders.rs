@@ -123,6 +123,7 @@ pub fn advances(quantity: i64, quote: i64, known_quantity: i64, known_quote: i64
 }
 
 /// Whether the slot may become open with so much remaining: if it is flattening, the next exit must be possible.
+#[inline]
 fn require_openable(slot: &Slot, left: i64, latest_quote: i64) -> Answer {
     if slot.flatten == 1 && left != 0 {
         return require_closable(slot, latest_quote);
@@ -131,8 +132,9 @@ fn require_openable(slot: &Slot, left: i64, latest_quote: i64) -> Answer {
 }
 
 /// A snapshot of the live trade's entry order.
+#[inline(always)]
 fn entry_order(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> Answer {
-    let entry = focus.slot.entry;
+    let entry = &focus.slot.entry;
     if event.quantity > entry.ordered || !dita_is_multiple(event.quantity, focus.instrument.lot) {
         return impossible(event, outcome);
     }
@@ -172,6 +174,7 @@ fn entry_order(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> A
 }
 
 /// The entry order's record joined with the snapshot, its money booked.
+#[inline(always)]
 fn booked_entry(focus: &mut Focus<'_>, event: &Input, news: bool, done: i64) -> Answer {
     if news {
         let fills = Fills {
@@ -243,8 +246,9 @@ fn late(before: Before, focus: &mut Focus<'_>, event: &Input, outcome: &mut Outc
 }
 
 /// A snapshot of the live trade's latest exit order.
+#[inline(always)]
 fn exit_order(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> Answer {
-    let known = focus.slot.exit;
+    let known = &focus.slot.exit;
     if event.quantity > known.ordered || !dita_is_multiple(event.quantity, focus.instrument.lot) {
         return impossible(event, outcome);
     }
@@ -290,6 +294,7 @@ fn exit_order(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> An
 }
 
 /// The latest exit order's record joined with the snapshot, its money booked.
+#[inline(always)]
 fn booked_exit(focus: &mut Focus<'_>, event: &Input, news: bool, done: i64) -> Answer {
     if news {
         let slot = &*focus.slot;

@@ -49,19 +49,21 @@ pub extern "C" fn dita_core(
     event: &Input,
     outcome: &mut Outcome,
 ) {
-    *outcome = Outcome::EMPTY;
+    // every outcome that is not a refusal says which slot and instrument it speaks of
+    *outcome = Outcome {
+        slot: event.slot,
+        instrument: event.instrument,
+        ..Outcome::EMPTY
+    };
     let mut focus = Focus {
         account,
         instrument,
         slot,
     };
-    match answer(&mut focus, event, outcome) {
-        // every outcome that is not a refusal says which slot and instrument it speaks of
-        Ok(()) => {
-            outcome.slot = event.slot;
-            outcome.instrument = event.instrument;
-        }
-        Err(code) => outcome.code = code as i64,
+    if let Err(code) = answer(&mut focus, event, outcome) {
+        outcome.slot = 0;
+        outcome.instrument = 0;
+        outcome.code = code as i64; // and nothing else: handlers write to the outcome when nothing can refuse any more
     }
 }
 

@@ -168,7 +168,8 @@ pub fn adopt(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> Ans
         exit_quantity: 0,
         exit_quote: 0,
     };
-    let booking = Booking::of(account, &terms, &Figures::NONE, &fills, event.time_ns)?;
+    let after = Figures::predicted(&terms, &fills)?;
+    let booking = Booking::of(account, &Figures::NONE, after, event.time_ns)?;
     // nothing can refuse any more
     taken(focus, event);
     booking.write(focus);
