@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from dita.spec.scales import BOUND, NOTIONAL_DIVISOR, RATE_SCALE, RATIO_SCALE, TRADE_ID_MAX
 from dita.spec.slot_invariants import HELD, SLOT, is_amount, is_bit, is_money, is_time, provisional_fees, remembers
-from dita.spec.state import Account, Instrument, Ledger, Slot, State, capital
+from dita.spec.state import Account, Instrument, Ledger, Slot, State, Tail, capital
 from dita.spec.vocabulary import INSTRUMENTS, SLOTS, Mode, Phase
 
 
@@ -172,22 +172,34 @@ def unreconciled_counted(state: State) -> bool:
 
 def holders_agree(state: State) -> bool:
     """An instrument's holder is the slot whose live trade is in it (clause G8)."""
-    for index in range(len(state.slots)):
-        slot = state.slots[index]
-        if slot.phase != Phase.IDLE and slot.instrument >= len(state.instruments):
+    for k in range(len(state.slots)):
+        slot = state.slots[k]
+        if slot.phase != Phase.IDLE and not any(holds(state, k, i) for i in range(len(state.instruments))):
             return False
-        if slot.phase != Phase.IDLE and state.instruments[slot.instrument].holder != index + 1:
-            return False
-    for index in range(len(state.instruments)):
-        holder = state.instruments[index].holder
-        if holder > len(state.slots) or (holder != 0 and not trades_in(state.slots[holder - 1], index)):
+    for i in range(len(state.instruments)):
+        if state.instruments[i].holder != 0 and not any(holds(state, k, i) for k in range(len(state.slots))):
             return False
     return True
 
 
-def trades_in(slot: Slot, instrument: int) -> bool:
-    """The slot's live trade is in this instrument (its index)."""
-    return slot.phase != Phase.IDLE and slot.instrument == instrument
+def holds(state: State, k: int, i: int) -> bool:
+    """Slot k's live trade is in instrument i, and that names the slot."""
+    slot, holder = state.slots[k], state.instruments[i].holder
+    return slot.phase != Phase.IDLE and slot.instrument == i and holder == k + 1
+
+
+def tails_in_registered(state: State) -> bool:
+    """A finished trade was in an instrument that is still registered (clause N5)."""
+    for slot in state.slots:
+        for tail in slot.tails:
+            if tail.trade != 0 and not any(is_registered(state, i, tail) for i in range(len(state.instruments))):
+                return False
+    return True
+
+
+def is_registered(state: State, i: int, tail: Tail) -> bool:
+    """Instrument i is the tail's and is registered."""
+    return tail.instrument == i and state.instruments[i].registered == 1
 
 
 def trades_below_high_water(state: State) -> bool:
@@ -229,6 +241,7 @@ WHOLE: Final = (
     WholeInvariant("provisional-summed", provisional_summed),
     WholeInvariant("unreconciled-counted", unreconciled_counted),
     WholeInvariant("holders-agree", holders_agree),
+    WholeInvariant("tails-in-registered", tails_in_registered),
     WholeInvariant("trades-below-high-water", trades_below_high_water),
     WholeInvariant("trades-distinct", trades_distinct),
 )  # fmt: skip

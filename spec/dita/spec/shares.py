@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from dita.spec.inputs import Input
 from dita.spec.outcome import Outcome
 from dita.spec.slot_invariants import provisional_fees, remembers
-from dita.spec.state import Focus, Slot
+from dita.spec.state import Focus, Instrument, Slot, Tail
 from dita.spec.vocabulary import INSTRUMENTS, SLOTS, Phase
 
 
@@ -69,6 +69,12 @@ def high_water_covers(focus: Focus, event: Input) -> bool:
     return focus.slot.trade <= high and all(tail.trade <= high for tail in focus.slot.tails)
 
 
+def tails_are_registered(focus: Focus, event: Input) -> bool:
+    """A finished trade of the slot in this instrument implies that it is registered (clause N5)."""
+    here = [tail.trade == 0 or tail.instrument != event.instrument for tail in focus.slot.tails]
+    return focus.instrument.registered == 1 or all(here)
+
+
 CONTEXT: Final = (
     Context("live-slots-include", live_slots_include),
     Context("exposure-includes", exposure_includes),
@@ -76,6 +82,7 @@ CONTEXT: Final = (
     Context("unreconciled-includes", unreconciled_includes),
     Context("holder-is-the-slot", holder_is_the_slot),
     Context("high-water-covers", high_water_covers),
+    Context("tails-are-registered", tails_are_registered),
 )
 
 
@@ -114,9 +121,8 @@ def holder_follows(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> b
     old, new = pre.instrument.holder, post.instrument.holder
     if new != old and not (old in (0, event.slot + 1) and new in (0, event.slot + 1)):
         return False
-    elsewhere = pre.slot.phase != Phase.IDLE and pre.slot.instrument != event.instrument
-    if elsewhere:
-        return post.slot.phase != Phase.IDLE and post.slot.instrument == pre.slot.instrument
+    if pre.slot.phase != Phase.IDLE and pre.slot.instrument != event.instrument:
+        return post.slot == pre.slot._replace(tails=post.slot.tails)
     return post.slot.phase == Phase.IDLE or post.slot.instrument == event.instrument
 
 
@@ -135,6 +141,21 @@ def is_own_or_new(trade: int, pre: Focus, post: Focus) -> bool:
     return pre.account.trade_high_water < trade <= post.account.trade_high_water
 
 
+def registration_follows(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
+    """A registered instrument stays so, with the same terms while a trade is in it; new tails are of it (clause N5)."""
+    old, new = pre.instrument, post.instrument
+    if new.registered < old.registered or (old.holder != 0 and new[5:] != old[5:]):
+        return False
+    return all(is_known_or_of(tail, pre, event, new) for tail in post.slot.tails)
+
+
+def is_known_or_of(tail: Tail, pre: Focus, event: Input, instrument: Instrument) -> bool:
+    """The tail is blank, was there before in the same instrument, or is of the named, registered instrument."""
+    if tail.trade == 0 or (tail.instrument == event.instrument and instrument.registered == 1):
+        return True
+    return any(old.trade == tail.trade and old.instrument == tail.instrument for old in pre.slot.tails)
+
+
 FOLLOWS: Final = (
     Following("live-slots-follow", live_slots_follow),
     Following("exposure-follows", exposure_follows),
@@ -142,4 +163,5 @@ FOLLOWS: Final = (
     Following("unreconciled-follows", unreconciled_follows),
     Following("holder-follows", holder_follows),
     Following("trades-follow", trades_follow),
+    Following("registration-follows", registration_follows),
 )
