@@ -330,9 +330,11 @@ def test_position_cannot_be_closed_twice_even_if_admission_forgets() -> None:
 
 
 def test_history_is_bounded_and_sums_are_not() -> None:
-    """Retention drops the oldest orders, fills and income rows; wallet and counts go on as if nothing had gone."""
+    """Retention drops the oldest orders, fills, income rows and ids; wallet and counts go on as if nothing had gone."""
     config = exchange_config()
-    config = replace(config, retention=replace(config.retention, terminal_orders=50, fills=40, income=30))
+    config = replace(
+        config, retention=replace(config.retention, terminal_orders=50, fills=40, income=30, client_ids=200)
+    )
     engine = Engine(config, Timers())
     account = engine.accounts[KEY]
     engine.feed(BookTicker("BTC-USDT", 600_000 * TICK, 10**12, 600_001 * TICK, 10**12, START_NS), START_NS)
@@ -345,4 +347,4 @@ def test_history_is_bounded_and_sums_are_not() -> None:
     record = take_record(engine, START_NS).account(KEY)
     assert (len(account.orders), len(account.by_client_id), len(account.fills), len(account.income)) == (50, 50, 40, 30)
     assert (record.orders_made, record.fills_made, record.wallet_difference) == (1000, 1000, 0)
-    assert len(account.used_client_ids) == 1000
+    assert list(account.used_client_ids) == [f"c{number}" for number in range(800, 1000)]

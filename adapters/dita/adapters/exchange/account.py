@@ -4,7 +4,7 @@ The wallet is only ever changed together with one of four running totals, so tha
 ``wallet = seed + realised - commission + funding + transfers``. No I/O, no clock: time arrives as an argument.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -33,7 +33,7 @@ class Account:
         self.orders: dict[int, Order] = {}  # kept orders, oldest first
         self.live: dict[int, Order] = {}
         self.by_client_id: dict[str, Order] = {}
-        self.used_client_ids: set[str] = set()
+        self.used_client_ids: OrderedDict[str, None] = OrderedDict()  # a set whose oldest member goes first
         self.fills: deque[Fill] = deque(maxlen=retention.fills)
         self.income: deque[IncomeRow] = deque(maxlen=retention.income)
         self.fills_made = 0
@@ -45,6 +45,7 @@ class Account:
         self._leverage_default = config.leverage
         self._terminal: deque[Order] = deque()
         self._terminal_max = retention.terminal_orders
+        self._client_ids_max = retention.client_ids
         self._transactions = 0
 
     # -- settings
@@ -60,13 +61,15 @@ class Account:
     # -- orders
 
     def add_order(self, order: Order) -> None:
-        """Keep a new live order and its client id, the id for ever."""
+        """Keep a new live order and its client id, the id also when the order is long forgotten."""
         self.orders[order.order_id] = order
         self.live[order.order_id] = order
         self.orders_made += 1
         if order.client_id:
             self.by_client_id[order.client_id] = order
-            self.used_client_ids.add(order.client_id)
+            self.used_client_ids[order.client_id] = None
+            if len(self.used_client_ids) > self._client_ids_max:
+                self.used_client_ids.popitem(last=False)
 
     def finish_order(self, order: Order) -> None:
         """Move a terminal order to history and drop the oldest history beyond the bound."""

@@ -134,13 +134,18 @@ class WireVariants:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How much history is kept per account; the oldest goes first. Client order ids are never forgotten."""
+    """How much history is kept per account; the oldest goes first.
+
+    ``client_ids``: how many used ids are refused a second time. The venue does not say for how long it does that, so a
+    client must never use one twice; here the number is far beyond every live order.
+    """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     terminal_orders: int = 20_000
     fills: int = 50_000
     income: int = 100_000
+    client_ids: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
