@@ -14,7 +14,7 @@ from dita.runtime.protection import Protection
 from dita.runtime.reconcile import Intervals, PositionReader
 from dita.runtime.wallet import WalletReader
 from dita.spec import inputs
-from dita.spec.scales import MONEY_SCALE, QUANTITY_SCALE
+from dita.spec.scales import MONEY_SCALE, NANOSECONDS_PER_SECOND, QUANTITY_SCALE
 from dita.spec.state import capital
 from dita.spec.vocabulary import Code, Kind, Mode, OrderSide, Phase, Side
 from runtime_parts import PRICE, opened
@@ -267,7 +267,7 @@ def no_quiet() -> AbstractAsyncContextManager[None]:
 def wallet_of(room: EngineRoom, dust: int = 0) -> WalletReader:
     return WalletReader(
         room.engine, room.venue, room.alerts, seeded_ns=1_000_000_000, quiet=no_quiet, interval_seconds=15.0,
-        again_seconds=1.0, age_seconds=60.0, dust=dust,
+        again_seconds=1.0, age_seconds=60.0, income_seconds=60.0, dust=dust,
     )  # fmt: skip
 
 
@@ -300,6 +300,72 @@ def test_funding_and_transfers_reach_the_books_before_the_wallet_is_compared(tmp
     run_virtually(work)
 
 
+def test_income_that_appears_late_is_found(tmp_path: Path) -> None:
+    """A funding row half an hour old that nobody was told before: booked within the minute although the wallet fits."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        wallet = wallet_of(room)
+        await asyncio.sleep(3000)
+        assert await wallet.read()
+        room.script.incomes = (
+            income_row("FUNDING_FEE", 30, 1, clock.wall_ns() - 1800 * NANOSECONDS_PER_SECOND),
+            income_row("TRANSFER", -30, 2, clock.wall_ns() - 1800 * NANOSECONDS_PER_SECOND),
+        )
+        for _ in range(5):
+            await asyncio.sleep(15)
+            assert await wallet.read()
+        ledger = room.engine.state.account.ledger
+        assert (ledger.difference, ledger.funding, ledger.transfers) == (0, 30, -30)
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_late_income_is_looked_for_at_once_when_the_wallet_differs(tmp_path: Path) -> None:
+    """The reading after one that did not fit explains the difference by a row that is half an hour old."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        wallet = wallet_of(room)
+        await asyncio.sleep(3000)
+        assert await wallet.read()
+        room.script.incomes = (income_row("FUNDING_FEE", 30, 1, clock.wall_ns() - 1800 * NANOSECONDS_PER_SECOND),)
+        room.script.wallet += 30
+        await asyncio.sleep(1)
+        await wallet.read()
+        assert room.engine.state.account.ledger.difference == 30
+        await asyncio.sleep(1)
+        await wallet.read()
+        assert room.engine.state.account.ledger.difference == 0
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_rows_of_trades_are_read_once_or_twice_and_never_again(tmp_path: Path) -> None:
+    """An hour with a fee row each second, a reading each 15: fewer than twice as many rows as there were."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        wallet = wallet_of(room)
+        for number in range(240):
+            start = clock.wall_ns()
+            await asyncio.sleep(15)
+            room.script.incomes += tuple(
+                income_row("TRADING_FEE", -1, 15 * number + second, start + second * NANOSECONDS_PER_SECOND)
+                for second in range(15)
+            )
+            await wallet.read()
+        assert 3600 <= room.script.incomes_given < 2 * 3600
+        await room.close()
+
+    run_virtually(work)
+
+
 def test_a_difference_freezes_new_trades_and_heals_by_itself(tmp_path: Path) -> None:
     """An unexplained difference refuses ENTER with CAPITAL_FROZEN; when it is gone, ENTER is accepted again."""
 
@@ -327,6 +393,9 @@ def test_money_that_moves_around_the_reading_spoils_it(tmp_path: Path) -> None:
         room = EngineRoom(tmp_path, clock)
         await with_position(room)
         wallet = wallet_of(room)
+        room.script.wallet = capital(room.engine.state.account.ledger)
+        assert await wallet.read()  # the first one looks for late income, too
+        compared_ns = room.engine.state.account.ledger.wallet_as_of_ns
         reading = asyncio.create_task(wallet.read())
         await asyncio.sleep(0.003)
         quote = QUANTITY * PRICE // 10**10
@@ -344,7 +413,7 @@ def test_money_that_moves_around_the_reading_spoils_it(tmp_path: Path) -> None:
             )
         )
         assert not await reading
-        assert room.engine.state.account.ledger.wallet_seen == 0
+        assert room.engine.state.account.ledger.wallet_as_of_ns == compared_ns
         await room.close()
 
     run_virtually(work)

@@ -55,6 +55,7 @@ class ScriptedVenue:
     held: tuple[PositionRow, ...] = ()
     fills: tuple[FillRow, ...] = ()
     incomes: tuple[IncomeRow, ...] = ()
+    incomes_given: int = 0  # rows told so far, copies included
     wallet: int = 100_000 * MONEY_SCALE
     down: bool = False
     narrowed: bool = False
@@ -131,7 +132,10 @@ class ScriptedVenue:
         self, start_ns: int, end_ns: int, income_type: str | None = None, symbol: str | None = None
     ) -> tuple[IncomeRow, ...]:
         await self._read()
-        return tuple(row for row in self.incomes if start_ns <= row.time_ns <= end_ns)
+        rows = [row for row in self.incomes if start_ns <= row.time_ns <= end_ns]
+        told = tuple(row for row in rows if income_type in (None, row.type_text))
+        self.incomes_given += len(told)
+        return told
 
 
 class TestedCommit:

@@ -162,6 +162,7 @@ class Runtime:
             interval_seconds=settings.wallet_interval_ms * _MILLI,
             again_seconds=pace.again,
             age_seconds=settings.wallet_age_ms * _MILLI,
+            income_seconds=settings.income_interval_ms * _MILLI,
             dust=settings.dust,
         )
         resolver = Resolver(

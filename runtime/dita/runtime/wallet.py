@@ -1,4 +1,8 @@
-"""The wallet and the income statement: read together, so that what the venue booked besides trades is known first."""
+"""The wallet and the income statement: read together, so that what the venue booked besides trades is known first.
+
+Every reading takes in the newest income rows of all types. Rows may appear late; but nearly all rows are trades, which
+the books do not take from here. So the last hour is gone through now and then, for the types alone that are booked.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +10,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final, final
 
 from dita.adapters.bingx.errors import VenueError
-from dita.adapters.logic.income import IncomeBook, IncomeError, income_input
+from dita.adapters.logic.income import FUNDING_TYPES, TRANSFER_TYPES, IncomeBook, IncomeError, income_input
+from dita.adapters.logic.rows import IncomeRow
 from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.engine import Engine
 from dita.runtime.venue_port import Venue
@@ -15,8 +20,9 @@ from dita.spec.scales import NANOSECONDS_PER_SECOND
 from dita.spec.state import capital
 from dita.spec.vocabulary import Code, IncomeKind, Mode, Verdict
 
-_OVERLAP_NS: Final = 3600 * NANOSECONDS_PER_SECOND  # a row may appear late; within this it is still found
-
+_LATE_NS: Final = 3600 * NANOSECONDS_PER_SECOND  # a row may appear late; within this it is still found
+_OVERLAP_NS: Final = 10 * NANOSECONDS_PER_SECOND  # of one reading of the newest rows with the last
+_BOOKED_TYPES: Final = tuple(sorted(FUNDING_TYPES | TRANSFER_TYPES))
 _HEAR_SECONDS: Final = 0.1  # what moved the wallet before the reading has been pushed by then
 
 Quiet = Callable[[], AbstractAsyncContextManager[None]]
@@ -37,9 +43,12 @@ class WalletReader:
         interval_seconds: float,
         again_seconds: float,
         age_seconds: float,
+        income_seconds: float,
         dust: int = 0,
     ) -> None:
-        """``seeded_ns``: venue time of the seed. ``dust``: largest difference that is written off when flat.
+        """``income_seconds``: how often late income is looked for; at once when the wallet is not explained.
+
+        ``seeded_ns``: venue time of the seed. ``dust``: largest difference that is written off when flat.
 
         ``quiet`` keeps new intents back while the wallet is read.
         """
@@ -54,7 +63,10 @@ class WalletReader:
         self._dust = dust
         self._book = IncomeBook(seeded_ns, venue.asset)
         self._unknown_types = 0
-        self._read_to_ns = seeded_ns
+        self._income_ns = int(income_seconds * NANOSECONDS_PER_SECOND)
+        self._read_to_ns = 0  # venue time up to which the newest income was read; 0: not yet
+        self._looked_back_to_ns = 0  # and up to which late income was looked for
+        self._look_back_at_ns = 0  # our monotonic clock
         self._wanted = asyncio.Event()
         self._comparable_at_ns = venue.clock.monotonic_ns()
         self._lowered = False  # we set REDUCE_ONLY because of the age
@@ -66,7 +78,7 @@ class WalletReader:
 
     def seeded(self, time_ns: int) -> None:
         """The books begin here."""
-        self._seeded_ns = self._read_to_ns = time_ns
+        self._seeded_ns = time_ns
         self._book = IncomeBook(time_ns, self._venue.asset)
 
     async def run(self) -> None:
@@ -108,8 +120,10 @@ class WalletReader:
 
     async def _read_income(self) -> None:
         now_ns = (await self._venue.reader.server_time()).server_ns
-        start_ns = max(self._seeded_ns, self._read_to_ns - _OVERLAP_NS)
-        rows = await self._venue.reader.income(start_ns, now_ns)
+        rows = [*await self._venue.reader.income(self._after(self._read_to_ns or now_ns, _OVERLAP_NS), now_ns)]
+        ledger = self._engine.state.account.ledger
+        if self._venue.clock.monotonic_ns() >= self._look_back_at_ns or ledger.difference:
+            rows += await self._late_income(now_ns)
         try:
             grown = self._book.add(rows)
         except IncomeError as error:
@@ -118,11 +132,22 @@ class WalletReader:
         self._read_to_ns = now_ns
         for total in grown:
             await self._engine.apply(income_input(total))
-        self._book.fold(now_ns - 2 * _OVERLAP_NS)
         if len(self._book.unknown_types) > self._unknown_types:
             self._unknown_types = len(self._book.unknown_types)
             names = ", ".join(sorted(self._book.unknown_types))
             self._alerts.raise_(Alert.UNKNOWN_INCOME, f"income of types nobody knows is not booked: {names}")
+
+    async def _late_income(self, now_ns: int) -> list[IncomeRow]:
+        """Everything that is booked, of the last hour; the first time since the seed."""
+        start_ns = self._after(self._looked_back_to_ns, _LATE_NS)
+        rows = [row for kind in _BOOKED_TYPES for row in await self._venue.reader.income(start_ns, now_ns, kind)]
+        self._book.fold(start_ns - 1)
+        self._looked_back_to_ns = now_ns
+        self._look_back_at_ns = self._venue.clock.monotonic_ns() + self._income_ns
+        return rows
+
+    def _after(self, time_ns: int, overlap_ns: int) -> int:
+        return max(self._seeded_ns, time_ns - overlap_ns)
 
     async def _write_off_dust(self, as_of_ns: int) -> None:
         account = self._engine.state.account
