@@ -16,6 +16,7 @@ from dita.runtime.audit_page import curve, write_audit_page
 from dita.runtime.connect import StartError, hosts_for
 from dita.runtime.instruments import Instrument, Instruments
 from dita.runtime.lockstep import Lockstep
+from dita.runtime.memory import MemoryMarks, resident_bytes
 from dita.runtime.paper import PaperExchange, planned_faults
 from dita.runtime.session import SessionResult, failed_checks, fresh_journal_path, money_text
 from dita.runtime.tally import Tally
@@ -74,6 +75,7 @@ def test_the_tally_stays_small() -> None:
 def result_with(problems: tuple[str, ...]) -> SessionResult:
     return SessionResult(
         figures={"round_trips": 20, "reconcile_delta": "0.00000000"}, problems=problems, tally=tally_of(20),
+        memory=MemoryMarks(20, lambda: 2**20),
         alerts={"stream gap": 2}, certificate="quick", market="<script>alert(1)</script>", journal_rows=99,
     )  # fmt: skip
 
@@ -112,6 +114,28 @@ def test_a_paper_journal_begins_anew_and_the_last_one_is_kept(tmp_path: Path) ->
     fresh_journal_path(tmp_path)
     assert (path.parent / "previous.sqlite").read_text() == "second"
     assert not (path.parent / "previous.sqlite-wal").exists()
+
+
+def test_memory_is_marked_after_a_tenth_and_at_the_end() -> None:
+    """Of 50 round trips the first look at 5 or more counts, whenever it comes; a short session has both marks."""
+    readings = iter((100, 200))
+    marks = MemoryMarks(50, lambda: next(readings))
+    for round_trips in (0, 4, 6, 40):
+        marks.look(round_trips)
+    assert (marks.early, marks.end) == (100, 0)
+    marks.finish(50)
+    assert (marks.early, marks.end) == (100, 200)
+    short = MemoryMarks(1, lambda: 7)
+    short.finish(1)
+    assert (short.early, short.end) == (7, 7)
+
+
+def test_resident_memory_grows_with_what_is_held() -> None:
+    """64 MiB that were written to are seen, to within a few."""
+    before = resident_bytes()
+    held = bytearray(b"x") * (64 << 20)
+    assert 56 << 20 < resident_bytes() - before < 80 << 20
+    assert len(held) == 64 << 20
 
 
 @pytest.mark.parametrize("orders", [60, 200, 20_000])

@@ -102,6 +102,30 @@ def test_one_intent_of_a_symbol_at_a_time(tmp_path: Path) -> None:
     run_virtually(work)
 
 
+def test_it_is_busy_from_the_intent_to_the_end_of_the_order(tmp_path: Path) -> None:
+    """While the input waits for the journal, and while the order is in flight: busy. Before and after: not."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        strategist = strategist_of(room, Scripted(Open(Side.LONG, "now")))
+        assert not strategist.is_busy
+        room.commits[0].held = True
+        strategist.on_market(quote())
+        await asyncio.sleep(1)
+        assert (strategist.is_busy, list(room.carrier.flights)) == (True, [])
+        room.commits[0].waiting[0][1].set_result(None)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert (strategist.is_busy, len(list(room.carrier.flights))) == (True, 1)
+        room.carrier.flights.end(0)
+        await asyncio.sleep(0)
+        assert not strategist.is_busy
+        await room.close()
+
+    run_virtually(work)
+
+
 def test_before_the_recovery_is_done_and_after_the_end_nothing_opens(tmp_path: Path) -> None:
     """Without leave to act the policy is not asked; without leave to open it may only close."""
 

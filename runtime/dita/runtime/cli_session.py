@@ -68,5 +68,16 @@ async def _session(
 def _summary(result: SessionResult, page: Path, log_path: Path) -> Table:
     rows: list[tuple[str, int | str]] = [*result.figures.items()]
     rows[-1] = ("certificate", f"{result.figures['certificate']} ({result.certificate})")
-    rows += [("market", result.market), ("audit page", str(page)), ("log", str(log_path))]
+    rows += [
+        ("memory at a tenth", _mebibytes(result.memory.early)),
+        ("memory at the end", _mebibytes(result.memory.end)),
+        ("inputs in the journal", result.journal_rows),
+        ("market", result.market),
+        ("audit page", str(page)),
+        ("log", str(log_path)),
+    ]
     return table("session", rows, ("figure", "value"))
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count / 2**20:.1f} MiB" if count else "not reached"

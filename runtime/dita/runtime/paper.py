@@ -32,8 +32,8 @@ _MARGIN_IS_SHORT: Final = 101204
 _BUSY_SECONDS: Final = 0.02
 _STEP_SECONDS: Final = 0.0005
 _CATCH_UP_SECONDS: Final = 0.05
-_AHEAD_MAX: Final = 16  # market events that the runtime may not have seen yet
-_KEPT: Final = 2_000  # orders and fills the simulator remembers: settlement asks within seconds
+_AHEAD_MAX: Final = 4  # market events that the runtime may not have seen yet
+_KEPT: Final = 500  # orders the simulator remembers, about half a minute of them: settlement asks within seconds
 
 
 def planned_faults(orders: int) -> tuple[Fault, ...]:
@@ -72,7 +72,7 @@ class PaperExchange:
                 accounts=(AccountConfig(API_KEY, secret),),
                 contracts=tuple(self.contracts.values()),
                 matching=MatchingRules(liquidity="ladder"),
-                retention=Retention(terminal_orders=_KEPT, fills=2 * _KEPT, income=4 * _KEPT),
+                retention=Retention(terminal_orders=_KEPT, fills=2 * _KEPT, income=4 * _KEPT, client_ids=4 * _KEPT),
                 streams=StreamRules(snapshot_interval_ms=0),
                 requests=RequestRules(rate_limits=False),
                 seed=seed,

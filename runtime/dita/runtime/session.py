@@ -24,6 +24,7 @@ from dita.kernel.loader import CertifiedKernel
 from dita.runtime.connect import Connection, Patience, StartError, account_name, connect, hosts_for, read_credentials
 from dita.runtime.feeds import open_feed
 from dita.runtime.live import Pace, Runtime, open_runtime
+from dita.runtime.memory import MemoryMarks
 from dita.runtime.paper import Feeder, PaperExchange, planned_faults
 from dita.runtime.policies import make_policy
 from dita.runtime.policy import Policy
@@ -61,6 +62,7 @@ class SessionResult:
     figures: dict[str, int | str]
     problems: tuple[str, ...]
     tally: Tally
+    memory: MemoryMarks
     alerts: dict[str, int]
     certificate: str
     market: str
@@ -121,7 +123,8 @@ async def run_session(
     async with AsyncExitStack() as stack:
         if settings.exchange is None:
             settings = for_paper(settings)
-        parts = _Parts(settings, certified, SystemClock(), progress, accept_migration)
+        memory = MemoryMarks(settings.round_trips)
+        parts = _Parts(settings, certified, SystemClock(), progress, accept_migration, memory)
         policy = make_policy(settings.policy, Random(settings.seed))
         venue = await _open_venue(settings, stack)
         runtime = await _open_runtime_at(venue, parts, policy, stack)
@@ -141,6 +144,7 @@ class _Parts:
     clock: Clock
     progress: Progress
     accept_migration: bool
+    memory: MemoryMarks
 
 
 # --- opening ---------------------------------------------------------------------------------------------------------
@@ -231,7 +235,7 @@ async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, s
     paper = venue.paper
     if paper is not None and venue.events is not None:
         feeder = Feeder(
-            paper, venue.events, lambda: runtime.strategist.events, lambda: any(runtime.carrier.flights),
+            paper, venue.events, lambda: runtime.strategist.events, lambda: runtime.strategist.is_busy,
             trades=runtime.strategist.wants_trades,
         )  # fmt: skip
         feeding = asyncio.create_task(feeder.run(), name="feeder")
@@ -243,6 +247,7 @@ async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, s
             paper.arm()
         runtime.trade()
         problems += await _until_done(parts, runtime, tally, stop, feeding)
+        parts.memory.finish(tally.round_trips)
         if paper is not None:
             paper.disarm()
         parts.progress("getting flat and settling", tally.round_trips, parts.settings.round_trips)
@@ -264,6 +269,7 @@ async def _until_done(
     wanted = parts.settings.round_trips
     last, last_ns = -1, parts.clock.monotonic_ns()
     while tally.round_trips < wanted:
+        parts.memory.look(tally.round_trips)
         if tally.round_trips != last:
             last, last_ns = tally.round_trips, parts.clock.monotonic_ns()
             parts.progress("trading", last, wanted)
@@ -343,6 +349,7 @@ def _result(
         figures=figures,
         problems=tuple(problems),
         tally=tally,
+        memory=parts.memory,
         alerts={alert.value: count for alert, count in sorted(runtime.alerts.counts.items())},
         certificate=f"{statement.tier}, image {parts.certified.clearance.image_sha256[:16]}",
         market=_market_text(parts.settings),

@@ -135,7 +135,7 @@ class Settler:
 
     async def _settle_instrument(self, instrument: Instrument, halves: list[Half]) -> bool:
         now_ns = self._venue.venue_now_ns()
-        start_ns = min(self._starts.get(half.trade, now_ns - _DAY_NS) for half in halves) - _ROUNDED_NS
+        start_ns = min(self._starts.get(half.trade, now_ns - _DAY_NS) for half in halves)
         end_ns = now_ns + _ROUNDED_NS
         rows = await self._venue.reader.fill_history(instrument.symbol, start_ns, end_ns)
         known = self._remembered_owners(halves)

@@ -81,6 +81,11 @@ class Strategist:
         """Whether the policy sees public trades besides quotes."""
         return self._policy.wants_trades
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether an intent is on its way to an order, or an order to its end: nothing new is decided until then."""
+        return any(self._flights) or any(task is not None and not task.done() for task in self._under_way.values())
+
     def observe(self, event: Input, stepped: Stepped) -> None:
         """Engine observer: after a rejected entry wait before the next one in that instrument, longer each time."""
         number = event.instrument

@@ -1,0 +1,36 @@
+"""How much memory the process holds: to show that it does not grow with the length of a session."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, final
+
+_STATM: Final = Path("/proc/self/statm")  # Linux, proc(5): pages; the second number is what is resident
+_EARLY_PERCENT: Final = 10
+
+
+def resident_bytes() -> int:
+    """Bytes of this process in memory."""
+    return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@final
+class MemoryMarks:
+    """Resident bytes early in a session, when everything that is kept has been filled, and at its end."""
+
+    def __init__(self, wanted: int, read: Callable[[], int] = resident_bytes) -> None:
+        """``wanted``: round trips of the whole session."""
+        self._wanted = wanted
+        self._read = read
+        self.early = 0  # after a tenth of the round trips; 0: not reached
+        self.end = 0
+
+    def look(self, round_trips: int) -> None:
+        """Called now and then while it trades."""
+        if self.early == 0 and round_trips * 100 >= self._wanted * _EARLY_PERCENT:
+            self.early = self._read()
+
+    def finish(self, round_trips: int) -> None:
+        """Called when it has ended trading."""
+        self.look(round_trips)
+        self.end = self._read()
