@@ -21,8 +21,8 @@ from dita.conformance.small_menus import (
     two_menu,
 )
 from dita.reference import step
+from dita.spec.book_properties import slot_fees, slot_profit
 from dita.spec.inputs import Input
-from dita.spec.properties import slot_fees, slot_profit
 from dita.spec.scales import BOUND, RATIO_SCALE
 from dita.spec.slot_invariants import provisional_fees
 from dita.spec.state import Instrument, Ledger, Slot, State, Tail, initial_state

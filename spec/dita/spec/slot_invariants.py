@@ -294,7 +294,7 @@ def is_tail_typed(tail: Tail) -> bool:
 
 
 def is_settled_half(half: Half) -> bool:
-    """A half of a finished trade: something was traded; its fee is at most its notional, and a predicted one no rebate."""
+    """A half of a finished trade: something was traded, with fees up to its notional; predicted ones are no rebate."""
     return (
         1 <= half.quantity <= BOUND and 1 <= half.quote <= BOUND
         and -half.quote <= half.fee <= half.quote and is_bit(half.graded) and (half.graded == 1 or half.fee >= 0)

@@ -109,7 +109,7 @@ def _fee(value: int, quote: int, rate: int) -> bool:
 
 
 def _rate_domain(rate: int, calibration: int) -> bool:
-    return 0 <= rate and 10 * rate <= RATE_SCALE and 0 <= calibration <= 4 * RATIO_SCALE
+    return rate >= 0 and 10 * rate <= RATE_SCALE and 0 <= calibration <= 4 * RATIO_SCALE
 
 
 def _rate(value: int, rate: int, calibration: int) -> bool:
@@ -135,7 +135,7 @@ def _minimum(value: int, quantity_min: int, notional_min: int, price: int, lot: 
 
 
 def _leg_domain(left: int, ratio: int, lot: int, minimum: int) -> bool:
-    return 1 <= left <= BOUND and 1 <= ratio <= RATIO_SCALE and 1 <= lot and 1 <= minimum
+    return 1 <= left <= BOUND and 1 <= ratio <= RATIO_SCALE and lot >= 1 and minimum >= 1
 
 
 def _leg(value: int, left: int, ratio: int, lot: int, minimum: int) -> bool:

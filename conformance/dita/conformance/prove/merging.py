@@ -76,8 +76,11 @@ class Fork:
     no: Leaf | Fork
 
 
-def branches(function: Callable[[], Any]) -> Leaf | Fork:
-    """The decision tree of a pure function. Raises Unsupported when it raises, or has too many branches."""
+def branches(function: Callable[[], Any], where_divided_by_zero: Any = None) -> Leaf | Fork:
+    """The decision tree of a pure function. Raises Unsupported when it raises, or has too many branches.
+
+    A division by zero has the value given for it, if one is.
+    """
     count = 0
 
     def build(prefix: list[bool]) -> Leaf | Fork:
@@ -89,6 +92,10 @@ def branches(function: Callable[[], Any]) -> Leaf | Fork:
         use(run)
         try:
             value = function()
+        except ZeroDivisionError as error:
+            if where_divided_by_zero is None:
+                raise Unsupported(f"a function that was taken for pure raised `{error!r}`") from error
+            value = where_divided_by_zero
         except Exception as error:
             raise Unsupported(f"a function that was taken for pure raised `{error!r}`") from error
         finally:
@@ -116,7 +123,6 @@ def bool_like(value: Any) -> bool | SymBool:
 
 def merging(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function with its branches merged into its result, so that a pure helper does not multiply paths."""
-
     known: dict[tuple[object, ...], tuple[Any, object]] = {}
 
     @wraps(function)

@@ -17,15 +17,17 @@ import z3
 
 from dita.conformance.prove.contracts import CONTRACTS, Applications
 from dita.conformance.prove.merging import merging
-from dita.conformance.prove.rewriting import HELP, rewritten
 from dita.conformance.prove.proxies import SymBool, is_symbolic, term_of
+from dita.conformance.prove.rewriting import HELP, rewritten
 from dita.reference import books, control, focus, ledger, lifecycle, orders, trades
-from dita.spec import invariants, properties, shares, slot_invariants, state
+from dita.spec import book_properties, invariants, properties, shares, slot_invariants, state
 
 REFERENCE: Final[tuple[ModuleType, ...]] = (
     focus, ledger, lifecycle, orders, trades, books, control, import_module("dita.reference.step"),
 )  # fmt: skip
-PREDICATES: Final[tuple[ModuleType, ...]] = (state, slot_invariants, invariants, shares, properties)
+PREDICATES: Final[tuple[ModuleType, ...]] = (
+    state, slot_invariants, invariants, shares, book_properties, properties,
+)  # fmt: skip
 MERGED: Final = frozenset(module.__name__ for module in PREDICATES)
 BUILTINS: Final = ("max", "min", "abs")
 # Pure helpers of the reference: no early exit in them, so their branches may be merged into their result.

@@ -1,0 +1,243 @@
+"""``dita prove``: every obligation discharged by two solvers, or refuted with a state and an input that show it.
+
+The kinds of input are spread over two processes. Unknown, disagreement, an obligation that says nothing anywhere
+(vacuous) and a theorem that proved nothing are failures, like a refutation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Final, Literal
+
+from dita.conformance.prove.core import KINDS, KindReport, Options, Refutation, prove_kind
+from dita.conformance.prove.frame import SIZES, SmallReport, prove_frame, prove_lift
+from dita.conformance.prove.models import Found
+from dita.conformance.prove.obligations import CORE, FRAME, LIFT, META, Obligation
+from dita.spec.invariants import broken
+from dita.spec.state import State
+from dita.spec.vocabulary import Kind
+
+Tier = Literal["quick", "ci", "full"]
+Verdict = Literal["proved", "refuted", "unknown", "vacuous"]
+Progress = Callable[[str, int, int], None]
+PROCESSES: Final = 2
+SECOND_EVERY: Final[dict[str, int]] = {"quick": 20, "ci": 4, "full": 1}
+INITIAL: Final = Obligation("initial-state-sound", "start", "The initial state satisfies every invariant (clause S2).")
+SOLVERS: Final = ("z3", "cvc5")
+
+
+@dataclass(slots=True)
+class Row:
+    """What became of one obligation."""
+
+    obligation: Obligation
+    paths: int = 0  # on which it needed a proof; elsewhere it is an assumption word for word
+    refuted: Refutation | None = None
+    note: str = ""
+    unknown: bool = False
+    witness: Found | None = None
+    witness_kind: int = 0
+
+    @property
+    def verdict(self) -> Verdict:
+        """The obligation's verdict."""
+        if self.refuted is not None or self.note:
+            return "refuted"
+        if self.unknown:
+            return "unknown"
+        needs_witness = self.obligation.theorem == "core" and self.obligation not in META
+        return "vacuous" if self.paths == 0 or (needs_witness and self.witness is None) else "proved"
+
+
+@dataclass(slots=True)
+class ProveReport:
+    """What a run proved. ``problems`` is empty exactly when everything is proved."""
+
+    tier: str
+    rows: dict[str, Row] = field(default_factory=dict[str, Row])
+    paths: int = 0
+    checks: int = 0
+    second_asked: int = 0
+    disagreed: list[str] = field(default_factory=list[str])
+    problems: list[str] = field(default_factory=list[str])
+    seconds: float = 0.0
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """The counts by their published names."""
+        verdicts = [row.verdict for row in self.rows.values()]
+        return {
+            "invariants": len(self.rows),
+            "paths": self.paths,
+            "obligations": sum(row.paths for row in self.rows.values()),
+            "proved": verdicts.count("proved"),
+            "refuted": verdicts.count("refuted"),
+            "unknown": verdicts.count("unknown"),
+            "vacuous": verdicts.count("vacuous"),
+            "solvers": len(SOLVERS),
+            "second_opinions": self.second_asked,
+            "disagreements": len(self.disagreed),
+        }
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is proved."""
+        return not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that a process is asked to do."""
+
+    name: str
+    run: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+
+
+def parts(tier: Tier, seed: int, only: str = "") -> list[Part]:
+    """The parts of a run, the long ones first; each has the name of an input kind, or ``lift`` or ``frame``."""
+    every = 0 if only else SECOND_EVERY[tier]
+    options = Options(seed, every, witnesses=not only, only=only)
+    sizes = SIZES if tier == "full" else SIZES[:1]
+    whole = [Part("lift", prove_lift, (seed, sizes), {"second": every == 1})]
+    frame = [Part("frame", prove_frame, (seed, sizes), {"second": every == 1})]
+    kinds = [Part(kind.name, prove_kind, (kind, options), {}) for kind in KINDS]
+    return [*kinds[:2], *whole, *kinds[2:4], *frame, *kinds[4:]]
+
+
+def run_prove(
+    tier: Tier, seed: int = 0, progress: Progress | None = None, only: str = "", part: str = ""
+) -> ProveReport:
+    """Prove everything, or until the obligation ``only`` is refuted; with ``part`` only that part is run.
+
+    Raises Unsupported for a construct that the executor does not model, ValueError for an unknown obligation.
+    """
+    began = time.monotonic()
+    report = ProveReport(tier, {item.id: Row(item) for item in (*CORE, *FRAME, *LIFT, INITIAL)})
+    if only and only not in report.rows:
+        raise ValueError(f"`{only}` is no obligation; `dita prove --list` names them")
+    start(report)
+    todo = [item for item in parts(tier, seed, only) if part in ("", item.name)]
+    if not todo:
+        raise ValueError(f"`{part}` is no part of the proof; name an input kind, `lift` or `frame`")
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
+        running: dict[Future[Any], str] = {
+            pool.submit(part.run, *part.arguments, **part.keywords): part.name for part in todo
+        }
+        for done, future in enumerate(as_completed(running), 1):
+            add(report, future.result())
+            if progress is not None:
+                progress(running[future], done, len(todo))
+            if only and any(report.rows[name].verdict == "refuted" for name in (only, *RESTS_ON.get(only, ()))):
+                pool.shutdown(wait=False, cancel_futures=True)
+                break
+    report.seconds = time.monotonic() - began
+    conclude(report, only or part)
+    return report
+
+
+RESTS_ON: Final[dict[str, tuple[str, ...]]] = {
+    "live-counted": ("live-slots-follow",),
+    "exposure-summed": ("exposure-follows",),
+    "provisional-summed": ("provisional-follows",),
+    "unreconciled-counted": ("unreconciled-follows",),
+    "holders-agree": ("holder-follows",),
+    "tails-in-registered": ("registration-follows",),
+    "trades-below-high-water": ("trades-follow",),
+    "trades-distinct": ("trades-follow",),
+}
+"""The lift is proved from what the core theorem shows; where that is refuted, so is what rests on it."""
+
+
+def start(report: ProveReport) -> None:
+    """The initial state, by running the predicates."""
+    row = report.rows[INITIAL.id]
+    row.paths = 1
+    row.note = ", ".join(broken(State()))
+
+
+def add(report: ProveReport, found: KindReport | SmallReport) -> None:
+    """Add what one part proved."""
+    report.paths += found.paths
+    report.second_asked += found.second_asked
+    report.disagreed += found.disagreed
+    for name, count in found.tallies.items():
+        row = _row(report, name)
+        row.paths += count
+    for name in found.unknown:
+        _row(report, name).unknown = True
+    if isinstance(found, SmallReport):
+        for name, where in found.refuted:
+            _row(report, name).note = where
+        return
+    report.checks += found.checks
+    for refutation in found.refuted:
+        row = _row(report, refutation.obligation)
+        row.refuted = row.refuted or refutation
+    for name, witness in found.witnesses.items():
+        row = _row(report, name)
+        if row.witness is None or (witness.exact and not row.witness.exact):
+            row.witness, row.witness_kind = witness, found.kind
+
+
+def _row(report: ProveReport, name: str) -> Row:
+    if name not in report.rows:
+        report.rows[name] = Row(Obligation(name, "frame", "The step gives its handler exactly what the input names."))
+    return report.rows[name]
+
+
+def conclude(report: ProveReport, only: str) -> None:
+    """Name everything that is not proved."""
+    for name, reasons in RESTS_ON.items():
+        for reason in reasons:
+            if report.rows[reason].verdict == "refuted":
+                report.rows[name].note = f"rests on `{reason}`, which is refuted"
+    for name, row in report.rows.items():
+        if row.verdict != "proved" and not (only and row.verdict == "vacuous"):
+            report.problems.append(f"{name}: {row.verdict}{_reason(row)}")
+    report.problems += [f"the solvers disagree: {text}" for text in report.disagreed]
+
+
+def _reason(row: Row) -> str:
+    if row.refuted is not None:
+        return f" by {Kind(row.refuted.kind).name}{', ' + row.refuted.note if row.refuted.note else ''}"
+    return f" ({row.note})" if row.note else ""
+
+
+def solver_versions() -> dict[str, str]:
+    """The two solvers and their versions."""
+    return {"z3": version("z3-solver"), "cvc5": version("cvc5")}
+
+
+def listed() -> Iterable[tuple[str, str, str]]:
+    """Every obligation: ID, theorem, sentence."""
+    return [(item.id, item.theorem, item.says) for item in (*CORE, *FRAME, *LIFT, INITIAL)]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m dita.conformance.prove.proof [--tier T] [--only ID] [--part KIND]``: exit 1 unless all is proved."""
+    parser = argparse.ArgumentParser(description="Prove the reference.")
+    parser.add_argument("--tier", choices=("quick", "ci", "full"), default="quick")
+    parser.add_argument("--only", default="", help="stop when this obligation is refuted")
+    parser.add_argument("--part", default="", help="an input kind, `lift` or `frame`")
+    options = parser.parse_args(arguments)
+    report = run_prove(options.tier, only=options.only, part=options.part)
+    write = sys.stdout.write
+    write(f"{report.figures}\n")
+    write("".join(f"{problem}\n" for problem in report.problems))
+    write(f"refuted: {' '.join(name for name, row in report.rows.items() if row.verdict == 'refuted')}\n")
+    write(f"{report.seconds:.1f} seconds\n")
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
