@@ -19,6 +19,17 @@ from dita.spec.book_properties import (
     tails_only_settle,
 )
 from dita.spec.inputs import Input
+from dita.spec.order_properties import (
+    busy_refuses_enter,
+    entry_is_joined,
+    exit_is_joined,
+    exit_needs_a_position,
+    last_leg_closes_all,
+    mode_is_obeyed,
+    nothing_blocks_a_close,
+    past_trade_changes_nothing,
+    seen_is_never_absent,
+)
 from dita.spec.outcome import Outcome
 from dita.spec.scales import RATIO_SCALE
 from dita.spec.shares import FOLLOWS
@@ -429,6 +440,8 @@ STEP: Final = tuple(
         settlement_is_taken, books_follow_records, money_moves_by_named_kinds,
         seed_is_the_wallet, income_is_signed, reconcile_is_cleared_by_position, adoption_is_founded,
         surprise_is_reconciled, stray_order_is_reported, times_only_rise, settings_change_by_their_kind,
+        busy_refuses_enter, nothing_blocks_a_close, exit_needs_a_position, last_leg_closes_all,
+        past_trade_changes_nothing, seen_is_never_absent, entry_is_joined, exit_is_joined, mode_is_obeyed,
     )
 )  # fmt: skip
 

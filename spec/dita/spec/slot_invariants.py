@@ -8,7 +8,7 @@ executor can run it; its docstring is the sentence it states. The fee and cost f
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from dita.spec.scales import ATTEMPT_MAX, BOUND, RATE_SCALE, RATIO_SCALE, TIME_MAX_NS, TRADE_ID_MAX
+from dita.spec.scales import ATTEMPT_MAX, BOUND, NOTIONAL_DIVISOR, RATE_SCALE, RATIO_SCALE, TIME_MAX_NS, TRADE_ID_MAX
 from dita.spec.state import Exit, Half, Instrument, Plan, Slot, Tail, exit_quantity, exit_quote, remaining
 from dita.spec.vocabulary import INSTRUMENTS, LEGS, Phase, Side
 
@@ -327,6 +327,17 @@ def live_has_room_to_finish(slot: Slot) -> bool:
     return slot.phase == Phase.IDLE or any(is_graded(tail) for tail in slot.tails)
 
 
+def entry_price_is_plausible(slot: Slot) -> bool:
+    """While the entry's fate is open, its average price lies within a quarter and four times the reference (O3)."""
+    entry = slot.entry
+    return not in_entry(slot) or entry.quantity == 0 or is_plausible(entry.quote, entry.quantity, slot.ref_price)
+
+
+def is_plausible(quote: int, quantity: int, ref_price: int) -> bool:
+    """A notional is within a quarter and four times of a quantity at a reference price."""
+    return quantity * ref_price <= 4 * quote * NOTIONAL_DIVISOR and quote * NOTIONAL_DIVISOR <= 4 * quantity * ref_price
+
+
 SLOT: Final = (
     SlotInvariant("slot-typed", slot_is_typed),
     SlotInvariant("orders-typed", orders_are_typed),
@@ -344,6 +355,7 @@ SLOT: Final = (
     SlotInvariant("fees-follow-record", fees_follow_record),
     SlotInvariant("realised-follows-record", realised_follows_record),
     SlotInvariant("exposure-covers-entry", exposure_covers_entry),
+    SlotInvariant("entry-price-plausible", entry_price_is_plausible),
     SlotInvariant("tails-typed", tails_are_typed),
     SlotInvariant("tails-newest-first", tails_newest_first),
     SlotInvariant("room-to-finish", live_has_room_to_finish),
