@@ -79,6 +79,7 @@ class KindReport:
     unknown: list[str] = field(default_factory=list[str])
     witnesses: dict[str, Found] = field(default_factory=dict[str, Found])
     second_asked: int = 0
+    seconded: dict[str, int] = field(default_factory=dict[str, int])  # obligation: paths that both solvers judged
     disagreed: list[str] = field(default_factory=list[str])
     seconds: float = 0.0
 
@@ -230,6 +231,8 @@ def _judge(report: KindReport, solver: z3.Solver, path: Path, number: int, optio
     verdict = solver.check()
     if options.second_every and number % options.second_every == 0:
         report.second_asked += 1
+        for name in case.todo:
+            report.seconded[name] = report.seconded.get(name, 0) + 1
         opinion = ask(solver.to_smt2(), LOGIC)
         if opinion is not Opinion.of(verdict):
             report.disagreed.append(f"{Kind(report.kind).name} path {number}: {verdict} against {opinion.name.lower()}")

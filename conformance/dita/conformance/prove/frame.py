@@ -50,6 +50,7 @@ class SmallReport:
     refuted: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     unknown: list[str] = field(default_factory=list[str])
     second_asked: int = 0
+    seconded: dict[str, int] = field(default_factory=dict[str, int])
     disagreed: list[str] = field(default_factory=list[str])
     seconds: float = 0.0
 
@@ -64,6 +65,7 @@ class SmallReport:
             obligation = name.split("@")[0]
             if whole:
                 self.tallies[obligation] = self.tallies.get(obligation, 0) + 1
+                self.seconded[obligation] = self.seconded.get(obligation, 0) + int(second)
             else:
                 self.settle(solver, obligation, fact, where, second=False)
 
@@ -79,6 +81,7 @@ class SmallReport:
             self.refuted.append((name, where))
         if second:
             self.second_asked += 1
+            self.seconded[name] = self.seconded.get(name, 0) + 1
             if ask(solver.to_smt2(), LOGIC) is not Opinion.of(verdict):
                 self.disagreed.append(f"{name} {where}")
         solver.pop()

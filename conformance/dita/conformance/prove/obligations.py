@@ -63,5 +63,8 @@ CORE: Final = (
     *_of("core", (*SLOT, *HELD, *INSTRUMENT, *ACCOUNT)),
     *_of("core", (*STEP, *FOLLOWS)),
 )
-FRAME: Final = tuple(_of("frame", WHOLE_STEP))
+FRAME: Final = (
+    Obligation("answer-is-placed", "frame", "A handler gets what the input names; its answer is put back (S1)."),
+    *_of("frame", WHOLE_STEP),
+)
 LIFT: Final = tuple(_of("lift", (*WHOLE, *CONTEXT)))

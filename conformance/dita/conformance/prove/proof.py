@@ -39,6 +39,7 @@ class Row:
 
     obligation: Obligation
     paths: int = 0  # on which it needed a proof; elsewhere it is an assumption word for word
+    seconded: int = 0  # of them, judged by the second solver too
     refuted: Refutation | None = None
     note: str = ""
     unknown: bool = False
@@ -121,7 +122,7 @@ def run_prove(
     Raises Unsupported for a construct that the executor does not model, ValueError for an unknown obligation.
     """
     began = time.monotonic()
-    report = ProveReport(tier, {item.id: Row(item) for item in (*CORE, *FRAME, *LIFT, INITIAL)})
+    report = ProveReport(tier, {item.id: Row(item) for item in everything()})
     if only and only not in report.rows:
         raise ValueError(f"`{only}` is no obligation; `dita prove --list` names them")
     start(report)
@@ -173,6 +174,8 @@ def add(report: ProveReport, found: KindReport | SmallReport) -> None:
     for name, count in found.tallies.items():
         row = _row(report, name)
         row.paths += count
+    for name, count in found.seconded.items():
+        _row(report, name).seconded += count
     for name in found.unknown:
         _row(report, name).unknown = True
     if isinstance(found, SmallReport):
@@ -190,8 +193,6 @@ def add(report: ProveReport, found: KindReport | SmallReport) -> None:
 
 
 def _row(report: ProveReport, name: str) -> Row:
-    if name not in report.rows:
-        report.rows[name] = Row(Obligation(name, "frame", "The step gives its handler exactly what the input names."))
     return report.rows[name]
 
 
@@ -218,9 +219,14 @@ def solver_versions() -> dict[str, str]:
     return {"z3": version("z3-solver"), "cvc5": version("cvc5")}
 
 
+def everything() -> tuple[Obligation, ...]:
+    """Every obligation."""
+    return (*CORE, *FRAME, *LIFT, INITIAL)
+
+
 def listed() -> Iterable[tuple[str, str, str]]:
     """Every obligation: ID, theorem, sentence."""
-    return [(item.id, item.theorem, item.says) for item in (*CORE, *FRAME, *LIFT, INITIAL)]
+    return [(item.id, item.theorem, item.says) for item in everything()]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
