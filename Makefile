@@ -14,7 +14,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 MADE_FROM := requirements/dev.txt pyproject.toml hatch_build.py
 STAMP := $(VENV)/.made-from-$(shell cat $(MADE_FROM) | cksum | tr ' ' '-')
 CARGO := cd kernel_rs && cargo
-CODE := spec reference_py kernel_rs conformance adapters runtime tests hatch_build.py
+CODE := spec reference_py kernel_rs conformance adapters runtime tests typings hatch_build.py
 
 # $(call step,name,command): run quietly, print name and seconds; on failure print what the command printed.
 step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \

@@ -8,11 +8,11 @@ which arguments it speaks, ``result`` what then holds.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from types import FunctionType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import z3
 
@@ -24,6 +24,7 @@ from dita.spec.scales import BOUND, RATE_SCALE, RATIO_SCALE
 from dita.spec.slot_invariants import FEE_RATE_MAX_PPB
 
 Terms = tuple[z3.ArithRef, ...]
+Predicate = Callable[..., bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,13 @@ class Contract:
     name: str
     arity: int
     truth: bool  # the function answers yes or no
-    domain: FunctionType
-    result: FunctionType
+    domain: Predicate
+    result: Predicate
 
     @property
     def body(self) -> Callable[..., Any]:
         """The real function."""
-        return getattr(arithmetic, self.name)
+        return cast("Callable[..., Any]", getattr(arithmetic, self.name))
 
     def symbol(self) -> z3.FuncDeclRef:
         """The uninterpreted stand-in."""
@@ -59,8 +60,8 @@ class Contract:
 
 
 @cache
-def _compiled(predicate: FunctionType) -> Callable[..., bool]:
-    return rewritten(predicate, {**predicate.__globals__, **HELP})
+def _compiled(predicate: Predicate) -> Callable[..., Any]:
+    return rewritten(predicate, {**vars(sys.modules[predicate.__module__]), **HELP})
 
 
 # --- what is known of each function ---------------------------------------------------------------------------------

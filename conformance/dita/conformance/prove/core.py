@@ -11,8 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from types import FunctionType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import z3
 
@@ -21,7 +20,7 @@ from dita.conformance.prove.executor import LOGIC, SECONDS_A_CHECK, Explorer, Pa
 from dita.conformance.prove.merging import formula
 from dita.conformance.prove.models import Found, named_kind, premise_of, readable_model
 from dita.conformance.prove.proxies import Unsupported
-from dita.conformance.prove.rewriting import rewritten
+from dita.conformance.prove.rewriting import rewritten, truth_of
 from dita.conformance.prove.second_opinion import Opinion, ask
 from dita.conformance.prove.standins import prepared
 from dita.conformance.prove.world import World, one_step, words
@@ -104,13 +103,13 @@ class Theory:
 
 def asked(table: Sequence[Any], *records: object) -> dict[str, z3.BoolRef]:
     """The table's predicates about these records, as formulas. Stand-ins must be in place."""
-    return {item.id: formula(rewritten(cast("FunctionType", item.holds)), *records) for item in table}
+    return {item.id: formula(rewritten(item.holds), *records) for item in table}
 
 
 def here(focus: Focus, event: Any, table: Mapping[str, z3.BoolRef]) -> dict[str, z3.BoolRef]:
     """What is said of a slot and its instrument holds if the input names the slot's instrument."""
     same = focus.slot.instrument == event.instrument
-    return {name: z3.Implies(same.term, fact) for name, fact in table.items()}  # type: ignore[attr-defined]
+    return {name: z3.Implies(truth_of(same), fact) for name, fact in table.items()}
 
 
 def invariants_of(focus: Focus, event: Any) -> dict[str, z3.BoolRef]:

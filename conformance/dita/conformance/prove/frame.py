@@ -9,11 +9,12 @@ records then carries every whole-kernel invariant over the step.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
-from types import FunctionType
-from typing import Any, Final, cast
+from types import ModuleType
+from typing import Any, Final
 
 import z3
 
@@ -21,7 +22,7 @@ from dita.conformance.prove.contracts import Applications
 from dita.conformance.prove.core import asked, indices, invariants_of
 from dita.conformance.prove.executor import LOGIC, SECONDS_A_CHECK, Explorer, Path
 from dita.conformance.prove.merging import formula
-from dita.conformance.prove.proxies import SymBool, SymInt
+from dita.conformance.prove.proxies import SymBool, term_of, word
 from dita.conformance.prove.rewriting import rewritten
 from dita.conformance.prove.second_opinion import Opinion, ask
 from dita.conformance.prove.standins import prepared
@@ -104,7 +105,7 @@ class _Opaque:
     given: Focus | None = None
     answered: Focus | None = None
 
-    def __call__(self, focus: Focus, event: Input) -> tuple[Focus, Outcome]:
+    def __call__(self, focus: Focus, _: Input) -> tuple[Focus, Outcome]:
         """Refuse, or answer anything, with the very same records or with others."""
         self.given = focus
         if SymBool(z3.Bool("refuses")):
@@ -116,6 +117,17 @@ class _Opaque:
             after = after._replace(instrument=focus.instrument)
         self.answered = after
         return after, symbolic(Outcome(), "answer")._replace(verdict=int(Verdict.ACCEPTED))
+
+
+@contextmanager
+def replaced(module: ModuleType, name: str, value: object) -> Generator[None]:
+    """Within the block the module's name stands for this value."""
+    real: object = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, real)
 
 
 def prove_frame(seed: int = 0, sizes: Sequence[int] = SIZES, *, second: bool = True) -> SmallReport:
@@ -140,12 +152,8 @@ def _frame_of(size: int, report: SmallReport, seed: int, *, second: bool) -> Non
         k, i = (int(event.slot), int(event.instrument)) if accepted else (0, 0)
         return post, outcome, handler.given, handler.answered, k, i
 
-    real = _STEP.answer
-    _STEP.answer = handler  # type: ignore[attr-defined]
-    try:
+    with replaced(_STEP, "answer", handler):
         paths = Explorer([], (Exception,), seed).explore(run)
-    finally:
-        _STEP.answer = real  # type: ignore[attr-defined]
     report.paths += len(paths)
     solver = _solver(seed)
     for path in paths:
@@ -179,7 +187,7 @@ def _judge_frame(
     with prepared(facts.append, Applications()):
         for item in WHOLE_STEP:
             if item.id != "refusal-keeps-the-state":
-                fact = formula(rewritten(cast("FunctionType", item.holds)), state, at, post, outcome)
+                fact = formula(rewritten(item.holds), state, at, post, outcome)
                 report.settle(solver, item.id, fact, where, second=second)
     solver.pop()
 
@@ -202,7 +210,7 @@ def prove_lift(seed: int = 0, sizes: Sequence[int] = SIZES, *, second: bool = Tr
 
 def _lift_at(size: int, k: int, i: int, report: SmallReport, seed: int, *, second: bool) -> None:
     state = symbolic(initial_state(size, size), "state")
-    event = symbolic(Input(), "event")._replace(slot=SymInt(z3.IntVal(k)), instrument=SymInt(z3.IntVal(i)))  # type: ignore[arg-type]
+    event = symbolic(Input(), "event")._replace(slot=word(z3.IntVal(k)), instrument=word(z3.IntVal(i)))
     after = symbolic(focus_of(state, k, i), "after")
     outcome = symbolic(Outcome(), "outcome")
     post = State(after.account, _put(state.instruments, i, after.instrument), _put(state.slots, k, after.slot))
@@ -234,7 +242,7 @@ def _whole(state: State) -> dict[str, z3.BoolRef]:
     for j, slot in enumerate(state.slots):
         found |= {f"{name}@{j}": fact for name, fact in asked(SLOT, slot).items()}
         for m, instrument in enumerate(state.instruments):
-            live = z3.And(slot.phase.term != 0, slot.instrument.term == m)  # type: ignore[attr-defined]
+            live = z3.And(term_of(slot.phase) != 0, term_of(slot.instrument) == m)
             held = asked(HELD, slot, instrument)
             found |= {f"{name}@{j}.{m}": z3.Implies(live, fact) for name, fact in held.items()}
     return found

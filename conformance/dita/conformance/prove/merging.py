@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import z3
 
-from dita.conformance.prove.proxies import SymBool, SymInt, Unsupported, is_symbolic, release, use
+from dita.conformance.prove.proxies import SymBool, SymInt, Unsupported, is_symbolic, parts_of, release, use
 from dita.conformance.prove.rewriting import chosen, truth_of
 
 BRANCHES_MAX: Final = 4_096  # of one function; more means that it should be split
@@ -141,8 +141,8 @@ def merging(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def identity(value: object) -> tuple[object, ...]:
     """What tells a value with symbolic words from another: the ids of its terms, in order."""
-    if isinstance(value, tuple):
-        parts = cast("tuple[object, ...]", value)
+    parts = parts_of(value)
+    if parts is not None:
         return (len(parts), *(part for item in parts for part in identity(item)))
     if isinstance(value, (SymInt, SymBool)):
         return ("term", value.term.get_id())

@@ -14,6 +14,7 @@ import z3
 
 from dita.conformance.prove.contracts import CONTRACTS, Applications, Terms
 from dita.conformance.prove.proxies import term_of
+from dita.conformance.prove.rewriting import truth_of
 from dita.conformance.prove.world import words
 from dita.spec.inputs import Input
 from dita.spec.scales import NOTIONAL_DIVISOR, RATIO_SCALE
@@ -79,18 +80,18 @@ def hints(pre: Focus, event: Input) -> list[z3.BoolRef]:
     """What a readable world looks like, the most wanted first."""
     slot, instrument, account = pre.slot, pre.instrument, pre.account
     entry, last, closed = slot.entry, slot.exit, slot.closed
-    wanted: list[Any] = [
+    wanted = [
         instrument.lot == 1, instrument.tick == ONE, instrument.price_max == ONE, slot.fee_rate_ppb == 0,
         instrument.quantity_max <= SMALL, instrument.taker_ppb == 0, instrument.maker_ppb == 0,
         instrument.notional_min == 0, instrument.quantity_min <= 5, slot.ref_price == ONE, event.price == ONE,
         event.lot == 1, event.tick == ONE, event.price_max == ONE, event.quantity_max <= SMALL,
         entry.quote == entry.quantity, last.quote == last.quantity, closed.past_quote == closed.past_quantity,
         closed.external_quote == closed.external_quantity, account.leverage_max_ppm == RATIO_SCALE,
-        event.quote == event.quantity, *[ratio == RATIO_SCALE for ratio in slot.plan.ratios[:1]], event.limit_price == 0,
-        slot.minimum == 1, event.slot == 0, event.instrument == 0, slot.instrument == 0,
+        event.quote == event.quantity, *[ratio == RATIO_SCALE for ratio in slot.plan.ratios[:1]],
+        event.limit_price == 0, slot.minimum == 1, event.slot == 0, event.instrument == 0, slot.instrument == 0,
         *[tail.trade == 0 for tail in reversed(slot.tails)],
     ]  # fmt: skip
-    return [fact.term for fact in wanted]
+    return [truth_of(fact) for fact in wanted]
 
 
 def readable_model(solver: z3.Solver, applications: Applications, pre: Focus, event: Input) -> Found:

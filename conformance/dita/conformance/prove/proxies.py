@@ -59,10 +59,21 @@ def term_of(value: object) -> z3.ArithRef:
     raise Unsupported(f"`{type(value).__name__}` met a symbolic integer")
 
 
+def word(term: z3.ArithRef) -> int:
+    """The term as a record's word, which is declared an integer."""
+    return cast("int", SymInt(term))
+
+
+def parts_of(value: object) -> tuple[object, ...] | None:
+    """The words and records in a record; None for a word."""
+    return cast("tuple[object, ...]", value) if isinstance(value, tuple) else None
+
+
 def is_symbolic(value: object) -> bool:
     """Whether a symbolic word is in the value, at any depth of a record."""
-    if isinstance(value, tuple):
-        return any(is_symbolic(item) for item in cast("tuple[object, ...]", value))
+    parts = parts_of(value)
+    if parts is not None:
+        return any(is_symbolic(part) for part in parts)
     return isinstance(value, (SymInt, SymBool))
 
 

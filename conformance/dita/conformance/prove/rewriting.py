@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 
 import z3
 
-from dita.conformance.prove.proxies import SymBool, SymInt, Unsupported, is_symbolic, term_of
+from dita.conformance.prove.proxies import SymBool, SymInt, Unsupported, is_symbolic, parts_of, term_of
 
 
 def truth_of(value: object) -> z3.BoolRef:
@@ -70,8 +70,8 @@ def negated(value: object) -> bool | SymBool:
 
 def equal(left: object, right: object) -> bool | SymBool:
     """``left == right``, word by word for records."""
-    if isinstance(left, tuple) and isinstance(right, tuple):
-        ours, theirs = cast("tuple[object, ...]", left), cast("tuple[object, ...]", right)
+    ours, theirs = parts_of(left), parts_of(right)
+    if ours is not None and theirs is not None:
         if len(ours) != len(theirs):
             return False
         return all_of(*[lambda a=a, b=b: equal(a, b) for a, b in zip(ours, theirs, strict=True)])
@@ -79,8 +79,8 @@ def equal(left: object, right: object) -> bool | SymBool:
         return bool(left == right)
     if isinstance(left, (bool, SymBool)) and isinstance(right, (bool, SymBool)):
         return SymBool(truth_of(left) == truth_of(right))
-    ours, theirs = term_of(left), term_of(right)
-    return True if ours.eq(theirs) else SymBool(ours == theirs)
+    one, other = term_of(left), term_of(right)
+    return True if one.eq(other) else SymBool(one == other)
 
 
 def among(value: object, options: Iterable[object]) -> bool | SymBool:
@@ -99,9 +99,10 @@ def chosen(condition: z3.BoolRef, yes: Any, no: Any) -> Any:
     """``yes if condition else no``, word by word."""
     if yes is no:
         return yes
-    if isinstance(yes, tuple) and isinstance(no, tuple):
-        items = [chosen(condition, a, b) for a, b in zip(yes, no, strict=True)]
-        return getattr(type(yes), "_make", tuple)(items)
+    ours, theirs = parts_of(yes), parts_of(no)
+    if ours is not None and theirs is not None:
+        items = [chosen(condition, a, b) for a, b in zip(ours, theirs, strict=True)]
+        return getattr(type(ours), "_make", tuple)(items)
     if isinstance(yes, (bool, SymBool)) and isinstance(no, (bool, SymBool)):
         return _chosen_truth(condition, yes, no)
     left, right = term_of(yes), term_of(no)
@@ -131,12 +132,14 @@ HELP: Final[dict[str, object]] = {
 """What a module's globals must hold while rewritten functions of it run."""
 
 
-def rewritten(function: FunctionType, names: dict[str, Any] | None = None) -> Callable[..., Any]:
+def rewritten(function: Callable[..., Any], names: dict[str, Any] | None = None) -> Callable[..., Any]:
     """The function compiled with calls in place of what would branch.
 
     It looks its names up in ``names``, or else in its own module, where ``HELP`` must stand while it runs. Raises
     Unsupported for a function that refers to variables of an enclosing one.
     """
+    if not isinstance(function, FunctionType):
+        raise Unsupported(f"`{function!r}` is not a plain function")
     if function.__closure__:
         raise Unsupported(f"`{function.__name__}` refers to variables of an enclosing function")
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar, cast
 
 import z3
 
-from dita.conformance.prove.proxies import SymInt, term_of
+from dita.conformance.prove.proxies import SymInt, parts_of, term_of
 from dita.spec.inputs import Input
 from dita.spec.outcome import Outcome
 from dita.spec.state import Account, Focus, Instrument, Slot
@@ -29,8 +29,9 @@ def symbolic(template: T, name: str) -> T:
 
 def words(record: object) -> list[z3.ArithRef]:
     """The terms of a nested record's words, in their order."""
-    if isinstance(record, tuple):
-        return [word for item in cast("tuple[object, ...]", record) for word in words(item)]
+    parts = parts_of(record)
+    if parts is not None:
+        return [word for part in parts for word in words(part)]
     return [term_of(record)]
 
 
