@@ -22,7 +22,6 @@ from dita.spec.state import Focus
 
 ONE: Final = NOTIONAL_DIVISOR  # the price at which a notional equals its quantity
 SMALL: Final = 1_000_000
-_DROPS_MAX: Final = 60
 
 
 class Found(NamedTuple):
@@ -103,8 +102,11 @@ def readable_model(solver: z3.Solver, applications: Applications, pre: Focus, ev
     for name, terms in used:
         solver.add(GROUND[name](CONTRACTS[name].symbol()(*terms), terms))
     wanted = hints(pre, event)
-    for _ in range(_DROPS_MAX):
-        if solver.check(*wanted) == z3.sat:
+    while solver.check(*wanted) != z3.sat:
+        if not wanted:  # a function is applied where its body is not defined: its special cases do not bind there
+            solver.pop()
+            solver.push()
+            solver.check()
             break
         refused = {fact.get_id() for fact in solver.unsat_core()}
         wanted = [fact for fact in wanted if fact.get_id() not in refused] if refused else []
