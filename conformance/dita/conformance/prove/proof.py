@@ -18,6 +18,9 @@ from typing import Any, Final, Literal
 
 from dita.conformance.prove.core import KINDS, KindReport, Options, Refutation, prove_kind
 from dita.conformance.prove.frame import SIZES, SmallReport, prove_frame, prove_lift
+from dita.conformance.prove.laws import OBLIGATIONS as LAW_OBLIGATIONS
+from dita.conformance.prove.laws import prove_laws
+from dita.conformance.prove.lemmas import LEMMAS, prove_lemmas
 from dita.conformance.prove.models import Found
 from dita.conformance.prove.obligations import CORE, FRAME, LIFT, META, Obligation
 from dita.spec.invariants import broken
@@ -104,14 +107,18 @@ class Part:
 
 
 def parts(tier: Tier, seed: int, only: str = "") -> list[Part]:
-    """The parts of a run, the long ones first; each has the name of an input kind, or ``lift`` or ``frame``."""
+    """The parts of a run, the long ones first; each has the name of an input kind or of a theorem."""
     every = 0 if only else SECOND_EVERY[tier]
     options = Options(seed, every, witnesses=not only, only=only)
     sizes = SIZES if tier == "full" else SIZES[:1]
     whole = [Part("lift", prove_lift, (seed, sizes), {"second": every == 1})]
     frame = [Part("frame", prove_frame, (seed, sizes), {"second": every == 1})]
+    beyond = [
+        Part("laws", prove_laws, (seed,), {"second": every == 1}),
+        Part("arithmetic", prove_arithmetic, (seed,), {}),
+    ]
     kinds = [Part(kind.name, prove_kind, (kind, options), {}) for kind in KINDS]
-    return [*kinds[:2], *whole, *kinds[2:4], *frame, *kinds[4:]]
+    return [*kinds[:2], *beyond, *whole, *kinds[2:4], *frame, *kinds[4:]]
 
 
 def run_prove(
@@ -128,7 +135,9 @@ def run_prove(
     start(report)
     todo = [item for item in parts(tier, seed, only) if part in ("", item.name)]
     if not todo:
-        raise ValueError(f"`{part}` is no part of the proof; name an input kind, `lift` or `frame`")
+        raise ValueError(
+            f"`{part}` is no part of the proof; name an input kind, `frame`, `lift`, `laws` or `arithmetic`"
+        )
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
         running: dict[Future[Any], str] = {
@@ -157,6 +166,24 @@ RESTS_ON: Final[dict[str, tuple[str, ...]]] = {
     "trades-distinct": ("trades-follow",),
 }
 """The lift is proved from what the core theorem shows; where that is refuted, so is what rests on it."""
+
+
+LEMMA_OBLIGATIONS: Final = tuple(Obligation(lemma.id, "arithmetic", lemma.sentence, lemma.claim) for lemma in LEMMAS)
+
+
+def prove_arithmetic(seed: int) -> SmallReport:
+    """The lemmas about the real bodies of the named arithmetic, each by both solvers."""
+    began = time.monotonic()
+    report = SmallReport()
+    for proof in prove_lemmas(seed):
+        report.tallies[proof.id] = report.seconded[proof.id] = proof.queries
+        report.second_asked += proof.queries
+        if proof.verdict == "refuted":
+            report.refuted.append((proof.id, f"at {dict(proof.counterexample or {})}"))
+        elif proof.verdict == "unknown":
+            report.unknown.append(proof.id)
+    report.seconds = time.monotonic() - began
+    return report
 
 
 def start(report: ProveReport) -> None:
@@ -221,7 +248,7 @@ def solver_versions() -> dict[str, str]:
 
 def everything() -> tuple[Obligation, ...]:
     """Every obligation."""
-    return (*CORE, *FRAME, *LIFT, INITIAL)
+    return (*CORE, *FRAME, *LIFT, INITIAL, *LAW_OBLIGATIONS, *LEMMA_OBLIGATIONS)
 
 
 def listed() -> Iterable[tuple[str, str, str]]:
@@ -234,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Prove the reference.")
     parser.add_argument("--tier", choices=("quick", "ci", "full"), default="quick")
     parser.add_argument("--only", default="", help="stop when this obligation is refuted")
-    parser.add_argument("--part", default="", help="an input kind, `lift` or `frame`")
+    parser.add_argument("--part", default="", help="an input kind, or frame, lift, laws, arithmetic")
     options = parser.parse_args(arguments)
     report = run_prove(options.tier, only=options.only, part=options.part)
     write = sys.stdout.write

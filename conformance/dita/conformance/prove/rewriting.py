@@ -12,7 +12,8 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable
-from types import FunctionType
+from functools import cache
+from types import CodeType, FunctionType
 from typing import Any, Final, cast
 
 import z3
@@ -142,16 +143,20 @@ def rewritten(function: Callable[..., Any], names: dict[str, Any] | None = None)
         raise Unsupported(f"`{function!r}` is not a plain function")
     if function.__closure__:
         raise Unsupported(f"`{function.__name__}` refers to variables of an enclosing function")
+    space: dict[str, Any] = {}
+    exec(_compiled(function), function.__globals__ if names is None else names, space)  # noqa: S102 our own source
+    return cast("Callable[..., Any]", space[function.__name__])
+
+
+@cache
+def _compiled(function: FunctionType) -> CodeType:
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     definition = tree.body[0]
     if not isinstance(definition, ast.FunctionDef):
         raise Unsupported(f"`{function.__name__}` is not a plain function")
     definition.decorator_list = []
     changed = ast.fix_missing_locations(_Rewriter().visit(tree))
-    code = compile(changed, inspect.getfile(function), "exec", dont_inherit=True)
-    space: dict[str, Any] = {}
-    exec(code, function.__globals__ if names is None else names, space)  # noqa: S102 our own source
-    return cast("Callable[..., Any]", space[function.__name__])
+    return compile(changed, inspect.getfile(function), "exec", dont_inherit=True)
 
 
 class _Rewriter(ast.NodeTransformer):

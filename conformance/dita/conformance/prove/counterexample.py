@@ -1,0 +1,280 @@
+"""A refutation for people: the smallest state and input that show it, an editable trace, and a timeline.
+
+The solver's numbers are run through the real code, then every word that the failure does not need is put back to
+blank. For a few seconds a trace from the blank state is looked for that breaks the same predicate; such a trace needs
+no trust in the invariants at all.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from dita.conformance.encoding import scalars, with_scalars
+from dita.conformance.generate import Generator
+from dita.conformance.prove.concrete import (
+    INITIAL,
+    Breaks,
+    Stepped,
+    breaks_of,
+    filled,
+    is_sound,
+    placed,
+    state_of,
+    stepped,
+)
+from dita.conformance.prove.core import Refutation
+from dita.conformance.prove.models import Found
+from dita.conformance.shrink import shrink
+from dita.conformance.tasks import until
+from dita.spec.inputs import Input
+from dita.spec.invariants import broken
+from dita.spec.layout import flatten_words, word_names
+from dita.spec.state import State, focus_of
+from dita.spec.trace import WORD_MAX, WORD_MIN, Trace, format_input, format_trace
+from dita.spec.vocabulary import Mode, Phase, Side
+
+RUN_LENGTH: Final = 250
+SHRINK_SECONDS: Final = 5.0
+_NAMED: Final = {"phase": Phase, "side": Side, "mode": Mode}
+
+
+class Moment(NamedTuple):
+    """One input of a timeline: what it was, what came of it, the words that changed, and what the sound code says."""
+
+    event: str
+    moved: str
+    outcome: str
+    changes: tuple[str, ...] = ()
+    breaks: bool = False
+    sound: str = ""  # the outcome without the defect, where that is known
+
+
+class Counterexample(NamedTuple):
+    """What shows that an obligation does not hold."""
+
+    trace: str  # the text of a trace file
+    start: tuple[str, ...]  # the words of the starting state that differ from the blank state
+    moments: tuple[Moment, ...]
+    confirmed: bool  # the real code breaks the predicate on it
+    reachable: bool  # it starts from the blank state
+
+    @property
+    def size(self) -> int:
+        """Words and inputs to read."""
+        return len(self.start) + len(self.moments)
+
+
+# --- words that matter ----------------------------------------------------------------------------------------------
+
+
+def differing(state: State) -> tuple[str, ...]:
+    """The words in which a state differs from the blank one: name and value."""
+    pairs = zip(word_names(State), flatten_words(state), flatten_words(State()), strict=True)
+    return tuple(f"{name} {named(name, value)}" for name, value, other in pairs if value != other)
+
+
+def changes(before: State, after: State) -> tuple[str, ...]:
+    """The words that a step changed: name, old and new value."""
+    pairs = zip(word_names(State), flatten_words(before), flatten_words(after), strict=True)
+    return tuple(f"{name} {named(name, old)} → {named(name, new)}" for name, old, new in pairs if old != new)
+
+
+def named(name: str, value: int) -> str:
+    """A word's value, by name where the vocabulary has one."""
+    vocabulary = _NAMED.get(name.rpartition(".")[2])
+    return str(value) if vocabulary is None or value not in list(vocabulary) else vocabulary(value).name
+
+
+# --- from the solver's model ----------------------------------------------------------------------------------------
+
+
+def from_model(obligation: str, found: Found) -> Counterexample:
+    """The model, run through the real code; if that confirms it, without the words that the failure does not need."""
+    state, event = state_of(found)
+    breaks = breaks_of(obligation)
+    if breaks is not None and _shows(state, event, breaks):
+        state, event = _shortened(state, event, breaks)
+        return told(Trace((event,), state), breaks, reachable=False)
+    return told(Trace((event,), state), breaks, reachable=False)
+
+
+def _shows(state: State, event: Input, breaks: Breaks) -> bool:
+    """The predicate fails on a step from a sound state by an input of 64-bit words."""
+    fits = all(WORD_MIN <= word <= WORD_MAX for word in flatten_words(event))
+    return fits and is_sound(state, event) and breaks(stepped(state, event))
+
+
+def _shortened(state: State, event: Input, breaks: Breaks) -> tuple[State, Input]:
+    """The same failure with as many words as possible blank, or else small."""
+    while True:
+        simpler = _smaller_state(state, event, breaks)
+        shorter = _smaller_input(simpler, event, breaks)
+        if simpler == state and shorter == event:
+            return state, event
+        state, event = simpler, shorter
+
+
+def _smaller_state(state: State, event: Input, breaks: Breaks) -> State:
+    pre, blank = (focus_of(it, event.slot, event.instrument) for it in (state, State()))
+
+    def state_with(words: Sequence[int]) -> State:
+        return placed(filled(blank, words), event)[0]
+
+    words = _simplified(
+        flatten_words(pre), flatten_words(blank), lambda words: _shows(state_with(words), event, breaks)
+    )
+    return state_with(words)
+
+
+def _smaller_input(state: State, event: Input, breaks: Breaks) -> Input:
+    blank = scalars(Input(event.kind, event.slot, event.instrument))
+    words = _simplified(
+        scalars(event), blank, lambda words: _shows(state, with_scalars(words, event.ratios), breaks), kept=3
+    )
+    shorter = with_scalars(words, event.ratios)
+    whole = shorter._replace(ratios=Input().ratios)
+    return whole if _shows(state, whole, breaks) else shorter
+
+
+def _simplified(
+    words: Sequence[int], blank: Sequence[int], fails: Callable[[Sequence[int]], bool], kept: int = 0
+) -> list[int]:
+    """The words, all that may be at their blank value, else at 0 or 1; the first ones are ``kept``."""
+    best = list(words)
+    for at, least in list(enumerate(blank))[kept:]:
+        for value in (least, 0, 1):
+            if best[at] == value or (value != least and abs(value) >= abs(best[at])):
+                continue
+            candidate = [*best[:at], value, *best[at + 1 :]]
+            if fails(candidate):
+                best = candidate
+                break
+    return best
+
+
+# --- from the blank state -------------------------------------------------------------------------------------------
+
+
+def from_blank(obligation: str, seconds: float, seed: int = 1) -> Counterexample | None:
+    """A short trace from the blank state that breaks the same predicate, if one is found in time."""
+    breaks = breaks_of(obligation)
+    if breaks is None:
+        return None
+    if obligation == INITIAL:
+        return told(Trace(()), breaks, reachable=True) if broken(State()) else None
+    rng, out_of_time = random.Random(seed), until(seconds)
+    while not out_of_time():
+        inputs = _run(rng, breaks)
+        if inputs:
+            short = shrink(inputs, lambda trace: bool(_first_break(trace, breaks)), until(SHRINK_SECONDS))
+            return told(Trace(short[: _first_break(short, breaks)]), breaks, reachable=True)
+    return None
+
+
+def _run(rng: random.Random, breaks: Breaks) -> list[Input]:
+    """The inputs of one random run up to the first that breaks the predicate; none if it holds throughout."""
+    state, source = State(), Generator(rng)
+    inputs: list[Input] = []
+    for _ in range(RUN_LENGTH):
+        try:
+            event = source.next(state)
+        except (ArithmeticError, LookupError, ValueError):
+            return []  # a defect has led to a state for which the generator has no idea
+        inputs.append(event)
+        done = stepped(state, event)
+        if breaks(done):
+            return inputs
+        state = done.after
+    return []
+
+
+def _first_break(inputs: Sequence[Input], breaks: Breaks) -> int:
+    """The number, from 1, of the first input that breaks the predicate; 0 if none does."""
+    state = State()
+    for number, event in enumerate(inputs, 1):
+        done = stepped(state, event)
+        if breaks(done):
+            return number
+        state = done.after
+    return 0
+
+
+# --- telling --------------------------------------------------------------------------------------------------------
+
+
+def told(trace: Trace, breaks: Breaks | None, *, reachable: bool) -> Counterexample:
+    """The trace with what each of its inputs does. Confirmed if the last one breaks the predicate."""
+    state = trace.start
+    sound = reachable or all(is_sound(state, event) for event in trace.inputs[:1])
+    moments: list[Moment] = []
+    broke = breaks is not None and not trace.inputs and breaks(stepped(state, Input()))
+    for event in trace.inputs:
+        done = stepped(state, event)
+        broke = breaks is not None and breaks(done)
+        moments.append(_moment(done, broke=broke))
+        state = done.after
+    return Counterexample(format_trace(trace), differing(trace.start), tuple(moments), broke and sound, reachable)
+
+
+def _moment(done: Stepped, *, broke: bool) -> Moment:
+    moved = f"{_phase(done.before, done.event)} → {_phase(done.after, done.event)}"
+    return Moment(format_input(done.event), moved, _said(done), changes(done.before, done.after), broke)
+
+
+def _said(done: Stepped) -> str:
+    if done.error:
+        return f"raises {done.error}"
+    try:
+        return str(done.outcome)
+    except ValueError as problem:  # a word that is in no vocabulary is the finding
+        return f"unreadable ({problem})"
+
+
+def _phase(state: State, event: Input) -> str:
+    if not 0 <= event.slot < len(state.slots):
+        return "no such slot"
+    return f"slot {event.slot} {named('phase', state.slots[event.slot].phase)}"
+
+
+def compared(found: Counterexample, trace: Trace) -> Counterexample:
+    """The same, told by defective code, with what this process's code answers to each input instead."""
+    state = trace.start
+    moments: list[Moment] = []
+    for event, moment in zip(trace.inputs, found.moments, strict=True):
+        done = stepped(state, event)
+        said = _said(done)
+        same = said == moment.outcome and changes(done.before, done.after) == moment.changes
+        moments.append(moment._replace(sound="" if same else said))
+        state = done.after
+    return found._replace(moments=tuple(moments))
+
+
+# --- all that is known of a refutation ------------------------------------------------------------------------------
+
+
+class Explanation(NamedTuple):
+    """A refuted obligation: what the proof says of it, the solver's state and input, and a trace from the start."""
+
+    obligation: str
+    note: str
+    exact: bool  # the solver's numbers are those of the real arithmetic
+    model: Counterexample | None
+    blank: Counterexample | None
+
+    @property
+    def shown(self) -> Counterexample | None:
+        """The one to read: confirmed before unconfirmed, then the shorter."""
+        found = [item for item in (self.model, self.blank) if item is not None]
+        return min(found, key=lambda item: (not item.confirmed, item.size), default=None)
+
+
+def explained(obligation: str, refutation: Refutation | None, note: str, seconds: float) -> Explanation:
+    """Everything that can be said of a refuted obligation by this process's code."""
+    found = None if refutation is None else refutation.found
+    said = ", ".join(text for text in (note, "" if refutation is None else refutation.note) if text)
+    return Explanation(
+        obligation, said, found is not None and found.exact, None if found is None else from_model(obligation, found),
+        from_blank(obligation, seconds),
+    )  # fmt: skip

@@ -1,0 +1,320 @@
+"""The executor is checked too: its paths predict, word by word, what CPython does.
+
+A proof over paths is worth what the paths are worth. Here the same paths are asked about numbers: for a state and an
+input the one path whose condition holds must say exactly what the real ``step`` then returns. The paths are compiled
+into plain Python first (``compiled``); on a sample the condition of every path is evaluated, node by node, and exactly
+one must hold. The predicates go through a translation too: each formula is held against the real predicate on the same
+records (``predicate_check``). And since the reference does not use all that the executor offers, small functions that
+do are explored and predicted as well (``executor_constructs``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import random
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
+
+from dita.conformance.prove.compiled import KnownPath, Places, Predictor, source_of_paths
+from dita.conformance.prove.core import KINDS, paths_of, theory
+from dita.conformance.prove.executor import Path
+from dita.conformance.prove.executor_constructs import CONSTRUCTS, differing
+from dita.conformance.prove.executor_pairs import Counts, Pair, Pairs
+from dita.conformance.prove.flat import Flattener, Shape, at, values_of
+from dita.conformance.prove.predicate_check import PredicateReport, check_predicates
+from dita.conformance.prove.world import words
+from dita.reference import step
+from dita.reference.focus import Refused
+from dita.reference.step import located
+from dita.spec.layout import flatten_words
+from dita.spec.state import Focus, focus_of
+from dita.spec.trace import Trace, format_trace
+from dita.spec.vocabulary import Kind
+
+PROCESSES: Final = 2
+CHUNK: Final = 25_000  # pairs of one task
+OPINION_EVERY: Final = 200  # on every n-th pair the condition of every path is evaluated
+PREDICATE_PAIRS: Final = 5_000
+CONSTRUCT_PAIRS: Final = 400  # of each construct
+FINDINGS_MAX: Final = 3  # of one task
+SIZES: Final[dict[str, int]] = {"quick": 20_000, "ci": 100_000, "full": 1_000_000}
+Progress = Callable[[str, int, int], None]
+
+
+# --- predicting -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KindPredictor:
+    """What the paths of one kind say: a predictor of an account, an instrument, a slot and an outcome."""
+
+    kind: int
+    predictor: Predictor
+    names: tuple[str, ...]  # of the words of what was before and of the input, in their order
+
+
+def predictor_of(kind: Kind, seed: int = 0) -> KindPredictor:
+    """Explore a kind and compile its paths."""
+    paths, _, _ = paths_of(kind, seed)
+    return compiled_paths(kind, paths)
+
+
+def compiled_paths(kind: Kind, paths: Sequence[Path]) -> KindPredictor:
+    """The paths of a kind as data and as the source of a function of account, instrument, slot and event."""
+    world, flattener = theory().world, Flattener()
+    account, instrument, slot = world.pre
+    places = Places.of({"A": account, "I": instrument, "S": slot, "E": world.event}, flattener)
+    known = tuple(
+        KnownPath(
+            tuple((flattener.add(decision.condition), decision.taken) for decision in path.decisions),
+            _result(path, flattener),
+        )
+        for path in paths
+    )
+    nodes = tuple(flattener.nodes)
+    names = tuple(word.decl().name() for word in (*words(world.pre), *words(world.event)))
+    predictor = Predictor(kind.name, nodes, known, source_of_paths(nodes, known, places))
+    return KindPredictor(int(kind), predictor, names)
+
+
+def _result(path: Path, flattener: Flattener) -> Shape:
+    """What ``step`` gives on a path: account, instrument, slot and outcome; nothing where it raises."""
+    world = theory().world
+    if isinstance(path.error, Refused):
+        return flattener.shape((*world.pre, path.error.outcome))
+    if path.error is not None:
+        return ()
+    after, outcome = path.result
+    return flattener.shape((*after, located(outcome, world.event)))
+
+
+# --- comparing ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class PairsReport:
+    """What became of the pairs of one task."""
+
+    pairs: int = 0
+    mismatches: int = 0
+    opinions: int = 0
+    hits: dict[int, set[int]] = field(default_factory=dict[int, set[int]])  # kind: the paths taken
+    counts: Counts = field(default_factory=Counts)
+    findings: list[str] = field(default_factory=list[str])
+
+
+def check_pairs(predictors: Mapping[int, KindPredictor], pairs: Iterable[Pair], counts: Counts) -> PairsReport:
+    """Every pair of a predicted kind: what the paths say against what ``step`` returns."""
+    report = PairsReport(counts=counts, hits={kind: set() for kind in predictors})
+    functions = {kind: known.predictor.function() for kind, known in predictors.items()}
+    for pair in pairs:
+        kind = pair.event.kind
+        predict = functions.get(kind)
+        if predict is None:
+            continue
+        report.pairs += 1
+        state, event, _ = pair
+        before = focus_of(state, event.slot, event.instrument)
+        said = predict(*before, event)
+        happened = _happened(pair)
+        if said is None or said[1] != happened:
+            _found(report, pair, f"CPython gives {happened}, the paths say {said}")
+            continue
+        report.hits[kind].add(said[0])
+        if report.pairs % OPINION_EVERY == 0:
+            report.opinions += 1
+            problem = second_opinion(predictors[kind], before, pair, said[0], happened)
+            if problem:
+                _found(report, pair, problem)
+    return report
+
+
+def _happened(pair: Pair) -> tuple[Any, ...]:
+    """Account, instrument, slot and outcome after the real step; nothing where it raises."""
+    state, event, _ = pair
+    try:
+        after, outcome = step(state, event)
+    except Exception:  # noqa: BLE001 the path must say that it raises, whatever it is
+        return ()
+    return (*focus_of(after, event.slot, event.instrument), outcome)
+
+
+def _found(report: PairsReport, pair: Pair, problem: str) -> None:
+    report.mismatches += 1
+    if len(report.findings) < FINDINGS_MAX:
+        kind = Kind(pair.event.kind).name
+        report.findings.append(f"{kind}: {problem}\n{format_trace(Trace((pair.event,), pair.state))}")
+
+
+def second_opinion(known: KindPredictor, before: Focus, pair: Pair, taken: int, happened: tuple[Any, ...]) -> str:
+    """All paths of the kind, node by node: exactly the one that was taken holds, and it says the same; else why not."""
+    numbers = dict(zip(known.names, flatten_words((*before, *pair.event)), strict=True))
+    nodes, paths = known.predictor.nodes, known.predictor.paths
+    values = values_of(nodes, numbers)
+    holding = [
+        number
+        for number, path in enumerate(paths)
+        if all(bool(values[condition]) == side for condition, side in path.literals)
+    ]
+    if holding != [taken]:
+        return f"of {len(paths)} paths these hold: {holding}; `{taken}` was taken"
+    said = at(paths[taken].result, values)
+    return "" if said == happened else f"CPython gives {happened}, path `{taken}` evaluated node by node says {said}"
+
+
+# --- the whole check ------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class ExecutorReport:
+    """What was compared. ``problems`` is empty exactly when everything agreed and nothing was left out."""
+
+    wanted: int
+    pairs: int = 0  # distinct within a task
+    mismatches: int = 0
+    kinds: int = 0
+    paths_hit: int = 0
+    paths_total: int = 0
+    opinions: int = 0
+    made: int = 0  # pairs whose state was made and kept
+    broken: int = 0  # made states on which an invariant does not hold: skipped
+    elsewhere: int = 0  # inputs that name no slot, instrument or kind: skipped
+    repeated: int = 0
+    predicates: int = 0
+    predicate_pairs: int = 0
+    predicates_undecided: int = 0
+    construct_pairs: int = 0
+    never_taken: dict[str, int] = field(default_factory=dict[str, int])  # kind: paths on no pair
+    findings: list[str] = field(default_factory=list[str])
+    seconds: float = 0.0
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything that is not as it must be."""
+        found = list(self.findings)
+        if self.pairs < self.wanted:
+            found.append(f"`{self.pairs}` of `{self.wanted}` pairs were compared")
+        if self.kinds < len(KINDS):
+            found.append(f"`{self.kinds}` of `{len(KINDS)}` kinds were met")
+        return found
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """The counts by their published names."""
+        names = (
+            "pairs", "mismatches", "kinds", "paths_hit", "paths_total", "opinions", "made", "broken", "elsewhere",
+            "repeated", "predicates", "predicate_pairs", "predicates_undecided", "construct_pairs",
+        )  # fmt: skip
+        return {name: getattr(self, name) for name in names}
+
+
+def predict_and_compare(predictors: Mapping[int, KindPredictor], pairs: int, seed: int) -> PairsReport:
+    """A task: so many pairs of one seed."""
+    source = Pairs(random.Random(seed))
+    return check_pairs(predictors, islice(source, pairs), source.counts)
+
+
+def check_constructs(pairs: int, seed: int) -> list[str]:
+    """A task: every construct on so many numbers; what differs."""
+    return [found for found in (differing(construct, pairs, seed) for construct in CONSTRUCTS) if found]
+
+
+def check_executor(pairs: int, seed: int = 0, progress: Progress | None = None) -> ExecutorReport:
+    """At least so many random (state, input) pairs, the predicates, and the constructs, over two processes.
+
+    Raises Unsupported for what the executor does not model.
+    """
+    began = time.monotonic()
+    report = ExecutorReport(pairs)
+    sizes = [min(CHUNK, pairs - start) for start in range(0, pairs, CHUNK)]
+    todo = len(KINDS) + 2 + len(sizes)
+    done = 0
+
+    def told(name: str) -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(name, done, todo)
+
+    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
+        explored = [pool.submit(predictor_of, kind) for kind in KINDS]
+        predicates = pool.submit(check_predicates, PREDICATE_PAIRS, seed)
+        constructs = pool.submit(check_constructs, CONSTRUCT_PAIRS, seed)
+        predictors: dict[int, KindPredictor] = {}
+        for future in as_completed(explored):
+            known = future.result()
+            predictors[known.kind] = known
+            told(Kind(known.kind).name)
+        chunks: list[Future[PairsReport]] = [
+            pool.submit(predict_and_compare, predictors, size, (seed << 20) + number)
+            for number, size in enumerate(sizes)
+        ]
+        _add_predicates(report, predicates.result())
+        told("predicates")
+        report.construct_pairs = CONSTRUCT_PAIRS * len(CONSTRUCTS)
+        _add_findings(report, constructs.result())
+        told("constructs")
+        hits: dict[int, set[int]] = {kind: set() for kind in predictors}
+        for chunk in as_completed(chunks):
+            _add_pairs(report, chunk.result(), hits)
+            told("pairs")
+    report.kinds = sum(1 for taken in hits.values() if taken)
+    report.paths_hit = sum(len(taken) for taken in hits.values())
+    totals = {kind: len(known.predictor.paths) for kind, known in predictors.items()}
+    report.paths_total = sum(totals.values())
+    report.never_taken = {
+        Kind(kind).name: total - len(hits[kind]) for kind, total in sorted(totals.items()) if total > len(hits[kind])
+    }
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _add_findings(report: ExecutorReport, findings: Sequence[str]) -> None:
+    report.mismatches += len(findings)
+    report.findings += findings
+
+
+def _add_predicates(report: ExecutorReport, found: PredicateReport) -> None:
+    report.predicates = found.predicates
+    report.predicate_pairs = found.pairs
+    report.predicates_undecided = found.undecided
+    report.mismatches += found.mismatches
+    report.findings += found.findings
+
+
+def _add_pairs(report: ExecutorReport, found: PairsReport, hits: dict[int, set[int]]) -> None:
+    report.pairs += found.pairs
+    report.mismatches += found.mismatches
+    report.opinions += found.opinions
+    report.made += found.counts.made
+    report.broken += found.counts.broken
+    report.elsewhere += found.counts.elsewhere
+    report.repeated += found.counts.repeated
+    report.findings += found.findings
+    for kind, taken in found.hits.items():
+        hits[kind] |= taken
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m dita.conformance.prove.executor_check [--tier T] [--seed N]``: exit 1 unless everything agrees."""
+    parser = argparse.ArgumentParser(description="Hold the symbolic executor against CPython.")
+    parser.add_argument("--tier", choices=tuple(SIZES), default="quick")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    report = check_executor(SIZES[options.tier], options.seed)
+    write = sys.stdout.write
+    write(f"{report.figures}\n")
+    write(f"paths on no pair: {report.never_taken}\n")
+    write("".join(f"{problem}\n" for problem in report.problems))
+    write(f"{report.seconds:.1f} seconds, {int(report.pairs / report.seconds)} pairs/s\n")
+    return 1 if report.problems else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,300 @@
+"""States and inputs on which the executor is checked: half are met on random traces, half are made of such states.
+
+A made state is a reachable one of which some words were changed, each to a value that its type allows or to one on a
+boundary, or a slot, an instrument and an account of different states put together; some of them are mended so that
+books and records agree again. The paths are complete only under the invariants, so a made state is kept only if every
+one of them holds there, by the real predicates. What is not kept is counted.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple, cast
+
+from dita.conformance import likely
+from dita.conformance.draw import BOUNDARIES, I64_MAX, I64_MIN, Draw
+from dita.conformance.generate import Generator, bent
+from dita.conformance.likely import Scene
+from dita.reference import step
+from dita.reference.focus import Refused
+from dita.reference.ledger import compared, with_predictions
+from dita.spec.inputs import Input
+from dita.spec.invariants import ACCOUNT, INSTRUMENT
+from dita.spec.scales import BOUND, RATIO_SCALE, TIME_MAX_NS
+from dita.spec.shares import CONTEXT
+from dita.spec.slot_invariants import HELD, SLOT
+from dita.spec.state import Focus, Slot, State, focus_of
+from dita.spec.vocabulary import INSTRUMENTS, LEGS, SLOTS, Kind, Phase
+
+RUN_LENGTH: Final = 250
+INPUTS_A_STATE: Final = 5
+POOL: Final = 400  # reachable states that made ones are made of
+Where = tuple[int, ...]
+
+BUILDERS: Final[tuple[tuple[Callable[[Draw, Scene], Input], int], ...]] = (
+    (likely.enter, 30), (likely.entry_order, 12), (likely.exit_order, 12), (likely.tail_order, 6),
+    (likely.past_order, 3), (likely.settle, 16), (likely.external_close, 10), (likely.exit_leg, 10),
+    (likely.adopt, 8), (likely.rejected, 6), (likely.not_found, 5), (likely.position, 5), (likely.flatten, 4),
+    (likely.settle_forced, 4), (likely.unknown, 4), (likely.silent, 4), (likely.cancel, 3), (likely.register, 3),
+    (likely.income, 3), (likely.wallet, 3), (likely.seed, 2), (likely.set_limits, 1), (likely.set_mode, 1),
+    (likely.calibrate, 1),
+)  # fmt: skip
+"""What a made state is asked, with weights that follow the number of paths."""
+
+TYPES: Final[dict[str, tuple[int, ...]]] = {
+    "phase": tuple(Phase), "side": (1, 2), "mode": (0, 1, 2), "instrument": (0, INSTRUMENTS - 1), "holder": (0, SLOTS),
+    "legs": tuple(range(1, LEGS + 1)), "next_leg": tuple(range(LEGS + 1)), "slot_limit": (1, 2, SLOTS),
+    "live_slots": (0, 1, 2, SLOTS), "unreconciled": (0, 1, INSTRUMENTS), "leverage_max_ppm": (1, 1000 * RATIO_SCALE),
+    "calibration_ppm": (1, 4 * RATIO_SCALE), "tolerance": (0, 1, BOUND), "attempt": (0, 1, 2), "lot": (1, 2, 1_000),
+    "tick": (1, 1_000), "seed": (1, BOUND), "trade_high_water": (0, 1 << 40), "last_attempt": (0, 1),
+    **dict.fromkeys(
+        ("flatten", "graded", "done", "seen", "everything", "registered", "reconcile_required", "seeded",
+         "wallet_seen"), (0, 1),
+    ),
+    **dict.fromkeys(("evidence_time_ns", "fill_time_ns", "last_money_time_ns", "wallet_as_of_ns"), (0, TIME_MAX_NS)),
+    **dict.fromkeys(("ratios",), (0, 1, 500_000, RATIO_SCALE)),
+}  # fmt: skip
+"""Values that a word of this name may have; a word that is not named here holds an amount."""
+
+
+class Pair(NamedTuple):
+    """A state, an input, and whether the state was made."""
+
+    state: State
+    event: Input
+    made: bool
+
+
+class _Known(NamedTuple):
+    """A reachable state, its slots that hold something, and its registered instruments."""
+
+    state: State
+    live: list[int]
+    used: list[int]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of what was drawn."""
+
+    reachable: int = 0
+    made: int = 0  # and kept
+    broken: int = 0  # made, but an invariant does not hold
+    elsewhere: int = 0  # the input names no slot, instrument or kind: no handler is asked
+    repeated: int = 0
+
+
+def is_answered(event: Input) -> bool:
+    """The input names a kind, a slot and an instrument, so that a handler is asked."""
+    named = 0 <= event.slot < SLOTS and 0 <= event.instrument < INSTRUMENTS
+    return named and Kind.ENTER <= event.kind <= Kind.CALIBRATE
+
+
+def is_sound(focus: Focus, event: Input) -> bool:
+    """What the paths assume holds: every invariant of what the input may touch, and what the whole implies."""
+    slot, instrument = focus.slot, focus.instrument
+    return (
+        all(item.holds(focus.account) for item in ACCOUNT)
+        and all(item.holds(slot) for item in SLOT)
+        and all(item.holds(instrument) for item in INSTRUMENT)
+        and all(item.holds(focus, event) for item in CONTEXT)
+        and (slot.instrument != event.instrument or all(item.holds(slot, instrument) for item in HELD))
+    )
+
+
+# --- words ----------------------------------------------------------------------------------------------------------
+
+
+def places_of(record: object, name: str = "", where: Where = ()) -> list[tuple[Where, str]]:
+    """Where each word of a nested record is, and the name of its field."""
+    if not isinstance(record, tuple):
+        return [(where, name)]
+    items = cast("tuple[object, ...]", record)
+    names: tuple[str, ...] = getattr(type(items), "_fields", (name,) * len(items))
+    return [
+        found
+        for index, (item, own) in enumerate(zip(items, names, strict=True))
+        for found in places_of(item, own, (*where, index))
+    ]
+
+
+def word(record: Any, where: Where) -> int:
+    """The word at a place."""
+    for index in where:
+        record = record[index]
+    return int(record)
+
+
+def changed(record: Any, where: Where, value: int) -> Any:
+    """The record with another word at a place."""
+    if not where:
+        return value
+    items = list(record)
+    items[where[0]] = changed(items[where[0]], where[1:], value)
+    return getattr(type(record), "_make", tuple)(items)
+
+
+_PLACES: Final = {
+    part: places_of(record, "", (part,)) for part, record in enumerate(focus_of(State(), 0, 0))
+}  # of the account, the instrument, the slot
+_EVERYWHERE: Final = [place for places in _PLACES.values() for place in places]
+_PLACE_WEIGHTS: Final = (0, 0, 1, 2, 2, 2, 2)  # which part is changed: mostly the slot
+
+
+# --- the source -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Pairs:
+    """An endless source of pairs. The same seed gives the same pairs."""
+
+    rng: random.Random
+    counts: Counts = field(default_factory=Counts)
+    _pool: list[_Known] = field(default_factory=list["_Known"])
+    _met: set[int] = field(default_factory=set[int])
+
+    def __iter__(self) -> Iterator[Pair]:
+        """Alternately a pair met on a trace and a made one."""
+        while True:
+            state, source, draw = State(), Generator(self.rng), Draw(self.rng)
+            for _ in range(RUN_LENGTH):
+                event = source.next(state)
+                if self._is_new(state, event):
+                    self.counts.reachable += 1
+                    yield Pair(state, event, made=False)
+                if draw.random() < 0.1:
+                    self._remember(state)
+                while self.counts.made < self.counts.reachable and self._pool:
+                    yield from self._made(draw)
+                state, _ = step(state, event)
+
+    def _is_new(self, state: State, event: Input) -> bool:
+        if not is_answered(event):
+            self.counts.elsewhere += 1
+            return False
+        key = hash((focus_of(state, event.slot, event.instrument), event))
+        if key in self._met:
+            self.counts.repeated += 1
+            return False
+        self._met.add(key)
+        return True
+
+    def _remember(self, state: State) -> None:
+        live = [index for index, slot in enumerate(state.slots) if slot.phase or slot.tails[0].trade]
+        used = [index for index, known in enumerate(state.instruments) if known.registered]
+        known = _Known(state, live or [0], used or [0])
+        if len(self._pool) < POOL:
+            self._pool.append(known)
+        else:
+            self._pool[int(self.rng.random() * POOL)] = known
+
+    def _made(self, draw: Draw) -> Iterator[Pair]:
+        """Some inputs to one made state, if it is sound."""
+        known = draw.among(self._pool)
+        k = draw.among(known.live) if draw.random() < 0.95 else draw.below(SLOTS)
+        slot = known.state.slots[k]
+        i = slot.instrument if slot.phase else draw.among(known.used)
+        focus = focus_of(known.state, k, i)
+        if draw.random() < 0.25:
+            focus = self._recombined(draw, focus, k, i)
+        focus = self._changed(draw, focus)
+        if draw.random() < 0.5:
+            focus = mended(focus, k, i)
+        if not is_sound(focus, Input(slot=k, instrument=i)):
+            self.counts.broken += 1
+            return
+        state = placed(known.state, focus, k, i)
+        awaiting = sum(known.reconcile_required for known in state.instruments)  # a made account may count others
+        told = state._replace(account=focus.account._replace(unreconciled=awaiting))
+        for _ in range(INPUTS_A_STATE):
+            event = self._asked(draw, Scene(told, k, focus.slot, i, focus.instrument), focus)
+            if not is_answered(event):
+                self.counts.elsewhere += 1
+            elif (event.slot, event.instrument) != (k, i) and not is_sound(
+                focus_of(state, event.slot, event.instrument), event
+            ):
+                self.counts.broken += 1
+            elif self._is_new(state, event):
+                self.counts.made += 1
+                yield Pair(state, event, made=True)
+
+    def _asked(self, draw: Draw, scene: Scene, focus: Focus) -> Input:
+        event = draw.among(_BUILDER_TABLE)(draw, scene)
+        dice = draw.random()
+        if dice < 0.3:
+            return bent(draw, event)
+        return self._echoed(draw, event, focus) if dice < 0.4 else event
+
+    def _recombined(self, draw: Draw, focus: Focus, k: int, i: int) -> Focus:
+        """A slot or an account of another state."""
+        other = draw.among(self._pool).state
+        if draw.random() < 0.5:
+            return focus._replace(account=other.account)
+        slots = [slot for slot in other.slots if slot.phase or slot.tails[0].trade]
+        slot = draw.among(slots) if slots else Slot()
+        if slot.phase:
+            terms = other.instruments[slot.instrument]
+            slot = slot._replace(instrument=i)
+            focus = focus._replace(instrument=terms._replace(holder=k + 1))
+        return focus._replace(slot=slot)
+
+    def _changed(self, draw: Draw, focus: Focus) -> Focus:
+        """Some words changed: to what their type allows, to a boundary, to a neighbour, or to another word."""
+        for _ in range(draw.among((0, 1, 1, 1, 2, 3, 5))):
+            where, name = draw.among(_PLACES[draw.among(_PLACE_WEIGHTS)])
+            value, dice = word(focus, where), draw.random()
+            if dice < 0.45:
+                allowed = TYPES.get(name)
+                value = draw.among(allowed) if allowed else abs(draw.bits(draw.among((4, 30, 59))))
+            elif dice < 0.65:
+                value += draw.among((-1, 1))
+            elif dice < 0.85:
+                value = word(focus, draw.among(_EVERYWHERE)[0])
+            else:
+                value = draw.among(BOUNDARIES)
+            focus = changed(focus, where, max(I64_MIN, min(I64_MAX, value)))
+        return focus
+
+    def _echoed(self, draw: Draw, event: Input, focus: Focus) -> Input:
+        """An input with one word that is also in the state."""
+        place = 3 + draw.below(len(Input._fields) - 4)
+        return cast("Input", changed(event, (place,), word(focus, draw.among(_EVERYWHERE)[0])))
+
+
+_BUILDER_TABLE: Final = [builder for builder, weight in BUILDERS for _ in range(weight)]
+
+
+def mended(focus: Focus, k: int, i: int) -> Focus:
+    """The records with fees, profit, books and counts as they would be; nothing is sure to hold afterwards."""
+    account, instrument, slot = focus
+    try:
+        if slot.phase:
+            slot = with_predictions(slot)
+    except (Refused, ZeroDivisionError):
+        return focus
+    if slot.phase and slot.instrument == i:
+        instrument = instrument._replace(holder=k + 1)
+    elif instrument.holder == k + 1:
+        instrument = instrument._replace(holder=0)
+    live = 1 if slot.phase else 0
+    trades = [slot.trade, account.trade_high_water, *(tail.trade for tail in slot.tails)]
+    account = account._replace(
+        trade_high_water=max(trades),
+        live_slots=max(account.live_slots, live),
+        unreconciled=max(account.unreconciled, instrument.reconcile_required),
+        exposure=max(account.exposure, slot.exposure),
+        ledger=compared(account.ledger),
+    )
+    return Focus(account, instrument, slot)
+
+
+def placed(state: State, focus: Focus, k: int, i: int) -> State:
+    """The state with this slot, instrument and account."""
+    slots, instruments = state.slots, state.instruments
+    return State(
+        focus.account,
+        (*instruments[:i], focus.instrument, *instruments[i + 1 :]),
+        (*slots[:k], focus.slot, *slots[k + 1 :]),
+    )

@@ -1,0 +1,233 @@
+"""Every predicate as the solver gets it, against the predicate as CPython runs it, on the same records."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final, NamedTuple, cast
+
+import z3
+
+from dita.conformance.draw import BOUNDARIES, Draw
+from dita.conformance.prove.compiled import Places, compiled, source_of_values
+from dita.conformance.prove.contracts import CONTRACTS, Applications
+from dita.conformance.prove.core import asked, theory
+from dita.conformance.prove.executor_pairs import Pairs, changed, places_of
+from dita.conformance.prove.flat import Flattener, Lazily, Node
+from dita.conformance.prove.standins import prepared
+from dita.conformance.prove.world import symbolic, words
+from dita.reference import step
+from dita.spec.inputs import Input
+from dita.spec.invariants import ACCOUNT, INSTRUMENT, WHOLE
+from dita.spec.layout import flatten_words
+from dita.spec.outcome import Outcome
+from dita.spec.properties import STEP
+from dita.spec.shares import CONTEXT, FOLLOWS
+from dita.spec.slot_invariants import HELD, SLOT
+from dita.spec.state import Focus, State, focus_of, initial_state
+
+FINDINGS_MAX: Final = 3
+WHOLE_SIZE: Final = 2  # slots and instruments of a whole state, as in the lift
+
+
+class Claim(NamedTuple):
+    """One predicate: its formula over the symbolic records, and how it is really asked of concrete ones."""
+
+    id: str
+    formula: z3.BoolRef
+    real: Callable[..., bool]
+
+
+@dataclass(slots=True)
+class PredicateReport:
+    """What was compared."""
+
+    predicates: int = 0
+    pairs: int = 0  # records on which every predicate of a table was asked
+    mismatches: int = 0
+    undecided: int = 0  # answers that turn on a named function outside its domain, or on a division by zero
+    answers: dict[str, set[bool]] = field(default_factory=dict[str, set[bool]])  # both, for a predicate that says much
+    findings: list[str] = field(default_factory=list[str])
+
+    @property
+    def one_sided(self) -> list[str]:
+        """Predicates that gave one answer only."""
+        return [name for name, answers in self.answers.items() if len(answers) < 2]
+
+
+@dataclass(slots=True)
+class Questions:
+    """Claims about the same records, compiled into one function."""
+
+    records: dict[str, object]  # symbolic, by the name of the parameter
+    claims: Sequence[Claim]
+    nodes: list[Node] = field(default_factory=list[Node])
+    roots: list[int] = field(default_factory=list[int])
+    ask: Callable[..., tuple[bool, ...]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        flattener = Flattener()
+        places = Places.of(self.records, flattener)
+        self.roots = [flattener.add(claim.formula) for claim in self.claims]
+        self.nodes = flattener.nodes
+        self.ask = compiled(source_of_values(self.nodes, self.roots, places))
+
+    def compare(self, report: PredicateReport, *concrete: Any) -> None:
+        """Every claim on these records, in the order of the parameters."""
+        report.pairs += 1
+        said = self.ask(*concrete)
+        for number, claim in enumerate(self.claims):
+            try:
+                real = claim.real(*concrete)
+            except ZeroDivisionError:
+                report.undecided += 1
+                continue
+            report.answers.setdefault(claim.id, set()).add(real)
+            if said[number] != real:
+                self._differs(report, number, real, concrete)
+
+    def _differs(self, report: PredicateReport, number: int, real: bool, concrete: tuple[Any, ...]) -> None:
+        names = [word.decl().name() for record in self.records.values() for word in words(record)]
+        again = Lazily(self.nodes, dict(zip(names, flatten_words(concrete), strict=True)))
+        value = bool(again.value(self.roots[number]))
+        if again.outside:
+            report.undecided += 1
+            return
+        report.mismatches += 1
+        if len(report.findings) < FINDINGS_MAX:
+            name = self.claims[number].id
+            report.findings.append(f"`{name}`: CPython says {real}, its formula {value}, of {concrete}")
+
+
+# --- the questions --------------------------------------------------------------------------------------------------
+
+
+def of_a_step() -> Questions:
+    """The very obligations of the core theorem, and the context that it assumes, of (pre, event, post, outcome)."""
+    base = theory()
+    world = base.world
+    real: dict[str, Callable[..., bool]] = {}
+    for item in SLOT:
+        real[item.id] = lambda pre, event, post, outcome, holds=item.holds: holds(post.slot)
+    for item in HELD:
+        real[item.id] = lambda pre, event, post, outcome, holds=item.holds: (
+            post.slot.instrument != event.instrument or holds(post.slot, post.instrument)
+        )
+    for item in INSTRUMENT:
+        real[item.id] = lambda pre, event, post, outcome, holds=item.holds: holds(post.instrument)
+    for item in ACCOUNT:
+        real[item.id] = lambda pre, event, post, outcome, holds=item.holds: holds(post.account)
+    for item in (*STEP, *FOLLOWS):
+        real[item.id] = item.holds
+    formulas = dict(base.obligations)
+    with prepared(lambda fact: None, Applications()):
+        formulas |= asked(CONTEXT, world.post, world.event)
+    for item in CONTEXT:
+        real[item.id] = lambda pre, event, post, outcome, holds=item.holds: holds(post, event)
+    claims = [Claim(name, fact, real[name]) for name, fact in formulas.items()]
+    records = {"pre": world.pre, "event": world.event, "post": world.post, "outcome": world.outcome}
+    return Questions(records, claims)
+
+
+def of_a_state() -> Questions:
+    """The invariants of a whole state of two slots and instruments, as the lift asks them."""
+    state = symbolic(initial_state(WHOLE_SIZE, WHOLE_SIZE), "state")
+    with prepared(lambda fact: None, Applications()):
+        formulas = asked(WHOLE, state)
+    return Questions({"state": state}, [Claim(item.id, formulas[item.id], item.holds) for item in WHOLE])
+
+
+def of_a_contract(name: str) -> Questions:
+    """A contract, as it is handed to the solver: domain implies result, with the real function's value."""
+    contract = CONTRACTS[name]
+    arguments: tuple[Any, ...] = symbolic((0,) * contract.arity, "x")
+
+    def real(given: tuple[int, ...]) -> bool:
+        return not contract.domain(*given) or bool(contract.result(contract.body(*given), *given))
+
+    terms = tuple(words(arguments))
+    return Questions({"x": arguments}, [Claim(f"contract-of-{name}", contract.instance(terms), real)])
+
+
+# --- the records ----------------------------------------------------------------------------------------------------
+
+
+def steps(seed: int) -> Iterator[tuple[Focus, Input, Focus, Outcome]]:
+    """Real steps, and others: every second one has words changed in what is after it."""
+    rng = random.Random(seed)
+    draw = Draw(rng)
+    for pair in Pairs(rng):
+        state, event, _ = pair
+        after, outcome = step(state, event)
+        pre, post = (focus_of(known, event.slot, event.instrument) for known in (state, after))
+        yield pre, event, post, outcome
+        yield pre, event, worse(draw, post), worse(draw, outcome) if draw.random() < 0.3 else outcome
+
+
+def worse(draw: Draw, record: Any) -> Any:
+    """The record with one to three words changed."""
+    places = _places(record)
+    for _ in range(draw.among((1, 1, 2, 3))):
+        where, value = draw.among(places), draw.among((0, 1, 2, draw.among(BOUNDARIES), draw.bits(59)))
+        record = changed(record, where, value)
+    return record
+
+
+_KNOWN_PLACES: Final[dict[type, list[tuple[int, ...]]]] = {}
+
+
+def _places(record: Any) -> list[tuple[int, ...]]:
+    if type(record) not in _KNOWN_PLACES:
+        _KNOWN_PLACES[type(record)] = [where for where, _ in places_of(record)]
+    return _KNOWN_PLACES[type(record)]
+
+
+def small_states(seed: int) -> Iterator[State]:
+    """Two slots and two instruments out of reachable states, with the counts of the two; every third has words changed."""
+    rng = random.Random(seed)
+    draw = Draw(rng)
+    for number, pair in enumerate(Pairs(rng)):
+        state = smaller(draw, pair.state)
+        yield state if number % 3 else worse(draw, state)
+
+
+def smaller(draw: Draw, state: State) -> State:
+    """A state with two of the slots and their instruments, and with the account's sums over these."""
+    live = [slot for slot in state.slots if slot.phase] or [state.slots[0]]
+    chosen = [draw.among(live), draw.among(state.slots)]
+    if chosen[0] is chosen[1]:
+        chosen[1] = initial_state().slots[0]
+    slots, instruments = list(chosen), []
+    for k, slot in enumerate(chosen):
+        home = state.instruments[slot.instrument]
+        slots[k] = slot._replace(
+            instrument=k if slot.phase else 0,
+            tails=tuple(tail._replace(instrument=k) if tail.trade else tail for tail in slot.tails),
+        )
+        instruments.append(home._replace(holder=k + 1 if slot.phase else 0))
+    account = state.account._replace(
+        live_slots=sum(1 for slot in slots if slot.phase),
+        exposure=sum(slot.exposure for slot in slots),
+        unreconciled=sum(known.reconcile_required for known in instruments),
+    )
+    return State(account, tuple(instruments), tuple(slots))
+
+
+def check_predicates(pairs: int, seed: int) -> PredicateReport:
+    """Every predicate on so many records."""
+    report = PredicateReport()
+    of_steps, of_states = of_a_step(), of_a_state()
+    contracts = [of_a_contract(name) for name in CONTRACTS]
+    report.predicates = len(of_steps.claims) + len(of_states.claims) + len(contracts)
+    for known in islice(steps(seed), pairs):
+        of_steps.compare(report, *known)
+    for state in islice(small_states(seed), pairs // 5):
+        of_states.compare(report, state)
+    draw = Draw(random.Random(seed))
+    for _ in range(pairs // 5):
+        for question in contracts:
+            arity = len(cast("tuple[Any, ...]", question.records["x"]))
+            question.compare(report, tuple(draw.bits(draw.among((1, 4, 20, 40))) for _ in range(arity)))
+    return report
