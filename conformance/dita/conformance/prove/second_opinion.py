@@ -40,6 +40,8 @@ def ask(text: str, logic: str) -> Opinion:
         said = command.invoke(solver, symbols).strip()
         if said:
             answers.append(said)
-    if len(answers) != 1 or answers[0] not in {"sat", "unsat", "unknown"}:
+    # behind `unknown` stands why, in brackets
+    answer = answers[0].split(" (")[0] if len(answers) == 1 else ""
+    if answer not in {"sat", "unsat", "unknown"}:
         raise RuntimeError(f"cvc5 said `{' '.join(answers)[:200]}` where one answer was expected")
-    return Opinion(answers[0])
+    return Opinion(answer)
