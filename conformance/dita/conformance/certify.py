@@ -43,6 +43,8 @@ ASSUMPTIONS: Final = (
     "an order that was never seen and passed every check of the resolution procedure after its deadline is absent",
     "a position snapshot contains every effect up to the time it names",
     "the venue never gives one client order id to two orders",
+    "the solvers z3 and cvc5 do not both call a satisfiable formula unsatisfiable",
+    "the symbolic executor runs Python as CPython does (checked on random states, not proved)",
 )
 """What the evidence takes for granted."""
 

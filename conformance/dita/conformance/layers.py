@@ -14,6 +14,7 @@ from typing import Final
 from dita.conformance.conform import Progress, Sizes, Tier, run_conform
 from dita.conformance.explore import ExploreReport, run_explore
 from dita.conformance.matrix import result_of
+from dita.conformance.prove.proof import keep, proved_before, run_prove, solver_versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,16 @@ def conform_layer(order: LayerOrder) -> LayerOutcome:
     return LayerOutcome("conform", counts, details, tuple(report.problems), timelines)
 
 
+def prove_layer(order: LayerOrder) -> LayerOutcome:
+    """Every obligation about the reference, by two solvers; read back where nothing that it depends on has changed."""
+    report = proved_before(order.tier)
+    if report is None:
+        report = run_prove(order.tier, progress=order.progress)
+        keep(report)
+    rows = {name: {"paths": row.paths, "verdict": row.verdict} for name, row in report.rows.items()}
+    return LayerOutcome("prove", report.figures, {"rows": rows, "solvers": solver_versions()}, tuple(report.problems))
+
+
 def explore_layer(order: LayerOrder) -> LayerOutcome:
     """Reference × adapter logic × venue × lossy network, searched in full; in a process of its own."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -76,5 +87,6 @@ def explore_layer(order: LayerOrder) -> LayerOutcome:
 
 LAYERS: Final[tuple[LayerRunner, ...]] = (
     LayerRunner("explore", explore_layer),
+    LayerRunner("prove", prove_layer),
     LayerRunner("conform", conform_layer),
 )

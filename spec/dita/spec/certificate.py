@@ -96,6 +96,13 @@ REQUIRED_LAYERS: Final[tuple[LayerRule, ...]] = (
         zero=("violations", "stranded"),
         depends_on=("spec_sha256", "reference_sha256"),
     ),
+    LayerRule(
+        name="prove",
+        positive=("invariants", "paths", "obligations", "proved", "solvers", "second_opinions"),
+        zero=("refuted", "unknown", "vacuous", "disagreements"),
+        equal=(("proved", "invariants"),),
+        depends_on=("spec_sha256", "reference_sha256"),
+    ),
 )
 """The layers that exist. A new layer is added here, once, and from then on no certificate holds without it."""
 

@@ -11,7 +11,7 @@ from dita.spec.inputs import Input
 from dita.spec.outcome import Outcome
 from dita.spec.slot_invariants import in_exit
 from dita.spec.state import Focus, Slot, remaining
-from dita.spec.vocabulary import Code, Mode, Phase, Verdict
+from dita.spec.vocabulary import Code, Kind, Mode, Phase, Verdict
 
 # --- rollback -------------------------------------------------------------------------------------------------------
 
@@ -104,6 +104,8 @@ def record_of(slot: Slot, event: Input) -> Snapshot:
 
 def record_is_joined(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """The record after a believed snapshot, or one that is no news, is the join: history matters only merged (O1)."""
+    if event.kind != Kind.ORDER:
+        return True
     believed = outcome.verdict == Verdict.ACCEPTED or outcome.code == Code.NO_CHANGE
     addressed = pre.slot.trade == event.trade and event.attempt in (0, pre.slot.exit.attempt)
     if not believed or not addressed or outcome.submit == 1 or Phase.IDLE in (pre.slot.phase, post.slot.phase):

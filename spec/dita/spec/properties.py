@@ -442,7 +442,8 @@ STEP: Final = tuple(
         seed_is_the_wallet, income_is_signed, reconcile_is_cleared_by_position, adoption_is_founded,
         surprise_is_reconciled, stray_order_is_reported, times_only_rise, settings_change_by_their_kind,
         busy_refuses_enter, nothing_blocks_a_close, exit_needs_a_position, last_leg_closes_all,
-        past_trade_changes_nothing, seen_is_never_absent, entry_is_joined, exit_is_joined, mode_is_obeyed, record_is_joined,
+        past_trade_changes_nothing, seen_is_never_absent, entry_is_joined, exit_is_joined, mode_is_obeyed,
+        record_is_joined,
     )
 )  # fmt: skip
 

@@ -41,6 +41,9 @@ KINDS: Final = (
 )  # fmt: skip
 """All kinds, the long ones first."""
 
+TRIES_REFUSED: Final = 2
+TRIES_MOVED: Final = 24
+
 TOTAL: Final = "step-is-total"
 COMPLETE: Final = "paths-complete"
 DISJOINT: Final = "paths-disjoint"
@@ -80,6 +83,7 @@ class KindReport:
     second_asked: int = 0
     seconded: dict[str, int] = field(default_factory=dict[str, int])  # obligation: paths that both solvers judged
     disagreed: list[str] = field(default_factory=list[str])
+    tried: dict[str, int] = field(default_factory=dict[str, int])  # paths asked for witnesses, by how they end
     seconds: float = 0.0
 
 
@@ -224,7 +228,7 @@ def _judge(report: KindReport, solver: z3.Solver, path: Path, number: int, optio
     solver.push()
     solver.add(*path.literals, *path.lemmas, *case.facts)
     if options.witnesses:
-        _witness(report, solver, case)
+        _witness(report, solver, case, path)
     solver.push()
     solver.add(z3.Not(z3.And(*case.todo.values())))
     verdict = solver.check()
@@ -272,8 +276,14 @@ def _split(report: KindReport, solver: z3.Solver, case: _Case) -> None:
         solver.pop()
 
 
-def _witness(report: KindReport, solver: z3.Solver, case: _Case) -> None:
+def _witness(report: KindReport, solver: z3.Solver, case: _Case, path: Path) -> None:
     """For every obligation without one yet: a state and input for which it says something on this path."""
+    # refusals with the same code are alike: a few of them are asked, of the other paths many
+    refused = isinstance(path.error, Refused)
+    alike = f"refused {path.error.outcome.code}" if isinstance(path.error, Refused) else "moved"
+    report.tried[alike] = report.tried.get(alike, 0) + 1
+    if report.tried[alike] > (TRIES_REFUSED if refused else TRIES_MOVED):
+        return
     # an invariant may say something only where a step leaves it alone; that counts, and the first path shows it
     names = case.todo if report.witnesses else case.premises
     for name in names:

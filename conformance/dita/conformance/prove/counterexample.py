@@ -31,12 +31,14 @@ from dita.conformance.tasks import until
 from dita.spec.inputs import Input
 from dita.spec.invariants import broken
 from dita.spec.layout import flatten_words, word_names
-from dita.spec.state import State, focus_of
+from dita.spec.state import Plan, State, focus_of
 from dita.spec.trace import WORD_MAX, WORD_MIN, Trace, format_input, format_trace
 from dita.spec.vocabulary import Mode, Phase, Side
 
 RUN_LENGTH: Final = 250
 SHRINK_SECONDS: Final = 5.0
+RUNS: Final = 8  # failing runs to choose the shortest of
+LARGE: Final = 1_000
 _NAMED: Final = {"phase": Phase, "side": Side, "mode": Mode}
 
 
@@ -109,11 +111,29 @@ def _shows(state: State, event: Input, breaks: Breaks) -> bool:
 def _shortened(state: State, event: Input, breaks: Breaks) -> tuple[State, Input]:
     """The same failure with as many words as possible blank, or else small."""
     while True:
-        simpler = _smaller_state(state, event, breaks)
-        shorter = _smaller_input(simpler, event, breaks)
+        now = _renumbered(state, event, breaks)
+        simpler = _smaller_state(*now, breaks)
+        shorter = _smaller_input(simpler, now[1], breaks)
         if simpler == state and shorter == event:
             return state, event
         state, event = simpler, shorter
+
+
+def _renumbered(state: State, event: Input, breaks: Breaks) -> tuple[State, Input]:
+    """Large numbers that occur in several places, such as a trade's, become small in all of them at once."""
+    pre, blank = (focus_of(it, event.slot, event.instrument) for it in (state, State()))
+    count = len(flatten_words(pre))
+    words = [*flatten_words(pre), *flatten_words(event)]
+    ordinary = {*flatten_words(blank), *range(LARGE)}
+    for number in sorted({word for word in words if word not in ordinary}):
+        for small in (1, 2, 3, 10, 100):
+            candidate = [small if word == number else word for word in words]
+            changed = placed(filled(blank, candidate[:count]), filled(Input(), candidate[count:]))
+            if _shows(*changed, breaks):
+                words = candidate
+                state, event = changed
+                break
+    return state, event
 
 
 def _smaller_state(state: State, event: Input, breaks: Breaks) -> State:
@@ -122,6 +142,9 @@ def _smaller_state(state: State, event: Input, breaks: Breaks) -> State:
     def state_with(words: Sequence[int]) -> State:
         return placed(filled(blank, words), event)[0]
 
+    one_leg = pre._replace(slot=pre.slot._replace(plan=Plan(1, 0, (1, *Plan().ratios[1:]))))
+    if pre.slot.plan.legs > 1 and _shows(placed(one_leg, event)[0], event, breaks):
+        pre = one_leg
     words = _simplified(
         flatten_words(pre), flatten_words(blank), lambda words: _shows(state_with(words), event, breaks)
     )
@@ -144,9 +167,8 @@ def _simplified(
     """The words, all that may be at their blank value, else at 0 or 1; the first ones are ``kept``."""
     best = list(words)
     for at, least in list(enumerate(blank))[kept:]:
-        for value in (least, 0, 1):
-            if best[at] == value or (value != least and abs(value) >= abs(best[at])):
-                continue
+        smaller = [value for value in (0, 1) if abs(value) < abs(best[at])]
+        for value in [least, *smaller] if best[at] != least else []:
             candidate = [*best[:at], value, *best[at + 1 :]]
             if fails(candidate):
                 best = candidate
@@ -165,12 +187,30 @@ def from_blank(obligation: str, seconds: float, seed: int = 1) -> Counterexample
     if obligation == INITIAL:
         return told(Trace(()), breaks, reachable=True) if broken(State()) else None
     rng, out_of_time = random.Random(seed), until(seconds)
-    while not out_of_time():
+    found: list[list[Input]] = []
+    while len(found) < RUNS and not out_of_time():
         inputs = _run(rng, breaks)
         if inputs:
-            short = shrink(inputs, lambda trace: bool(_first_break(trace, breaks)), until(SHRINK_SECONDS))
-            return told(Trace(short[: _first_break(short, breaks)]), breaks, reachable=True)
-    return None
+            found.append(inputs)
+    if not found:
+        return None
+
+    def fails(inputs: Sequence[Input]) -> bool:
+        return _first_break(inputs, breaks) > 0
+
+    out_of_time = until(SHRINK_SECONDS)
+    inputs = _at_home(shrink(min(found, key=len), fails, out_of_time), fails)
+    inputs = shrink(inputs, fails, out_of_time)
+    return told(Trace(tuple(inputs[: _first_break(inputs, breaks)])), breaks, reachable=True)
+
+
+def _at_home(inputs: Sequence[Input], fails: Callable[[Sequence[Input]], bool]) -> Sequence[Input]:
+    """The same trace in slot 0 and instrument 0, where it can be."""
+    for moved in ({"slot": 0}, {"instrument": 0}):
+        candidate = [event._replace(**moved) for event in inputs]
+        if fails(candidate):
+            inputs = candidate
+    return inputs
 
 
 def _run(rng: random.Random, breaks: Breaks) -> list[Input]:

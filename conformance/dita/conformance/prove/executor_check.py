@@ -15,10 +15,9 @@ import multiprocessing
 import random
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, Final
 
 from dita.conformance.prove.compiled import KnownPath, Places, Predictor, source_of_paths
@@ -38,7 +37,7 @@ from dita.spec.trace import Trace, format_trace
 from dita.spec.vocabulary import Kind
 
 PROCESSES: Final = 2
-CHUNK: Final = 25_000  # pairs of one task
+CHUNK: Final = 125_000  # most pairs of one task
 OPINION_EVERY: Final = 200  # on every n-th pair the condition of every path is evaluated
 PREDICATE_PAIRS: Final = 5_000
 CONSTRUCT_PAIRS: Final = 400  # of each construct
@@ -109,11 +108,16 @@ class PairsReport:
     findings: list[str] = field(default_factory=list[str])
 
 
-def check_pairs(predictors: Mapping[int, KindPredictor], pairs: Iterable[Pair], counts: Counts) -> PairsReport:
-    """Every pair of a predicted kind: what the paths say against what ``step`` returns."""
-    report = PairsReport(counts=counts, hits={kind: set() for kind in predictors})
+def check_pairs(predictors: Mapping[int, KindPredictor], source: Pairs, pairs: int) -> PairsReport:
+    """So many pairs of the predicted kinds: what the paths say against what ``step`` returns.
+
+    A pair that takes a path which none took before is varied in what follows.
+    """
+    report = PairsReport(counts=source.counts, hits={kind: set() for kind in predictors})
     functions = {kind: known.predictor.function() for kind, known in predictors.items()}
-    for pair in pairs:
+    for pair in source:
+        if report.pairs >= pairs:
+            break
         kind = pair.event.kind
         predict = functions.get(kind)
         if predict is None:
@@ -126,7 +130,9 @@ def check_pairs(predictors: Mapping[int, KindPredictor], pairs: Iterable[Pair], 
         if said is None or said[1] != happened:
             _found(report, pair, f"CPython gives {happened}, the paths say {said}")
             continue
-        report.hits[kind].add(said[0])
+        if said[0] not in report.hits[kind]:
+            report.hits[kind].add(said[0])
+            source.praise(pair)
         if report.pairs % OPINION_EVERY == 0:
             report.opinions += 1
             problem = second_opinion(predictors[kind], before, pair, said[0], happened)
@@ -216,8 +222,7 @@ class ExecutorReport:
 
 def predict_and_compare(predictors: Mapping[int, KindPredictor], pairs: int, seed: int) -> PairsReport:
     """A task: so many pairs of one seed."""
-    source = Pairs(random.Random(seed))
-    return check_pairs(predictors, islice(source, pairs), source.counts)
+    return check_pairs(predictors, Pairs(random.Random(seed)), pairs)
 
 
 def check_constructs(pairs: int, seed: int) -> list[str]:
@@ -232,7 +237,8 @@ def check_executor(pairs: int, seed: int = 0, progress: Progress | None = None) 
     """
     began = time.monotonic()
     report = ExecutorReport(pairs)
-    sizes = [min(CHUNK, pairs - start) for start in range(0, pairs, CHUNK)]
+    chunk = min(CHUNK, -(-pairs // PROCESSES))
+    sizes = [min(chunk, pairs - start) for start in range(0, pairs, chunk)]
     todo = len(KINDS) + 2 + len(sizes)
     done = 0
 
@@ -261,8 +267,8 @@ def check_executor(pairs: int, seed: int = 0, progress: Progress | None = None) 
         _add_findings(report, constructs.result())
         told("constructs")
         hits: dict[int, set[int]] = {kind: set() for kind in predictors}
-        for chunk in as_completed(chunks):
-            _add_pairs(report, chunk.result(), hits)
+        for compared in as_completed(chunks):
+            _add_pairs(report, compared.result(), hits)
             told("pairs")
     report.kinds = sum(1 for taken in hits.values() if taken)
     report.paths_hit = sum(len(taken) for taken in hits.values())

@@ -1,21 +1,20 @@
 """Small functions that use what the executor offers and the reference does not: each construct once.
 
-The reference may come to use any of these (the lint lets them through), and a proxy that is wrong about one of them must
-not wait for that. Each is explored like a handler and predicted like one, on small numbers of either sign.
+The reference may come to use any of these (the lint lets them through), and a proxy that is wrong about one of them
+must not wait for that. Each is explored like a handler and predicted like one, on small numbers of either sign.
 """
 
-# ruff: noqa: SIM103, SIM108, RET505, PLR1714, PLR1716, SIM300, PLR1730 -- what is tested is the construct as written
+# ruff: noqa: ARG001, PLR1714, SIM201, SIM300 -- all take the same words, and what is tested is the construct as written
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from dita.conformance.prove.compiled import KnownPath, Places, Predictor, source_of_paths
 from dita.conformance.prove.executor import Explorer
-from dita.conformance.prove.flat import Flattener, Shape
-from dita.conformance.prove.proxies import SymInt
+from dita.conformance.prove.flat import Flattener
 from dita.conformance.prove.world import symbolic
 from dita.reference.focus import Refused, require
 from dita.spec.state import Half
@@ -196,35 +195,30 @@ CONSTRUCTS: Final = tuple(
 )  # fmt: skip
 
 
-def answered(function: Callable[[], Any]) -> tuple[int, Any]:
+def answered(function: Callable[..., Any], words: Sequence[Any]) -> tuple[int, Any]:
     """What a function gives, or 1 + the number of the error that it raises."""
     try:
-        return 0, function()
+        return 0, function(*words)
     except ERRORS as error:
         return 1 + ERRORS.index(type(error)), error.outcome.code if isinstance(error, Refused) else 0
 
 
 def predictor_of(construct: Construct) -> Predictor:
     """The construct explored, with its words from ``LOW`` to ``HIGH``."""
-    words: list[SymInt] = [symbolic(0, name) for name in NAMES]  # type: ignore[misc]
+    words: list[Any] = [symbolic(0, name) for name in NAMES]
     bounds = [bound for word in words for bound in (word.term >= LOW, word.term <= HIGH)]
-    paths = Explorer(bounds, ERRORS).explore(lambda: answered(lambda: construct.function(*words)))  # type: ignore[arg-type]
+    paths = Explorer(bounds, ERRORS).explore(lambda: answered(construct.function, words))
     flattener = Flattener()
     places = Places.of(dict(zip(NAMES, words, strict=True)), flattener)
     known = tuple(
         KnownPath(
             tuple((flattener.add(decision.condition), decision.taken) for decision in path.decisions),
-            shape_of(path.result, flattener),
+            flattener.shape(path.result),
         )
         for path in paths
     )
     nodes = tuple(flattener.nodes)
     return Predictor(construct.name, nodes, known, source_of_paths(nodes, known, places))
-
-
-def shape_of(result: object, flattener: Flattener) -> Shape:
-    """The shape of a result; a bare value is one word."""
-    return flattener.shape(result)
 
 
 def differing(construct: Construct, pairs: int, seed: int) -> str:
@@ -233,7 +227,7 @@ def differing(construct: Construct, pairs: int, seed: int) -> str:
     predict = predictor_of(construct).function()
     for _ in range(pairs):
         words = [rng.randint(LOW, HIGH) for _ in NAMES]
-        ours = answered(lambda words=words: construct.function(*words))
+        ours = answered(construct.function, words)
         said = predict(*words)
         if said is None or said[1] != ours:
             return f"construct `{construct.name}` at {words}: Python gives {ours}, the paths say {said}"

@@ -17,12 +17,11 @@ from dita.conformance import likely
 from dita.conformance.draw import BOUNDARIES, I64_MAX, I64_MIN, Draw
 from dita.conformance.generate import Generator, bent
 from dita.conformance.likely import Scene
+from dita.conformance.prove.executor_states import large, made_slot, made_tails, mended, on_the_edge, with_any_plan
 from dita.reference import step
-from dita.reference.focus import Refused
-from dita.reference.ledger import compared, with_predictions
 from dita.spec.inputs import Input
 from dita.spec.invariants import ACCOUNT, INSTRUMENT
-from dita.spec.scales import BOUND, RATIO_SCALE, TIME_MAX_NS
+from dita.spec.scales import ATTEMPT_MAX, BOUND, RATIO_SCALE, TIME_MAX_NS
 from dita.spec.shares import CONTEXT
 from dita.spec.slot_invariants import HELD, SLOT
 from dita.spec.state import Focus, Slot, State, focus_of
@@ -30,6 +29,7 @@ from dita.spec.vocabulary import INSTRUMENTS, LEGS, SLOTS, Kind, Phase
 
 RUN_LENGTH: Final = 250
 INPUTS_A_STATE: Final = 5
+PRAISED_SHARE: Final = 0.5  # of the made states that vary one which showed something new
 POOL: Final = 400  # reachable states that made ones are made of
 Where = tuple[int, ...]
 
@@ -47,8 +47,9 @@ TYPES: Final[dict[str, tuple[int, ...]]] = {
     "phase": tuple(Phase), "side": (1, 2), "mode": (0, 1, 2), "instrument": (0, INSTRUMENTS - 1), "holder": (0, SLOTS),
     "legs": tuple(range(1, LEGS + 1)), "next_leg": tuple(range(LEGS + 1)), "slot_limit": (1, 2, SLOTS),
     "live_slots": (0, 1, 2, SLOTS), "unreconciled": (0, 1, INSTRUMENTS), "leverage_max_ppm": (1, 1000 * RATIO_SCALE),
-    "calibration_ppm": (1, 4 * RATIO_SCALE), "tolerance": (0, 1, BOUND), "attempt": (0, 1, 2), "lot": (1, 2, 1_000),
-    "tick": (1, 1_000), "seed": (1, BOUND), "trade_high_water": (0, 1 << 40), "last_attempt": (0, 1),
+    "calibration_ppm": (1, 4 * RATIO_SCALE), "tolerance": (0, 1, BOUND), "attempt": (0, 1, 2, ATTEMPT_MAX),
+    "lot": (1, 2, 1_000), "tick": (1, 1_000), "seed": (1, BOUND), "trade_high_water": (0, 1 << 40),
+    "last_attempt": (0, 1),
     **dict.fromkeys(
         ("flatten", "graded", "done", "seen", "everything", "registered", "reconcile_required", "seeded",
          "wallet_seen"), (0, 1),
@@ -153,6 +154,7 @@ class Pairs:
     rng: random.Random
     counts: Counts = field(default_factory=Counts)
     _pool: list[_Known] = field(default_factory=list["_Known"])
+    _praised: list[Pair] = field(default_factory=list[Pair])
     _met: set[int] = field(default_factory=set[int])
 
     def __iter__(self) -> Iterator[Pair]:
@@ -190,42 +192,74 @@ class Pairs:
         else:
             self._pool[int(self.rng.random() * POOL)] = known
 
+    def praise(self, pair: Pair) -> None:
+        """This pair showed something new: more like it are wanted."""
+        self._praised.append(pair)
+
     def _made(self, draw: Draw) -> Iterator[Pair]:
         """Some inputs to one made state, if it is sound."""
-        known = draw.among(self._pool)
-        k = draw.among(known.live) if draw.random() < 0.95 else draw.below(SLOTS)
-        slot = known.state.slots[k]
-        i = slot.instrument if slot.phase else draw.among(known.used)
-        focus = focus_of(known.state, k, i)
-        if draw.random() < 0.25:
-            focus = self._recombined(draw, focus, k, i)
-        focus = self._changed(draw, focus)
-        if draw.random() < 0.5:
-            focus = mended(focus, k, i)
+        if self._praised and draw.random() < PRAISED_SHARE:
+            state, event, _ = draw.among(self._praised)
+            k, i = event.slot, event.instrument
+            focus = self._varied(draw, focus_of(state, k, i), k, i)
+        else:
+            event, known = None, draw.among(self._pool)
+            state = known.state
+            k = draw.among(known.live) if draw.random() < 0.95 else draw.below(SLOTS)
+            i = state.slots[k].instrument if state.slots[k].phase else draw.among(known.used)
+            focus = self._drawn(draw, focus_of(state, k, i), k, i)
         if not is_sound(focus, Input(slot=k, instrument=i)):
             self.counts.broken += 1
             return
-        state = placed(known.state, focus, k, i)
+        state = placed(state, focus, k, i)
         awaiting = sum(known.reconcile_required for known in state.instruments)  # a made account may count others
         told = state._replace(account=focus.account._replace(unreconciled=awaiting))
+        scene = Scene(told, k, focus.slot, i, focus.instrument)
         for _ in range(INPUTS_A_STATE):
-            event = self._asked(draw, Scene(told, k, focus.slot, i, focus.instrument), focus)
-            if not is_answered(event):
+            asked = self._asked(draw, scene) if event is None or draw.random() < 0.1 else event
+            asked = self._bent(draw, asked, focus, 0.5 if event is None else 0.8)
+            if not is_answered(asked):
                 self.counts.elsewhere += 1
-            elif (event.slot, event.instrument) != (k, i) and not is_sound(
-                focus_of(state, event.slot, event.instrument), event
+            elif (asked.slot, asked.instrument) != (k, i) and not is_sound(
+                focus_of(state, asked.slot, asked.instrument), asked
             ):
                 self.counts.broken += 1
-            elif self._is_new(state, event):
+            elif self._is_new(state, asked):
                 self.counts.made += 1
-                yield Pair(state, event, made=True)
+                yield Pair(state, asked, made=True)
 
-    def _asked(self, draw: Draw, scene: Scene, focus: Focus) -> Input:
-        event = draw.among(_BUILDER_TABLE)(draw, scene)
+    def _asked(self, draw: Draw, scene: Scene) -> Input:
+        return with_any_plan(draw, draw.among(_BUILDER_TABLE)(draw, scene))
+
+    def _bent(self, draw: Draw, event: Input, focus: Focus, share: float) -> Input:
+        if draw.random() > share:
+            return event
+        dice = draw.random()
+        if dice < 0.5:
+            return bent(draw, event)
+        return self._echoed(draw, event, focus) if dice < 0.75 else large(draw, event)
+
+    def _varied(self, draw: Draw, focus: Focus, k: int, i: int) -> Focus:
+        """Almost the same: the account on the edge, or a word or two changed."""
         dice = draw.random()
         if dice < 0.3:
-            return bent(draw, event)
-        return self._echoed(draw, event, focus) if dice < 0.4 else event
+            focus = focus._replace(account=on_the_edge(draw, focus.account))
+        elif dice < 0.4:
+            focus = focus._replace(slot=focus.slot._replace(tails=made_tails(draw, i, focus.slot.trade or 9)))
+        if dice > 0.2:
+            focus = self._changed(draw, focus)
+        return mended(focus, k, i) if draw.random() < 0.7 else focus
+
+    def _drawn(self, draw: Draw, focus: Focus, k: int, i: int) -> Focus:
+        """Something else altogether, by parts."""
+        if draw.random() < 0.25:
+            focus = self._recombined(draw, focus, k, i)
+        dice = draw.random()
+        if dice < 0.4:
+            focus = self._built(draw, focus, i)
+        if dice > 0.3:
+            focus = self._changed(draw, focus)
+        return mended(focus, k, i) if dice < 0.7 else focus
 
     def _recombined(self, draw: Draw, focus: Focus, k: int, i: int) -> Focus:
         """A slot or an account of another state."""
@@ -239,6 +273,16 @@ class Pairs:
             slot = slot._replace(instrument=i)
             focus = focus._replace(instrument=terms._replace(holder=k + 1))
         return focus._replace(slot=slot)
+
+    def _built(self, draw: Draw, focus: Focus, i: int) -> Focus:
+        """The slot, or only its tails, and now and then the account's amounts, made by type and shape."""
+        if draw.random() < 0.4:
+            focus = focus._replace(account=on_the_edge(draw, focus.account))
+        high = focus.account.trade_high_water
+        number = high - draw.below(3)
+        if draw.random() < 0.7 and number >= 1:
+            return focus._replace(slot=made_slot(draw, focus.instrument, i, number))
+        return focus._replace(slot=focus.slot._replace(tails=made_tails(draw, i, focus.slot.trade or high + 1)))
 
     def _changed(self, draw: Draw, focus: Focus) -> Focus:
         """Some words changed: to what their type allows, to a boundary, to a neighbour, or to another word."""
@@ -264,30 +308,6 @@ class Pairs:
 
 
 _BUILDER_TABLE: Final = [builder for builder, weight in BUILDERS for _ in range(weight)]
-
-
-def mended(focus: Focus, k: int, i: int) -> Focus:
-    """The records with fees, profit, books and counts as they would be; nothing is sure to hold afterwards."""
-    account, instrument, slot = focus
-    try:
-        if slot.phase:
-            slot = with_predictions(slot)
-    except (Refused, ZeroDivisionError):
-        return focus
-    if slot.phase and slot.instrument == i:
-        instrument = instrument._replace(holder=k + 1)
-    elif instrument.holder == k + 1:
-        instrument = instrument._replace(holder=0)
-    live = 1 if slot.phase else 0
-    trades = [slot.trade, account.trade_high_water, *(tail.trade for tail in slot.tails)]
-    account = account._replace(
-        trade_high_water=max(trades),
-        live_slots=max(account.live_slots, live),
-        unreconciled=max(account.unreconciled, instrument.reconcile_required),
-        exposure=max(account.exposure, slot.exposure),
-        ledger=compared(account.ledger),
-    )
-    return Focus(account, instrument, slot)
 
 
 def placed(state: State, focus: Focus, k: int, i: int) -> State:

@@ -79,7 +79,7 @@ def _entry_absent(pre: Focus, event: Input) -> Arguments:
     return pre, entered, post, absent
 
 
-def _timed(pre: Focus, event: Input) -> list[Any]:
+def _timed(_: Focus, event: Input) -> list[Any]:
     return [
         event.time_ns >= 0, event.time_ns <= TIME_MAX_NS, event.deadline_ns >= 0, event.deadline_ns <= TIME_MAX_NS,
         event.reason >= RejectReason.NOT_SENT, event.reason <= RejectReason.THROTTLED,

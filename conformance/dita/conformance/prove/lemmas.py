@@ -22,15 +22,14 @@ from typing import Any, Final, Literal, cast
 import z3
 
 from dita.conformance.prove.contracts import CONTRACTS, Contract, applications_of
-from dita.conformance.prove.division import Pair, Undivided, conjuncts, exact_divisions, has_division
+from dita.conformance.prove.division import Undivided, conjuncts, exact_divisions, has_division
 from dita.conformance.prove.merging import Fork, Leaf, branches, formula
-from dita.conformance.prove.proxies import SymInt, term_of
+from dita.conformance.prove.proxies import SymInt
 from dita.conformance.prove.rewriting import HELP, rewritten, truth_of
 from dita.conformance.prove.second_opinion import Opinion, ask
 from dita.reference import arithmetic
 from dita.spec.invariants import are_terms_exact
 from dita.spec.properties import is_leverage_kept
-from dita.spec.scales import BOUND
 from dita.spec.slot_invariants import is_cost_share, is_half_even, is_predicted_fee, is_whole
 
 LOGIC: Final = "QF_NIA"
@@ -40,17 +39,20 @@ SOLVERS: Final = ("z3", "cvc5")
 Query = list[z3.BoolRef]
 """Formulas that together say: here the lemma fails. Both solvers must find that they contradict each other."""
 
+Hint = tuple["Lemma", *tuple[z3.ArithRef, ...]]
+"""A basic lemma and terms for which it is worth knowing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lemma:
-    """A claim about all integers in ``domain``. ``products`` names products that its proof turns on."""
+    """A claim about all integers in ``domain``. ``hints`` are the instances of basic lemmas that its proof turns on."""
 
     id: str
     sentence: str
     names: tuple[str, ...]
     domain: Callable[..., bool]
     claim: Callable[..., bool]
-    products: Callable[..., Sequence[tuple[Any, Any]]] | None = None
+    hints: Callable[..., Sequence[Hint]] | None = None
     basic: bool = False  # proved without the help of other lemmas
     notes: str = ""
 
@@ -63,12 +65,11 @@ class Lemma:
         """The formulas to be refuted: each way through the functions on which the claim may fail."""
         arguments = [SymInt(z3.Int(name)) for name in self.names]
         domain = conjuncts(formula(self.domain, *arguments))
-        hints = self.products(*arguments) if self.products else ()
-        pairs = [(term_of(one), term_of(other)) for one, other in hints]
+        hints = self.hints(*[argument.term for argument in arguments]) if self.hints else ()
         queries: dict[tuple[int, ...], Query] = {}
         for conditions, kept in _ways(lambda: _answer(self.claim, *arguments)):
             failing = [*domain, *conditions, z3.Not(kept)]
-            for query in _undivided([_interpreted(part) for part in failing], pairs, basic=self.basic):
+            for query in _undivided([_interpreted(part) for part in failing], hints, basic=self.basic):
                 queries[tuple(part.get_id() for part in query)] = query
         return list(queries.values())
 
@@ -176,11 +177,11 @@ SAYS: Final[Mapping[str, str]] = {
     "within_leverage": "Exposure within leverage needs capital that is not negative.",
     "fits_scales": "Whether terms fit the scales is answered for all integers.",
 }
-TURNS_ON: Final[Mapping[str, Callable[..., Sequence[tuple[Any, Any]]]]] = {
-    "notional": lambda quantity, price: ((quantity, price),),
-    "cost_share": lambda cost, whole, part: ((cost, whole - part), (cost, part)),
-    "predicted_fee": lambda quote, rate: ((quote, rate),),
-    "calibrated_rate": lambda rate, calibration: ((rate, calibration),),
+HINTS: Final[Mapping[str, Callable[..., Sequence[Hint]]]] = {
+    "notional": lambda quantity, price: ((PRODUCT, quantity, price),),
+    "cost_share": lambda cost, whole, part: ((PRODUCT, cost, whole - part), (PRODUCT, cost, part)),
+    "predicted_fee": lambda quote, rate: ((PRODUCT, quote, rate),),
+    "calibrated_rate": lambda rate, calibration: ((PRODUCT, rate, calibration),),
 }
 
 
@@ -191,7 +192,7 @@ def _contract(contract: Contract) -> Lemma:
 
     names = tuple(inspect.signature(contract.body).parameters)
     return Lemma(
-        f"contract-{contract.name}", SAYS[contract.name], names, contract.domain, claim, TURNS_ON.get(contract.name),
+        f"contract-{contract.name}", SAYS[contract.name], names, contract.domain, claim, HINTS.get(contract.name),
         notes="the contract that the step's proofs assume, with its domain; the function returns everywhere in it",
     )  # fmt: skip
 
@@ -260,7 +261,7 @@ def _share_ends(cost: int, whole: int) -> bool:
 
 
 def _legs_in_order(cost: int, whole: int, now: int, later: int) -> bool:
-    return 0 <= cost and 0 <= now <= later <= whole
+    return cost >= 0 and 0 <= now <= later <= whole
 
 
 def _share_grows(cost: int, whole: int, now: int, later: int) -> bool:
@@ -277,6 +278,11 @@ SUMS: Final = (
     Lemma(
         "sum-of-multiples", "Sums, differences and negatives of multiples of a positive step are multiples of it.",
         ("one", "other", "step"), lambda one, other, step: step > 0, _multiples,
+        lambda one, other, step: (
+            (QUOTIENT, one + other, one / step + other / step, step),
+            (QUOTIENT, one - other, one / step - other / step, step),
+            (QUOTIENT, -one, -(one / step), step),
+        ),
         notes="by induction over the summands, with zero from contract-is_multiple, it covers `sum_of_multiples`",
     ),
     Lemma(
@@ -286,7 +292,7 @@ SUMS: Final = (
     Lemma(
         "cost-share-monotone", "The share does not fall when the part grows: no leg has a negative cost.",
         ("cost", "whole", "now", "later"), _legs_in_order, _share_grows,
-        lambda cost, whole, now, later: ((cost, later - now), (later - now, cost)),
+        lambda cost, whole, now, later: ((PRODUCT, cost, later - now), (PRODUCT, later - now, cost)),
         notes="for every cost and whole that are not negative, not only those within BOUND",
     ),
     Lemma(
@@ -328,14 +334,14 @@ def _interpreted(part: z3.BoolRef) -> z3.BoolRef:
     return part
 
 
-def _undivided(failing: Query, hints: Sequence[Pair], *, basic: bool) -> list[Query]:
+def _undivided(failing: Query, hints: Sequence[Hint], *, basic: bool) -> list[Query]:
     """The query without division, where all divisors are positive; and one more for each that might not be."""
     undivided = Undivided()
-    helping = [] if basic else [_instance(QUOTIENT, *found) for found in exact_divisions(failing)]
-    main = [undivided.without(part) for part in (*failing, *helping)]
+    helping = [] if basic else [*hints, *[(QUOTIENT, *found) for found in exact_divisions(failing)]]
+    main = [undivided.without(part) for part in (*failing, *[_instance(*hint) for hint in helping])]
     divisors = undivided.divisors
     known = [*undivided.facts, *[divisor > 0 for divisor in divisors]]
-    for one, other in [] if basic else [*undivided.pairs([*main, *undivided.facts]), *hints]:
+    for one, other in [] if basic else undivided.pairs([*main, *undivided.facts]):
         known.append(_instance(STEPS, one) if z3.is_int_value(other) else _instance(PRODUCT, one, other))
     plain = [part for part in failing if not has_division(part)]
     return [[*main, *known], *[[*plain, divisor <= 0] for divisor in divisors]]

@@ -67,7 +67,7 @@ GROUND: Final[dict[str, Callable[[Any, Terms], z3.BoolRef]]] = {
     "minimum_quantity": lambda v, t: z3.Implies(
         z3.And(t[1] == 0, t[3] == 1, t[0] <= SMALL), v == z3.If(t[0] > 1, t[0], z3.IntVal(1))
     ),
-    "leg_quantity": lambda v, t: z3.Implies(t[1] == RATIO_SCALE, v == t[0]),
+    "leg_quantity": lambda v, t: z3.Implies(z3.And(t[1] == RATIO_SCALE, t[2] <= t[3]), v == t[0]),
     "price_plausible": lambda v, t: z3.Implies(t[2] == ONE, v == z3.And(t[1] <= 4 * t[0], t[0] <= 4 * t[1])),
     "within_leverage": lambda v, t: z3.Implies(t[2] == RATIO_SCALE, v == (t[0] <= t[1])),
     "fits_scales": lambda v, t: z3.Implies(z3.And(t[0] == 1, t[1] == ONE, t[2] <= SMALL, t[3] == ONE), v),

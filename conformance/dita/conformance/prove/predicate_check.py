@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, NamedTuple, cast
@@ -61,7 +61,7 @@ class PredicateReport:
 class Questions:
     """Claims about the same records, compiled into one function."""
 
-    records: dict[str, object]  # symbolic, by the name of the parameter
+    records: Mapping[str, object]  # symbolic, by the name of the parameter
     claims: Sequence[Claim]
     nodes: list[Node] = field(default_factory=list[Node])
     roots: list[int] = field(default_factory=list[int])
@@ -108,33 +108,42 @@ def of_a_step() -> Questions:
     """The very obligations of the core theorem, and the context that it assumes, of (pre, event, post, outcome)."""
     base = theory()
     world = base.world
-    real: dict[str, Callable[..., bool]] = {}
-    for item in SLOT:
-        real[item.id] = lambda pre, event, post, outcome, holds=item.holds: holds(post.slot)
-    for item in HELD:
-        real[item.id] = lambda pre, event, post, outcome, holds=item.holds: (
-            post.slot.instrument != event.instrument or holds(post.slot, post.instrument)
-        )
-    for item in INSTRUMENT:
-        real[item.id] = lambda pre, event, post, outcome, holds=item.holds: holds(post.instrument)
-    for item in ACCOUNT:
-        real[item.id] = lambda pre, event, post, outcome, holds=item.holds: holds(post.account)
-    for item in (*STEP, *FOLLOWS):
-        real[item.id] = item.holds
     formulas = dict(base.obligations)
-    with prepared(lambda fact: None, Applications()):
+    with prepared(lambda _: None, Applications()):
         formulas |= asked(CONTEXT, world.post, world.event)
-    for item in CONTEXT:
-        real[item.id] = lambda pre, event, post, outcome, holds=item.holds: holds(post, event)
+    real: dict[str, Callable[..., bool]] = {}
+    real |= _given(SLOT, lambda _pre, _event, post, _outcome: (post.slot,))
+    real |= _given(INSTRUMENT, lambda _pre, _event, post, _outcome: (post.instrument,))
+    real |= _given(ACCOUNT, lambda _pre, _event, post, _outcome: (post.account,))
+    real |= _given(CONTEXT, lambda _pre, event, post, _outcome: (post, event))
+    real |= _given((*STEP, *FOLLOWS), lambda *step: step)
+    held = _given(HELD, lambda _pre, _event, post, _outcome: (post.slot, post.instrument))
+    real |= {name: _where_named(holds) for name, holds in held.items()}
     claims = [Claim(name, fact, real[name]) for name, fact in formulas.items()]
     records = {"pre": world.pre, "event": world.event, "post": world.post, "outcome": world.outcome}
     return Questions(records, claims)
 
 
+def _given(table: Sequence[Any], chosen: Callable[..., tuple[Any, ...]]) -> dict[str, Callable[..., bool]]:
+    """The real predicates of a table, of a step; ``chosen`` picks what they speak of."""
+
+    def asks(holds: Callable[..., bool]) -> Callable[..., bool]:
+        return lambda *step: holds(*chosen(*step))
+
+    return {item.id: asks(item.holds) for item in table}
+
+
+def _where_named(holds: Callable[..., bool]) -> Callable[..., bool]:
+    """What ``core.here`` says: the predicate, if the input names the slot's instrument."""
+    return lambda pre, event, post, outcome: (
+        post.slot.instrument != event.instrument or holds(pre, event, post, outcome)
+    )
+
+
 def of_a_state() -> Questions:
     """The invariants of a whole state of two slots and instruments, as the lift asks them."""
     state = symbolic(initial_state(WHOLE_SIZE, WHOLE_SIZE), "state")
-    with prepared(lambda fact: None, Applications()):
+    with prepared(lambda _: None, Applications()):
         formulas = asked(WHOLE, state)
     return Questions({"state": state}, [Claim(item.id, formulas[item.id], item.holds) for item in WHOLE])
 
@@ -185,7 +194,7 @@ def _places(record: Any) -> list[tuple[int, ...]]:
 
 
 def small_states(seed: int) -> Iterator[State]:
-    """Two slots and two instruments out of reachable states, with the counts of the two; every third has words changed."""
+    """Two slots and instruments out of reachable states, with the counts of these; every third has words changed."""
     rng = random.Random(seed)
     draw = Draw(rng)
     for number, pair in enumerate(Pairs(rng)):

@@ -39,7 +39,12 @@ HELPERS: Final = (
 )  # fmt: skip
 # Relations of the predicates, and the named function whose value they fix (each proved to in ``lemmas``).
 EQUALITIES: Final = {"is_predicted_fee": "predicted_fee", "is_cost_share": "cost_share"}
-SAME: Final = {"is_whole": "is_multiple", "are_terms_exact": "fits_scales", "is_leverage_kept": "within_leverage", "is_plausible": "price_plausible"}
+SAME: Final = {
+    "is_whole": "is_multiple",
+    "are_terms_exact": "fits_scales",
+    "is_leverage_kept": "within_leverage",
+    "is_plausible": "price_plausible",
+}
 
 Sink = Callable[[z3.BoolRef], None]
 
