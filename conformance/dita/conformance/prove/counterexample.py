@@ -187,7 +187,7 @@ def from_blank(obligation: str, seconds: float, seed: int = 1) -> Counterexample
     if obligation == INITIAL:
         return told(Trace(()), breaks, reachable=True) if broken(State()) else None
     rng, out_of_time = random.Random(seed), until(seconds)
-    found: list[list[Input]] = []
+    found: list[Sequence[Input]] = []
     while len(found) < RUNS and not out_of_time():
         inputs = _run(rng, breaks)
         if inputs:
@@ -199,18 +199,17 @@ def from_blank(obligation: str, seconds: float, seed: int = 1) -> Counterexample
         return _first_break(inputs, breaks) > 0
 
     out_of_time = until(SHRINK_SECONDS)
-    inputs = _at_home(shrink(min(found, key=len), fails, out_of_time), fails)
-    inputs = shrink(inputs, fails, out_of_time)
-    return told(Trace(tuple(inputs[: _first_break(inputs, breaks)])), breaks, reachable=True)
+    short = _at_home(shrink(min(found, key=len), fails, out_of_time), fails)
+    short = shrink(short, fails, out_of_time)
+    return told(Trace(short[: _first_break(short, breaks)]), breaks, reachable=True)
 
 
 def _at_home(inputs: Sequence[Input], fails: Callable[[Sequence[Input]], bool]) -> Sequence[Input]:
     """The same trace in slot 0 and instrument 0, where it can be."""
-    for moved in ({"slot": 0}, {"instrument": 0}):
-        candidate = [event._replace(**moved) for event in inputs]
-        if fails(candidate):
-            inputs = candidate
-    return inputs
+    in_slot = [event._replace(slot=0) for event in inputs]
+    inputs = in_slot if fails(in_slot) else inputs
+    in_instrument = [event._replace(instrument=0) for event in inputs]
+    return in_instrument if fails(in_instrument) else inputs
 
 
 def _run(rng: random.Random, breaks: Breaks) -> list[Input]:
