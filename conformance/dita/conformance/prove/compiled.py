@@ -72,8 +72,9 @@ class Places:
 
 def _place(record: object, text: str, flattener: Flattener, of_word: dict[str, str], own: dict[Shape, str]) -> None:
     if isinstance(record, tuple):
-        own[flattener.shape(record)] = text
-        for index, item in enumerate(cast("tuple[object, ...]", record)):
+        items = cast("tuple[object, ...]", record)
+        own[flattener.shape(items)] = text
+        for index, item in enumerate(items):
             _place(item, f"{text}[{index}]", flattener, of_word, own)
         return
     for word in words(record):

@@ -166,7 +166,8 @@ def matched(a: int, b: int, c: int) -> int:
             return 2
         case (1 | 3, other):
             return other
-    return 0
+        case _:
+            return 0
 
 
 def refusals(a: int, b: int, c: int) -> int:

@@ -134,7 +134,7 @@ def changed(record: Any, where: Where, value: int) -> Any:
         return value
     items = list(record)
     items[where[0]] = changed(items[where[0]], where[1:], value)
-    return getattr(type(record), "_make", tuple)(items)
+    return getattr(record, "_make", tuple)(items)
 
 
 _PLACES: Final = {

@@ -37,7 +37,16 @@ class Claim(NamedTuple):
 
     id: str
     formula: z3.BoolRef
-    real: Callable[..., bool]
+    real: Callable[[Any], bool]  # of the tuple of these records
+
+
+class Step(NamedTuple):
+    """What a step property speaks of."""
+
+    pre: Focus
+    event: Input
+    post: Focus
+    outcome: Outcome
 
 
 @dataclass(slots=True)
@@ -74,13 +83,13 @@ class Questions:
         self.nodes = flattener.nodes
         self.ask = compiled(source_of_values(self.nodes, self.roots, places))
 
-    def compare(self, report: PredicateReport, *concrete: Any) -> None:
+    def compare(self, report: PredicateReport, concrete: tuple[Any, ...]) -> None:
         """Every claim on these records, in the order of the parameters."""
         report.pairs += 1
         said = self.ask(*concrete)
         for number, claim in enumerate(self.claims):
             try:
-                real = claim.real(*concrete)
+                real = claim.real(concrete)
             except ZeroDivisionError:
                 report.undecided += 1
                 continue
@@ -111,33 +120,32 @@ def of_a_step() -> Questions:
     formulas = dict(base.obligations)
     with prepared(lambda _: None, Applications()):
         formulas |= asked(CONTEXT, world.post, world.event)
-    real: dict[str, Callable[..., bool]] = {}
-    real |= _given(SLOT, lambda _pre, _event, post, _outcome: (post.slot,))
-    real |= _given(INSTRUMENT, lambda _pre, _event, post, _outcome: (post.instrument,))
-    real |= _given(ACCOUNT, lambda _pre, _event, post, _outcome: (post.account,))
-    real |= _given(CONTEXT, lambda _pre, event, post, _outcome: (post, event))
-    real |= _given((*STEP, *FOLLOWS), lambda *step: step)
-    held = _given(HELD, lambda _pre, _event, post, _outcome: (post.slot, post.instrument))
+    real = {
+        **_given(SLOT, lambda step: (step.post.slot,)),
+        **_given(INSTRUMENT, lambda step: (step.post.instrument,)),
+        **_given(ACCOUNT, lambda step: (step.post.account,)),
+        **_given(CONTEXT, lambda step: (step.post, step.event)),
+        **_given((*STEP, *FOLLOWS), lambda step: step),
+    }
+    held = _given(HELD, lambda step: (step.post.slot, step.post.instrument))
     real |= {name: _where_named(holds) for name, holds in held.items()}
     claims = [Claim(name, fact, real[name]) for name, fact in formulas.items()]
     records = {"pre": world.pre, "event": world.event, "post": world.post, "outcome": world.outcome}
     return Questions(records, claims)
 
 
-def _given(table: Sequence[Any], chosen: Callable[..., tuple[Any, ...]]) -> dict[str, Callable[..., bool]]:
+def _given(table: Sequence[Any], chosen: Callable[[Step], tuple[Any, ...]]) -> dict[str, Callable[[Step], bool]]:
     """The real predicates of a table, of a step; ``chosen`` picks what they speak of."""
 
-    def asks(holds: Callable[..., bool]) -> Callable[..., bool]:
-        return lambda *step: holds(*chosen(*step))
+    def asks(holds: Callable[..., bool]) -> Callable[[Step], bool]:
+        return lambda step: holds(*chosen(step))
 
     return {item.id: asks(item.holds) for item in table}
 
 
-def _where_named(holds: Callable[..., bool]) -> Callable[..., bool]:
+def _where_named(holds: Callable[[Step], bool]) -> Callable[[Step], bool]:
     """What ``core.here`` says: the predicate, if the input names the slot's instrument."""
-    return lambda pre, event, post, outcome: (
-        post.slot.instrument != event.instrument or holds(pre, event, post, outcome)
-    )
+    return lambda step: step.post.slot.instrument != step.event.instrument or holds(step)
 
 
 def of_a_state() -> Questions:
@@ -145,7 +153,15 @@ def of_a_state() -> Questions:
     state = symbolic(initial_state(WHOLE_SIZE, WHOLE_SIZE), "state")
     with prepared(lambda _: None, Applications()):
         formulas = asked(WHOLE, state)
-    return Questions({"state": state}, [Claim(item.id, formulas[item.id], item.holds) for item in WHOLE])
+    real = _of_a_state(WHOLE)
+    return Questions({"state": state}, [Claim(name, fact, real[name]) for name, fact in formulas.items()])
+
+
+def _of_a_state(table: Sequence[Any]) -> dict[str, Callable[[tuple[State]], bool]]:
+    def asks(holds: Callable[[State], bool]) -> Callable[[tuple[State]], bool]:
+        return lambda given: holds(given[0])
+
+    return {item.id: asks(item.holds) for item in table}
 
 
 def of_a_contract(name: str) -> Questions:
@@ -153,7 +169,8 @@ def of_a_contract(name: str) -> Questions:
     contract = CONTRACTS[name]
     arguments: tuple[Any, ...] = symbolic((0,) * contract.arity, "x")
 
-    def real(given: tuple[int, ...]) -> bool:
+    def real(records: tuple[tuple[int, ...]]) -> bool:
+        given = records[0]
         return not contract.domain(*given) or bool(contract.result(contract.body(*given), *given))
 
     terms = tuple(words(arguments))
@@ -163,7 +180,7 @@ def of_a_contract(name: str) -> Questions:
 # --- the records ----------------------------------------------------------------------------------------------------
 
 
-def steps(seed: int) -> Iterator[tuple[Focus, Input, Focus, Outcome]]:
+def steps(seed: int) -> Iterator[Step]:
     """Real steps, and others: every second one has words changed in what is after it."""
     rng = random.Random(seed)
     draw = Draw(rng)
@@ -171,8 +188,8 @@ def steps(seed: int) -> Iterator[tuple[Focus, Input, Focus, Outcome]]:
         state, event, _ = pair
         after, outcome = step(state, event)
         pre, post = (focus_of(known, event.slot, event.instrument) for known in (state, after))
-        yield pre, event, post, outcome
-        yield pre, event, worse(draw, post), worse(draw, outcome) if draw.random() < 0.3 else outcome
+        yield Step(pre, event, post, outcome)
+        yield Step(pre, event, worse(draw, post), worse(draw, outcome) if draw.random() < 0.3 else outcome)
 
 
 def worse(draw: Draw, record: Any) -> Any:
@@ -208,14 +225,14 @@ def smaller(draw: Draw, state: State) -> State:
     chosen = [draw.among(live), draw.among(state.slots)]
     if chosen[0] is chosen[1]:
         chosen[1] = initial_state().slots[0]
-    slots, instruments = list(chosen), []
+    slots, instruments = list(chosen), list(state.instruments[:WHOLE_SIZE])
     for k, slot in enumerate(chosen):
         home = state.instruments[slot.instrument]
         slots[k] = slot._replace(
             instrument=k if slot.phase else 0,
             tails=tuple(tail._replace(instrument=k) if tail.trade else tail for tail in slot.tails),
         )
-        instruments.append(home._replace(holder=k + 1 if slot.phase else 0))
+        instruments[k] = home._replace(holder=k + 1 if slot.phase else 0)
     account = state.account._replace(
         live_slots=sum(1 for slot in slots if slot.phase),
         exposure=sum(slot.exposure for slot in slots),
@@ -231,12 +248,12 @@ def check_predicates(pairs: int, seed: int) -> PredicateReport:
     contracts = [of_a_contract(name) for name in CONTRACTS]
     report.predicates = len(of_steps.claims) + len(of_states.claims) + len(contracts)
     for known in islice(steps(seed), pairs):
-        of_steps.compare(report, *known)
+        of_steps.compare(report, known)
     for state in islice(small_states(seed), pairs // 5):
-        of_states.compare(report, state)
+        of_states.compare(report, (state,))
     draw = Draw(random.Random(seed))
     for _ in range(pairs // 5):
         for question in contracts:
             arity = len(cast("tuple[Any, ...]", question.records["x"]))
-            question.compare(report, tuple(draw.bits(draw.among((1, 4, 20, 40))) for _ in range(arity)))
+            question.compare(report, (tuple(draw.bits(draw.among((1, 4, 20, 40))) for _ in range(arity)),))
     return report
