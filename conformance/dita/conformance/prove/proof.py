@@ -112,12 +112,12 @@ def parts(tier: Tier, seed: int, only: str = "") -> list[Part]:
     """The parts of a run, the long ones first; each has the name of an input kind or of a theorem."""
     every = 0 if only else SECOND_EVERY[tier]
     options = Options(seed, every, witnesses=not only, only=only)
-    sizes = SIZES if tier == "full" else SIZES[:1]
+    sizes = SIZES if tier == "full" and not only else SIZES[:1]
     whole = [Part("lift", prove_lift, (seed, sizes), {"second": every == 1})]
     frame = [Part("frame", prove_frame, (seed, sizes), {"second": every == 1})]
     beyond = [
-        Part("laws", prove_laws, (seed,), {"second": every == 1}),
-        Part("arithmetic", prove_arithmetic, (seed,), {}),
+        Part("laws", prove_laws, (seed,), {"second": every == 1, "only": only}),
+        Part("arithmetic", prove_arithmetic, (seed, only), {}),
     ]
     kinds = [Part(kind.name, prove_kind, (kind, options), {}) for kind in KINDS]
     return [*kinds[:2], *beyond, *whole, *kinds[2:4], *frame, *kinds[4:]]
@@ -173,11 +173,11 @@ RESTS_ON: Final[dict[str, tuple[str, ...]]] = {
 LEMMA_OBLIGATIONS: Final = tuple(Obligation(lemma.id, "arithmetic", lemma.sentence, lemma.claim) for lemma in LEMMAS)
 
 
-def prove_arithmetic(seed: int) -> SmallReport:
-    """The lemmas about the real bodies of the named arithmetic, each by both solvers."""
+def prove_arithmetic(seed: int, only: str = "") -> SmallReport:
+    """The lemmas about the real bodies of the named arithmetic, or the one named ``only``, each by both solvers."""
     began = time.monotonic()
     report = SmallReport()
-    for proof in prove_lemmas(seed):
+    for proof in prove_lemmas(seed, [lemma for lemma in LEMMAS if only in ("", lemma.id)]):
         report.tallies[proof.id] = report.seconded[proof.id] = proof.queries
         report.second_asked += proof.queries
         if proof.verdict == "refuted":
