@@ -3,10 +3,13 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from dita.adapters.logic.rows import Evidence, FillRow, OrderRow, OrderState, PositionRow
 from dita.runtime.alerts import Alert
 from dita.runtime.settlement import Settler, unsettled
 from dita.spec import inputs
+from dita.spec.inputs import Input
 from dita.spec.order_ids import OrderKey, client_order_id
 from dita.spec.scales import NANOSECONDS_PER_SECOND, QUANTITY_SCALE
 from dita.spec.vocabulary import OrderSide, Part, Phase, Side
@@ -140,6 +143,18 @@ def test_after_a_restart_the_orders_are_found_by_listing(tmp_path: Path) -> None
     run_virtually(work)
 
 
+def reading(long_quantity: int, as_of_ns: int) -> Input:
+    return inputs.position(
+        slot=0, instrument=0, long_quantity=long_quantity, short_quantity=0, foreign_orders=0, as_of_ns=as_of_ns
+    )
+
+
+def adoption(time_ns: int) -> Input:
+    return inputs.adopt(
+        slot=0, instrument=0, trade=1, side=Side.LONG, quantity=QUANTITY, quote=QUOTE - 5, price=PRICE, time_ns=time_ns
+    )
+
+
 def test_what_nobody_owns_settles_an_adopted_position(tmp_path: Path) -> None:
     """A position that was adopted has no order of ours: the rows that nobody owns are its entry."""
 
@@ -148,17 +163,38 @@ def test_what_nobody_owns_settles_an_adopted_position(tmp_path: Path) -> None:
         await room.open_shop()
         settler = settler_of(room)
         room.script.held = (PositionRow(SYMBOL, Side.LONG, QUANTITY, PRICE, 0, "1"),)
-        seen = inputs.position(
-            slot=0, instrument=0, long_quantity=QUANTITY, short_quantity=0, foreign_orders=0, as_of_ns=clock.wall_ns()
-        )
-        await room.engine.apply(seen)
-        adopted = inputs.adopt(
-            slot=0, instrument=0, trade=1, side=Side.LONG, quantity=QUANTITY, quote=QUOTE - 5, price=PRICE,
-            time_ns=clock.wall_ns(),
-        )  # fmt: skip
-        await room.engine.apply(adopted)
+        await room.engine.apply(reading(QUANTITY, clock.wall_ns()))
+        await room.engine.apply(adoption(clock.wall_ns()))
         assert room.engine.state.slots[0].phase == Phase.POSITION_OPEN
         room.script.fills = (fill(room, 1, "77", OrderSide.BUY, QUANTITY, 44),)
+        assert await settler.settle()
+        entry = room.engine.state.slots[0].entry
+        assert (entry.quote, entry.fee, entry.graded) == (QUOTE, 44, 1)
+        await room.close()
+
+    run_virtually(work)
+
+
+@pytest.mark.parametrize("explained_before", [True, False])
+def test_an_adopted_position_is_settled_by_rows_older_than_its_adoption(tmp_path: Path, explained_before: bool) -> None:
+    """Filled 20 s before it was adopted; found from the last reading that was explained on, or else a day back.
+
+    A foreign round trip before that reading does not count.
+    """
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        settler = settler_of(room)
+        if explained_before:
+            room.script.fills = (fill(room, 1, "76", OrderSide.BUY, QUANTITY, 40),)
+            await asyncio.sleep(30)
+            await room.engine.apply(reading(0, clock.wall_ns()))
+        await asyncio.sleep(10)
+        room.script.fills += (fill(room, 2, "77", OrderSide.BUY, QUANTITY, 44),)
+        await asyncio.sleep(20)
+        await room.engine.apply(reading(QUANTITY, clock.wall_ns()))
+        await room.engine.apply(adoption(clock.wall_ns()))
         assert await settler.settle()
         entry = room.engine.state.slots[0].entry
         assert (entry.quote, entry.fee, entry.graded) == (QUOTE, 44, 1)

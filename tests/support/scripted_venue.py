@@ -28,7 +28,7 @@ from dita.runtime.venue_port import Venue
 from dita.spec.inputs import Input
 from dita.spec.order_ids import OrderKey
 from dita.spec.outcome import Outcome
-from dita.spec.scales import MONEY_SCALE, PRICE_SCALE
+from dita.spec.scales import MONEY_SCALE, NANOSECONDS_PER_SECOND, PRICE_SCALE
 from dita.spec.vocabulary import Reconcile
 from runtime_parts import PRICE, ReferenceKernel, open_test_journal, registered
 from virtual_time import VirtualClock
@@ -118,7 +118,8 @@ class ScriptedVenue:
         self, symbol: str, start_ns: int, end_ns: int, order_id: str | None = None
     ) -> tuple[FillRow, ...]:
         await self._read()
-        return tuple(row for row in self.fills if start_ns <= row.time_ns <= end_ns)
+        # rows carry whole seconds; the adapter asks for two seconds more, so that both ends are surely in
+        return tuple(row for row in self.fills if start_ns - 2 * NANOSECONDS_PER_SECOND <= row.time_ns <= end_ns)
 
     async def positions(self, symbol: str | None = None) -> tuple[PositionRow, ...]:
         await self._read()

@@ -35,7 +35,7 @@ class History:
         """Replay observer."""
         if row.input.kind == Kind.SEED:
             self.seeded_ns = row.input.time_ns
-        if stepped.outcome.moves and row.input.kind in (Kind.ENTER, Kind.ADOPT):
+        if stepped.outcome.moves and row.input.kind == Kind.ENTER:  # an adopted one began at a time nobody knows
             self.starts[row.input.trade] = row.wall_ns
 
     def keep(self, trades: Iterable[int]) -> None:

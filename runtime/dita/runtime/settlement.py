@@ -20,7 +20,7 @@ from dita.spec.inputs import Input
 from dita.spec.order_ids import OrderKey
 from dita.spec.scales import NANOSECONDS_PER_SECOND
 from dita.spec.state import Slot, State
-from dita.spec.vocabulary import SLOTS, TAILS, Kind, OrderSide, Part, Phase, Side, Verdict
+from dita.spec.vocabulary import SLOTS, TAILS, Code, Kind, OrderSide, Part, Phase, Side, Verdict
 
 _ROUNDED_NS: Final = 2 * NANOSECONDS_PER_SECOND  # fill rows carry whole seconds
 _DAY_NS: Final = 86_400 * NANOSECONDS_PER_SECOND
@@ -88,19 +88,28 @@ class Settler:
         self._again_seconds = again_seconds
         self._wanted = asyncio.Event()
         self._starts: dict[int, int] = {}  # trade: venue time before which it has no fill
+        self._explained: dict[int, int] = {}  # instrument: venue time at which its position was last what we knew
         self._tries: dict[tuple[int, int], int] = {}
         self._why: dict[tuple[int, int], str] = {}
 
     def observe(self, event: Input, stepped: Stepped) -> None:
-        """Engine observer: learn when trades begin, wake when one is over."""
+        """Engine observer: learn when trades begin, wake when one is over.
+
+        What is adopted was filled between the last reading that showed no more than what we knew and the adoption.
+        """
         outcome = stepped.outcome
-        if event.kind in (Kind.ENTER, Kind.ADOPT) and outcome.moves:
-            self.began(event.trade, self._venue.venue_now_ns())
+        now_ns = self._venue.venue_now_ns()
+        if event.kind == Kind.POSITION and outcome.code in (Code.OK, Code.NO_CHANGE):
+            self._explained[event.instrument] = event.time_ns
+        elif event.kind == Kind.ENTER and outcome.moves:
+            self.began(event.trade, now_ns)
+        elif event.kind == Kind.ADOPT and outcome.moves:
+            self.began(event.trade, self._explained.get(event.instrument, now_ns - _DAY_NS))
         if outcome.cancel_protection or (event.kind == Kind.ORDER and outcome.moves):
             self._wanted.set()
 
     def began(self, trade: int, time_ns: int) -> None:
-        """A trade began at this venue time (adopted ones earlier: their rows are looked for a day back)."""
+        """A trade began at this venue time; where nobody knows it, rows are looked for a day back."""
         self._starts[trade] = time_ns
         while len(self._starts) > _STARTS_MAX:
             del self._starts[min(self._starts)]
