@@ -1,7 +1,8 @@
 """The wallet and the income statement: read together, so that what the venue booked besides trades is known first.
 
-Every reading takes in the newest income rows of all types. Rows may appear late; but nearly all rows are trades, which
-the books do not take from here. So the last hour is gone through now and then, for the types alone that are booked.
+Every reading takes in the newest income rows of all types, the first one all since the seed. Rows may appear late; but
+nearly all rows are of trades, which the books do not take from here. So the last hour is gone through only now and
+then, and for the types alone that are booked.
 """
 
 import asyncio
@@ -64,9 +65,9 @@ class WalletReader:
         self._book = IncomeBook(seeded_ns, venue.asset)
         self._unknown_types = 0
         self._income_ns = int(income_seconds * NANOSECONDS_PER_SECOND)
-        self._read_to_ns = 0  # venue time up to which the newest income was read; 0: not yet
+        self._read_to_ns = seeded_ns  # venue time up to which the newest income was read
         self._looked_back_to_ns = 0  # and up to which late income was looked for
-        self._look_back_at_ns = 0  # our monotonic clock
+        self._look_back_at_ns = venue.clock.monotonic_ns() + self._income_ns
         self._wanted = asyncio.Event()
         self._comparable_at_ns = venue.clock.monotonic_ns()
         self._lowered = False  # we set REDUCE_ONLY because of the age
@@ -78,7 +79,7 @@ class WalletReader:
 
     def seeded(self, time_ns: int) -> None:
         """The books begin here."""
-        self._seeded_ns = time_ns
+        self._seeded_ns = self._read_to_ns = time_ns
         self._book = IncomeBook(time_ns, self._venue.asset)
 
     async def run(self) -> None:
@@ -120,7 +121,7 @@ class WalletReader:
 
     async def _read_income(self) -> None:
         now_ns = (await self._venue.reader.server_time()).server_ns
-        rows = [*await self._venue.reader.income(self._after(self._read_to_ns or now_ns, _OVERLAP_NS), now_ns)]
+        rows = [*await self._venue.reader.income(self._after(self._read_to_ns, _OVERLAP_NS), now_ns)]
         ledger = self._engine.state.account.ledger
         if self._venue.clock.monotonic_ns() >= self._look_back_at_ns or ledger.difference:
             rows += await self._late_income(now_ns)
@@ -138,7 +139,7 @@ class WalletReader:
             self._alerts.raise_(Alert.UNKNOWN_INCOME, f"income of types nobody knows is not booked: {names}")
 
     async def _late_income(self, now_ns: int) -> list[IncomeRow]:
-        """Everything that is booked, of the last hour; the first time since the seed."""
+        """What is booked, since an hour before the last look; the first time since the seed."""
         start_ns = self._after(self._looked_back_to_ns, _LATE_NS)
         rows = [row for kind in _BOOKED_TYPES for row in await self._venue.reader.income(start_ns, now_ns, kind)]
         self._book.fold(start_ns - 1)
