@@ -35,7 +35,7 @@ from dita.adapters.logic.rows import Evidence, OrderRow
 from dita.spec.clearance import Clearance
 from dita.spec.vocabulary import RejectReason
 
-_REMEMBERED_IDS_MAX: Final = 65_536
+_REMEMBERED_IDS_MAX: Final = 4_096  # ids only rise: whatever would send one again would do it soon
 
 
 @dataclass(slots=True)
