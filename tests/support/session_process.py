@@ -1,6 +1,8 @@
 """Sessions as processes of their own, against an exchange process that outlives them: started, killed, asked."""
 
+import asyncio
 import contextlib
+import functools
 import json
 import multiprocessing
 import os
@@ -8,16 +10,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Awaitable, Generator
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, cast
+from unittest import mock
 
 import httpx
 
 from dita.adapters.bingx.credentials import KEY_NAME, SECRET_NAME
+from dita.adapters.journal import Entry, ThreadCommit
+from dita.adapters.journal.store import JournalStore
 
 KEY = "kill-test-key"
 SECRET = "kill-test-secret-0123456789abcdef"
@@ -84,14 +89,39 @@ def exchange_process(folder: Path, *, interval_ms: int = 10, **config: object) -
 def forking() -> ForkServerContext:
     """Processes forked from one that has imported everything: a start costs milliseconds, and is a start."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["dita.runtime.cli_session", "session_process"])
+    context.set_forkserver_preload(["dita.runtime.cli", "dita.runtime.cli_session", "session_process"])
     return context
 
 
-def run_dita(folder: str, arguments: list[str], environment: dict[str, str], output: str) -> None:
-    """In the child: ``dita`` with these arguments, its output in a file."""
+class StuckCommit:
+    """A journal whose disk stops to answer at the first order: neither that row nor a later one is ever durable."""
+
+    def __init__(self, store: JournalStore, marker: Path) -> None:
+        """``marker`` is made when it stops."""
+        self._inner = ThreadCommit(store)
+        self._marker = marker
+        self._stuck = False
+
+    def commit(self, entry: Entry) -> Awaitable[None]:
+        """See ``Commit``."""
+        self._stuck = self._stuck or entry.row.send_by_ns != 0
+        if not self._stuck:
+            return self._inner.commit(entry)
+        self._marker.touch()
+        return asyncio.get_running_loop().create_future()
+
+    async def close(self) -> None:
+        """See ``Commit``."""
+        await self._inner.close()
+
+
+def run_dita(folder: str, arguments: list[str], environment: dict[str, str], output: str, stuck: str = "") -> None:
+    """In the child: ``dita`` with these arguments, its output in a file. ``stuck``: see ``StuckCommit``."""
+    from dita.runtime import session
     from dita.runtime.cli import main
 
+    if stuck:
+        mock.patch.object(session, "ThreadCommit", functools.partial(StuckCommit, marker=Path(stuck))).start()
     os.chdir(folder)
     os.environ.update(environment)
     handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -117,7 +147,6 @@ QUICK = {
     "DITA_READ_LAG_MS": "0",
     "DITA_SEND_WITHIN_MS": "400",
     "DITA_RECEIVE_WINDOW_MS": "400",
-    "DITA_REPLY_WITHIN_MS": "1000",
     "DITA_SILENCE_MS": "600",
     "DITA_POSITION_INTERVAL_MS": "2000",
     "DITA_WALLET_INTERVAL_MS": "2000",
@@ -131,10 +160,14 @@ def start_session(
     folder: Path,
     round_trips: int,
     output: Path,
+    *,
+    reply_within_ms: int = 1000,
+    stuck: str = "",
 ) -> BaseProcess:
-    """Start a session that writes what it says to a file."""
+    """Start a session that writes what it says to a file. ``stuck``: see ``StuckCommit``."""
     arguments = session_arguments(exchange, certificate, folder, round_trips)
-    process = context.Process(target=run_dita, args=(str(folder), arguments, QUICK, str(output)))
+    environment = QUICK | {"DITA_REPLY_WITHIN_MS": str(reply_within_ms)}
+    process = context.Process(target=run_dita, args=(str(folder), arguments, environment, str(output), stuck))
     process.start()
     return process
 
