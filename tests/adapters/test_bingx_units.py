@@ -1,4 +1,4 @@
-"""Decimals to integers: exact or refused."""
+"""Decimals to integers in the units of clause N1: exact or refused."""
 
 from collections.abc import Callable
 from decimal import Decimal

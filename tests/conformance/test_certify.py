@@ -72,7 +72,7 @@ def test_a_layer_with_a_problem_refuses_and_says_why(tmp_path: Path) -> None:
      ({"things": 1, "faults": 1}, "LAYER_FAILED")],
 )  # fmt: skip
 def test_empty_or_failed_counts_refuse(tmp_path: Path, counts: dict[str, int], says: str) -> None:
-    """A layer that counted nothing, or a fault, refuses even when it reports no problem."""
+    """A layer that counted nothing, or a fault, refuses even when it reports no problem (clause K4)."""
     report = run_certify("quick", IMAGE_PATH, tmp_path, layers=(stub(counts),), required=(STUB_RULE,))
 
     assert not report.ok

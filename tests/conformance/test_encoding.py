@@ -32,7 +32,7 @@ def trace(seed: int, length: int) -> list[tuple[State, Input, State, Outcome]]:
 
 
 def test_records_are_encoded_as_the_layout_says() -> None:
-    """Inputs, outcomes and states come out as ``layout.pack`` writes them, and go back."""
+    """Inputs, outcomes and states come out as ``layout.pack`` writes them, and go back (clause N3)."""
     for before, event, _, outcome in trace(1, 200):
         assert pack_input(event) == pack(event)
         assert unpack_input(pack_input(event)) == event

@@ -52,7 +52,7 @@ def certificate(raw_kernel: RawKernel, write_certificate: WriteCertificate, tmp_
 
 
 def test_a_certified_image_is_loaded(certificate: Path, raw_kernel: RawKernel) -> None:
-    """With a sound certificate the loader gives the kernel and a clearance that names both files."""
+    """With a sound certificate the loader gives the kernel and a clearance that names both files (clause K1)."""
     kernel = load_certified(certificate)
 
     assert kernel.raw is raw_kernel
@@ -87,7 +87,7 @@ def test_no_certificate_no_kernel(tmp_path: Path) -> None:
 def test_an_old_certificate_is_refused(
     raw_kernel: RawKernel, write_certificate: WriteCertificate, tmp_path: Path
 ) -> None:
-    """A certificate written when the spec was another is STALE_SOURCE, whatever its evidence says."""
+    """A certificate written when the spec was another is STALE_SOURCE, whatever its evidence says (clause K5)."""
     bindings = installed_bindings(raw_kernel)
     old = Bindings(
         image_sha256=bindings.image_sha256,

@@ -60,7 +60,10 @@ def is_fault(instruction: str, known: set[str]) -> bool:
 
 
 def test_only_named_functions_multiply_or_divide(functions: dict[str, list[str]]) -> None:
-    """Elsewhere the step has no product of two variables, division, float or trap, and calls only memory moves."""
+    """Elsewhere the step has no product of two variables, division, float or trap, and calls only memory moves.
+
+    Clause N4.
+    """
     known = {*functions, "memcpy", "memmove", "memset"}
     for name in step_functions(functions):
         assert faults(functions[name], known) == [], name

@@ -225,7 +225,7 @@ def test_a_sound_certificate_holds_and_reads_back_equal(make_certificate: MakeCe
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Bindings)])
 def test_a_certificate_holds_for_one_installation_only(make_certificate: MakeCertificate, name: str) -> None:
-    """Each thing that the certificate binds, when it differs here, refuses it."""
+    """Each thing that the certificate binds, when it differs here, refuses it (clause K3)."""
     statement, evidence = make_certificate(INSTALLED)
     value: Any = 2 if name == "abi_version" else "9" * 64
     elsewhere = dataclasses.replace(INSTALLED, **{name: value})
