@@ -1,8 +1,8 @@
 """Formulas without floor division: every quotient is the number that its defining axioms fix.
 
 ``n // d`` becomes a free integer q with ``n == d * q + r`` and ``0 <= r < d`` for a free r: the axioms hold whenever
-``d > 0``, and whoever uses this shows that it is (``Undivided.divisors``). What is left are polynomials, about which both
-solvers know what they need to know once they are pointed to the right products (``Undivided.pairs``).
+``d > 0``, and whoever uses this shows that it is (``Undivided.divisors``). What is left are polynomials, about which
+both solvers know what they need to know once they are pointed to the right products (``Undivided.pairs``).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Final
+from typing import Any, Final, TypeVar, cast
 
 import z3
 
@@ -18,6 +18,7 @@ from dita.conformance.prove.proxies import Unsupported
 
 SHIFTS: Final = (-1, 0, 1)  # a quotient of ours is at most one step from the one it is compared with
 
+T = TypeVar("T", bound=z3.ExprRef)
 Pair = tuple[z3.ArithRef, z3.ArithRef]
 
 
@@ -40,7 +41,7 @@ class Undivided:
     divisions: list[Division] = field(default_factory=list[Division])
     facts: list[z3.BoolRef] = field(default_factory=list[z3.BoolRef])
     _known: dict[tuple[int, int], Division] = field(default_factory=dict[tuple[int, int], Division])
-    _memo: dict[int, z3.ExprRef] = field(default_factory=dict[int, z3.ExprRef])
+    _memo: dict[int, Any] = field(default_factory=dict[int, Any])  # by the term's id, a term of its sort
     _kept: list[z3.ExprRef] = field(default_factory=list[z3.ExprRef])  # or the ids of terms would be given again
 
     @property
@@ -66,16 +67,16 @@ class Undivided:
                 found.extend((one - another + shift, divisor) for shift in SHIFTS)
         return found
 
-    def _term(self, term: z3.ExprRef) -> z3.ExprRef:
-        known = self._memo.get(term.get_id())
+    def _term(self, term: T) -> T:
+        known: T | None = self._memo.get(term.get_id())
         if known is not None:
             return known
+        made: Any
         inner = _floor_of_positive(term)
         if inner is not None:
             made = self._term(inner)
         elif z3.is_idiv(term):
-            numerator, divisor = (self._term(child) for child in term.children())
-            made = self._divided(numerator, divisor).quotient
+            made = self._divided(self._term(term.arg(0)), self._term(term.arg(1))).quotient
         elif z3.is_mod(term):
             raise Unsupported(f"a remainder that is no floor division: `{term}`")
         else:
@@ -83,7 +84,7 @@ class Undivided:
             made = term.decl()(*children) if children else term
         self._memo[term.get_id()] = made
         self._kept.extend((term, made))
-        return made
+        return cast("T", made)
 
     def _divided(self, numerator: z3.ArithRef, divisor: z3.ArithRef) -> Division:
         key = (numerator.get_id(), divisor.get_id())
@@ -138,7 +139,8 @@ def _floor_of_positive(term: z3.ExprRef) -> z3.ExprRef | None:
     """What a ``floor_quotient`` is when its divisor is positive: its correction for other divisors falls away."""
     if not (z3.is_app_of(term, z3.Z3_OP_ITE) and z3.is_int(term)):
         return None
-    condition, yes, no = term.children()
+    children: list[z3.ExprRef] = term.children()
+    condition, yes, no = children
     divisors = [part.arg(1) for part in subterms([condition, yes, no]) if z3.is_idiv(part)]
     for divisor in divisors:
         positive, negative = (divisor > 0, z3.Not(divisor <= 0)), (divisor <= 0, z3.Not(divisor > 0))

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from dita.kernel.loader import package_sha256
 from dita.spec.canonical import sha256_hex
@@ -33,10 +33,11 @@ def kept(key: str, folder: Path = FOLDER) -> dict[str, Any] | None:
     try:
         if path.stat().st_size > BYTES_MAX:
             return None
-        found = json.loads(path.read_bytes())
+        read: object = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and found.get("key") == key else None
+    found = cast("dict[str, Any]", read) if isinstance(read, dict) else {}
+    return found if found.get("key") == key else None
 
 
 def keep(key: str, proof: Mapping[str, Any], folder: Path = FOLDER) -> None:

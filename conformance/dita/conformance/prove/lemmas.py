@@ -1,9 +1,10 @@
 """What proofs about the step assume of the named arithmetic, proved about its real bodies.
 
-While the step is explored, the named functions are uninterpreted: only their contracts are known, and some predicates of
-``dita.spec`` are replaced by them (``standins``). Here each of those assumptions is a lemma, a claim in ordinary Python that
-calls the real functions. Run on symbolic integers, the claim gives the formulas to refute: exact integers at full width,
-products of unknowns included. Run on numbers, it confirms a counterexample. z3 and cvc5 must both refute every formula.
+While the step is explored, the named functions are uninterpreted: only their contracts are known, and some predicates
+of ``dita.spec`` are replaced by them (``standins``). Here each of those assumptions is a lemma, a claim in ordinary
+Python that calls the real functions. Run on symbolic integers, the claim gives the formulas to refute: exact integers
+at full width, products of unknowns included. Run on numbers, it confirms a counterexample. z3 and cvc5 must both refute
+every formula.
 
 ``python -m dita.conformance.prove.lemmas SEED`` prints the verdicts and times, and exits 1 unless everything is proved.
 """
@@ -16,8 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from types import FunctionType
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, TypeVar
 
 import z3
 
@@ -42,6 +42,11 @@ Query = list[z3.BoolRef]
 Hint = tuple["Lemma", *tuple[z3.ArithRef, ...]]
 """A basic lemma and terms for which it is worth knowing."""
 
+W = TypeVar("W")
+R = TypeVar("R")
+Of = Callable[[W], R] | Callable[[W, W], R] | Callable[[W, W, W], R] | Callable[[W, W, W, W], R]
+"""A function of one to four words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lemma:
@@ -50,9 +55,9 @@ class Lemma:
     id: str
     sentence: str
     names: tuple[str, ...]
-    domain: Callable[..., bool]
-    claim: Callable[..., bool]
-    hints: Callable[..., Sequence[Hint]] | None = None
+    domain: Of[int, bool]
+    claim: Of[int, bool]
+    hints: Of[z3.ArithRef, Sequence[Hint]] | None = None
     basic: bool = False  # proved without the help of other lemmas
     notes: str = ""
 
@@ -121,10 +126,6 @@ QUOTIENT: Final = Lemma(
 # --- rounding -------------------------------------------------------------------------------------------------------
 
 
-def _divides(numerator: int, denominator: int) -> bool:
-    return denominator > 0
-
-
 def _nearest(numerator: int, denominator: int) -> bool:
     return is_half_even(arithmetic.half_even(numerator, denominator), numerator, denominator)
 
@@ -145,7 +146,7 @@ def _rounds_in_order(less: int, more: int, denominator: int) -> bool:
 ROUNDING: Final = (
     Lemma(
         "half-even-nearest", "half_even is total for positive denominators and gives the nearest number, ties to even.",
-        ("numerator", "denominator"), _divides, _nearest,
+        ("numerator", "denominator"), lambda numerator, denominator: denominator > 0, _nearest,
     ),
     Lemma(
         "half-even-unique", "is_half_even(v, n, d) says exactly v == half_even(n, d).",
@@ -153,7 +154,7 @@ ROUNDING: Final = (
     ),
     Lemma(
         "half-even-in-range", "half_even is at most half away: 2 * |value * d - n| <= d.",
-        ("numerator", "denominator"), _divides, _within_half,
+        ("numerator", "denominator"), lambda numerator, denominator: denominator > 0, _within_half,
     ),
     Lemma(
         "half-even-monotone", "A larger numerator is not rounded to a smaller value.",
@@ -171,13 +172,13 @@ SAYS: Final[Mapping[str, str]] = {
     "predicted_fee": "A predicted fee is between nothing and the notional.",
     "calibrated_rate": "A calibrated rate is between nothing and its largest value.",
     "is_multiple": "Zero is a multiple of every positive step.",
-    "minimum_quantity": "A smallest quantity is a positive number of whole lots, not below the venue's, or out of bounds.",
+    "minimum_quantity": "A smallest quantity is positive, in whole lots and not below the venue's, or out of bounds.",
     "leg_quantity": "A leg takes something, leaves nothing or something closable, and is in whole lots if the rest is.",
     "price_plausible": "Whether a price is plausible is answered for all integers.",
     "within_leverage": "Exposure within leverage needs capital that is not negative.",
     "fits_scales": "Whether terms fit the scales is answered for all integers.",
 }
-HINTS: Final[Mapping[str, Callable[..., Sequence[Hint]]]] = {
+HINTS: Final[Mapping[str, Of[z3.ArithRef, Sequence[Hint]]]] = {
     "notional": lambda quantity, price: ((PRODUCT, quantity, price),),
     "cost_share": lambda cost, whole, part: ((PRODUCT, cost, whole - part), (PRODUCT, cost, part)),
     "predicted_fee": lambda quote, rate: ((PRODUCT, quote, rate),),
@@ -337,8 +338,8 @@ def _interpreted(part: z3.BoolRef) -> z3.BoolRef:
 def _undivided(failing: Query, hints: Sequence[Hint], *, basic: bool) -> list[Query]:
     """The query without division, where all divisors are positive; and one more for each that might not be."""
     undivided = Undivided()
-    helping = [] if basic else [*hints, *[(QUOTIENT, *found) for found in exact_divisions(failing)]]
-    main = [undivided.without(part) for part in (*failing, *[_instance(*hint) for hint in helping])]
+    helping: list[Hint] = [] if basic else [*hints, *[(QUOTIENT, *found) for found in exact_divisions(failing)]]
+    main = [undivided.without(part) for part in (*failing, *[_instance(lemma, *terms) for lemma, *terms in helping])]
     divisors = undivided.divisors
     known = [*undivided.facts, *[divisor > 0 for divisor in divisors]]
     for one, other in [] if basic else undivided.pairs([*main, *undivided.facts]):
@@ -358,7 +359,7 @@ def _statement(name: str) -> tuple[list[z3.ArithRef], z3.BoolRef]:
     """The variables and the formula of a basic lemma, its claim compiled to clauses instead of branches."""
     lemma = next(lemma for lemma in BASIC if lemma.id == name)
     arguments = [SymInt(z3.Int(f"{name}.{argument}")) for argument in lemma.names]
-    claim = rewritten(cast("FunctionType", lemma.claim), {**globals(), **HELP})
+    claim = rewritten(lemma.claim, {**globals(), **HELP})
     fact = formula(_answer, claim, *arguments)
     domain = formula(lemma.domain, *arguments)
     return [argument.term for argument in arguments], fact if z3.is_true(domain) else z3.Implies(domain, fact)
@@ -387,7 +388,7 @@ def prove_lemmas(seed: int, lemmas: Sequence[Lemma] = LEMMAS) -> list[Proof]:
 def prove(lemma: Lemma, seed: int) -> Proof:
     """One lemma by both solvers. What neither refutes nor shows with numbers is unknown, which is a failure."""
     queries = lemma.build()
-    seconds = dict.fromkeys(SOLVERS, 0.0)
+    seconds: dict[str, float] = dict.fromkeys(SOLVERS, 0.0)
     open_: list[str] = []
     for number, query in enumerate(queries):
         began = time.process_time()
