@@ -49,6 +49,25 @@ def explore(tier: TierOption = "quick", json_file: JsonFile = None) -> None:
 
 
 @app.command()
+def prove(
+    tier: TierOption = "quick",
+    seed: Annotated[int | None, typer.Option(help="Seed of the solvers.", min=0)] = None,
+    listing: Annotated[bool, typer.Option("--list", help="Say what is proved, and what covers each clause.")] = False,
+    breaking: Annotated[
+        str | None, typer.Option("--break", metavar="ID", help="Plant the defect that breaks this obligation.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a page an obligation there.")] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Prove again what has not changed since.")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Prove the reference, for all inputs and all traces, with two solvers."""
+    _finish(
+        "prove", "cli_prove", "prove", json_file,
+        tier=tier, seed=seed, listing=listing, html=html, breaking=breaking, anew=anew,
+    )  # fmt: skip
+
+
+@app.command()
 def table(
     form: Annotated[
         Literal["text", "svg", "dot"], typer.Option("--format", help="The diagram alone as svg or dot.")

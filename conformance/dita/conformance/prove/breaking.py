@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 from dita.conformance.defects import DEFECTS, Defect, PatchRefused, defects, planted, run_python
+from dita.conformance.prove.core import Refutation
 from dita.conformance.prove.counterexample import Counterexample, Explanation, Moment, compared, explained
 from dita.conformance.prove.killers import KILLERS, Killer
-from dita.conformance.prove.proof import RESTS_ON, everything, run_prove
+from dita.conformance.prove.proof import RESTS_ON, ProveReport, everything, run_prove
 from dita.spec.trace import parse_trace
 
 SECONDS: Final = 900
@@ -98,11 +99,15 @@ def main(arguments: list[str]) -> int:
     row = report.rows[obligation]
     found: dict[str, Any] = {"refuted": row.verdict == "refuted", "figures": report.figures}
     if row.verdict == "refuted":
-        reasons = [report.rows[name] for name in RESTS_ON.get(obligation, ()) if report.rows[name].refuted is not None]
-        refutation = row.refuted or (reasons[0].refuted if reasons else None)
-        found["explanation"] = explained(obligation, refutation, row.note, float(seconds))
+        found["explanation"] = explained(obligation, refutation_of(report, obligation), row.note, float(seconds))
     Path(answer).write_text(json.dumps(found), encoding="utf-8")
     return 0
+
+
+def refutation_of(report: ProveReport, obligation: str) -> Refutation | None:
+    """What refutes an obligation: its own refutation, or that of what it rests on."""
+    rows = [report.rows[name] for name in (obligation, *RESTS_ON.get(obligation, ()))]
+    return next((row.refuted for row in rows if row.refuted is not None), None)
 
 
 # --- between the two ------------------------------------------------------------------------------------------------

@@ -259,10 +259,11 @@ def told(trace: Trace, breaks: Breaks | None, *, reachable: bool) -> Counterexam
 
 def _moment(done: Stepped, *, broke: bool) -> Moment:
     moved = f"{_phase(done.before, done.event)} → {_phase(done.after, done.event)}"
-    return Moment(format_input(done.event), moved, _said(done), changes(done.before, done.after), broke)
+    return Moment(format_input(done.event), moved, said(done), changes(done.before, done.after), broke)
 
 
-def _said(done: Stepped) -> str:
+def said(done: Stepped) -> str:
+    """What came of a step, on one line."""
     if done.error:
         return f"raises {done.error}"
     try:
@@ -283,9 +284,9 @@ def compared(found: Counterexample, trace: Trace) -> Counterexample:
     moments: list[Moment] = []
     for event, moment in zip(trace.inputs, found.moments, strict=True):
         done = stepped(state, event)
-        said = _said(done)
-        same = said == moment.outcome and changes(done.before, done.after) == moment.changes
-        moments.append(moment._replace(sound="" if same else said))
+        sound = said(done)
+        same = sound == moment.outcome and changes(done.before, done.after) == moment.changes
+        moments.append(moment._replace(sound="" if same else sound))
         state = done.after
     return found._replace(moments=tuple(moments))
 
@@ -312,8 +313,9 @@ class Explanation(NamedTuple):
 def explained(obligation: str, refutation: Refutation | None, note: str, seconds: float) -> Explanation:
     """Everything that can be said of a refuted obligation by this process's code."""
     found = None if refutation is None else refutation.found
-    said = ", ".join(text for text in (note, "" if refutation is None else refutation.note) if text)
+    name = obligation if refutation is None else refutation.obligation  # or what the obligation rests on
+    notes = ", ".join(text for text in (note, "" if refutation is None else refutation.note) if text)
     return Explanation(
-        obligation, said, found is not None and found.exact, None if found is None else from_model(obligation, found),
+        obligation, notes, found is not None and found.exact, None if found is None else from_model(name, found),
         from_blank(obligation, seconds),
     )  # fmt: skip
