@@ -18,7 +18,7 @@ import z3
 from dita.conformance.prove.contracts import Applications, Terms
 from dita.conformance.prove.executor import LOGIC, SECONDS_A_CHECK, Explorer, Path
 from dita.conformance.prove.merging import formula
-from dita.conformance.prove.models import Found, named_kind, premise_of, readable_model
+from dita.conformance.prove.models import Found, named_kind, premises_of, readable_model
 from dita.conformance.prove.proxies import Unsupported
 from dita.conformance.prove.rewriting import rewritten, truth_of
 from dita.conformance.prove.second_opinion import Opinion, ask
@@ -137,7 +137,7 @@ def theory() -> Theory:
         step = (world.pre, event, world.post, world.outcome)
         obligations = invariants_of(world.post, event) | asked(STEP, *step) | asked(FOLLOWS, *step)
         of_post = [(name, terms) for (name, _), (_, terms) in list(applications.instances.items())[earlier:]]
-    premises = {name: premise_of(fact) for name, fact in obligations.items()}
+    premises = premises_of(obligations)
     packed = [*obligations.values(), *premises.values(), *(term for _, terms in of_post for term in terms)]
     pack = z3.Function("pack", *[item.sort() for item in packed], z3.BoolSort())(*packed)
     return Theory(world, known, obligations, premises, applications, of_post, pack)

@@ -7,12 +7,13 @@ what the real functions give there, and the hints ask for such a world as far as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import z3
 
 from dita.conformance.prove.contracts import CONTRACTS, Applications, Terms
+from dita.conformance.prove.executor import LOGIC, SECONDS_A_CHECK
 from dita.conformance.prove.proxies import term_of
 from dita.conformance.prove.rewriting import truth_of
 from dita.conformance.prove.world import words
@@ -30,6 +31,19 @@ class Found(NamedTuple):
     focus: tuple[int, ...]
     event: tuple[int, ...]
     exact: bool  # every named function has its real value, so running the code shows the same
+
+
+def premises_of(obligations: Mapping[str, z3.BoolRef]) -> dict[str, z3.BoolRef]:
+    """When each obligation says something. A tautology never does: it holds of all numbers, whatever the code does."""
+    solver = z3.SolverFor(LOGIC)
+    solver.set("timeout", 1_000 * SECONDS_A_CHECK)
+    found: dict[str, z3.BoolRef] = {}
+    for name, obligation in obligations.items():
+        solver.push()
+        solver.add(z3.Not(obligation))
+        found[name] = z3.BoolVal(False) if solver.check() == z3.unsat else premise_of(obligation)
+        solver.pop()
+    return found
 
 
 def premise_of(obligation: z3.BoolRef) -> z3.BoolRef:
