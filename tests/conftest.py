@@ -11,6 +11,9 @@ from dita.spec.canonical import sha256_hex
 from dita.spec.certificate import REQUIRED_LAYERS, Bindings, Evidence, Layer, LayerRule, Statement
 from dita.spec.certificate_format import encode_evidence, encode_statement
 from dita.spec.clearance import Clearance
+from machine_profiles import register
+
+register()
 
 REPOSITORY = Path(__file__).parents[1]
 

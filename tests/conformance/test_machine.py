@@ -1,279 +1,107 @@
-"""A hypothesis state machine over the reference: the same laws on inputs that hypothesis chooses and shrinks."""
+"""Hypothesis machines over the reference: no law breaks, and planted defects are found without any proof's help."""
 
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+import subprocess
+import sys
 
-from dita.conformance.exhaustive import broken_laws
-from dita.conformance.small_menus import HALVES, ONE, WHOLE, contract
-from dita.reference import step
+import pytest
+
+from dita.conformance.defects import Defect, defects, planted
 from dita.spec.inputs import Input
-from dita.spec.invariants import broken
-from dita.spec.outcome import Outcome
-from dita.spec.scales import BOUND, RATIO_SCALE, TRADE_ID_MAX
-from dita.spec.state import Slot, State, capital, initial_state
-from dita.spec.vocabulary import ADMIT_MARGIN_NS, ALL_CHECKS, LEGS, Kind, Phase, RejectReason, Side, Verdict
+from dita.spec.state import State
+from dita.spec.vocabulary import Kind, Mode, Phase, Side, Verdict
+from machine_profiles import commit_seed, hunt_in, rotating, run_machine, seconds
+from reference_machine import PLANS, Machine
 
-SLOTS = st.integers(0, 1)
-LOTS = st.integers(0, 4)
-PRICES = st.integers(1, 3)
-TIMES = st.integers(1, 4).map(lambda n: n * (ADMIT_MARGIN_NS + 1))
-WORDS = st.one_of(st.sampled_from((0, 1, -1, BOUND, BOUND + 1, -(1 << 63), (1 << 63) - 1)), st.integers(-3, 3))
+DEFECTS = [defect for defect in defects() if defect.name.startswith("reference-")]
+SAMPLE = 10  # defects hunted at profile commit, rotating with the commit; a campaign hunts all
+EXAMPLES = 120  # a defect is found within so many examples of one of the seeds; most within 20
+SEEDS = (1, 2, 3, 4, 5, 6)  # tried in turn: starting anew is better luck than going on
 
 
-class Machine(RuleBasedStateMachine):
-    """Two slots and two instruments of the reference; every rule is one or more inputs, every step is judged."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.state = initial_state(2, 2)
-
-    def take(self, event: Input) -> Outcome:
-        """One step, and every law about it."""
-        after, outcome = step(self.state, event)
-        laws = broken_laws(self.state, event, after, outcome, known=False)
-        assert laws == [], f"{event} breaks {laws}"
-        self.state = after
-        return outcome
-
-    def slot(self, k: int) -> tuple[Slot, int]:
-        """A slot and the instrument to name with it."""
-        slot = self.state.slots[k]
-        return slot, slot.instrument if slot.phase else k
-
-    @initialize(amount=st.sampled_from((3, 1_000, BOUND)), tolerance=st.sampled_from((0, 5)), limit=st.integers(1, 2))
-    def begin(self, amount: int, tolerance: int, limit: int) -> None:
-        """Seed, limits, contracts."""
-        self.take(Input(kind=Kind.SEED, amount=amount, time_ns=1))
-        self.take(Input(kind=Kind.SET_LIMITS, slot_limit=limit, ratio_ppm=100 * RATIO_SCALE, amount=tolerance))
-        for i in (0, 1):
-            self.take(contract(i, quantity_min=i * 2))
-
-    @rule(k=SLOTS, i=SLOTS, lots=LOTS, side=st.sampled_from(Side), halves=st.booleans(), old=st.booleans())
-    def enter(self, k: int, i: int, lots: int, side: Side, halves: bool, old: bool) -> None:
-        """Open a trade, now and then with a number that is spent."""
-        ratios = HALVES if halves else WHOLE
-        self.take(
-            Input(
-                kind=Kind.ENTER,
-                slot=k,
-                instrument=i,
-                trade=self.state.account.trade_high_water + (0 if old else 1),
-                side=side,
-                quantity=lots,
-                price=ONE,
-                legs=LEGS - ratios.count(0),
-                ratios=ratios,
-            )
-        )
-
-    @rule(k=SLOTS, kind=st.sampled_from((Kind.EXIT, Kind.FLATTEN, Kind.CANCEL)), off=st.integers(0, 1))
-    def want(self, k: int, kind: Kind, off: int) -> None:
-        """Close or cancel, now and then the wrong leg."""
-        slot, i = self.slot(k)
-        self.take(Input(kind=kind, slot=k, instrument=i, trade=slot.trade, leg=slot.plan.next_leg + off))
-
-    @rule(k=SLOTS, lots=LOTS, price=PRICES, done=st.booleans(), entry=st.booleans(), time_ns=TIMES)
-    def snapshot(self, k: int, lots: int, price: int, done: bool, entry: bool, time_ns: int) -> None:
-        """A cumulative fill of either order."""
-        slot, i = self.slot(k)
-        self.take(
-            Input(
-                kind=Kind.ORDER,
-                slot=k,
-                instrument=i,
-                trade=slot.trade or slot.tails[0].trade,
-                attempt=0 if entry else slot.exit.attempt,
-                quantity=lots,
-                quote=lots * price,
-                done=int(done),
-                time_ns=time_ns,
-            )
-        )
-
-    @rule(k=SLOTS)
-    def all_filled(self, k: int) -> None:
-        """The order in flight fills whole."""
-        slot, i = self.slot(k)
-        entry = slot.phase < Phase.POSITION_OPEN
-        ordered = slot.entry.ordered if entry else slot.exit.ordered
-        attempt = 0 if entry else slot.exit.attempt
-        self.take(
-            Input(
-                kind=Kind.ORDER,
-                slot=k,
-                instrument=i,
-                trade=slot.trade,
-                attempt=attempt,
-                quantity=ordered,
-                quote=ordered,
-                done=1,
-                time_ns=9,
-            )
-        )
-
-    @rule(
-        k=SLOTS,
-        kind=st.sampled_from((Kind.REJECTED, Kind.UNKNOWN, Kind.SILENT, Kind.NOT_FOUND)),
-        reason=st.sampled_from(RejectReason),
-        time_ns=TIMES,
-        checks=st.sampled_from((ALL_CHECKS, ALL_CHECKS - 1)),
-    )
-    def answer(self, k: int, kind: Kind, reason: RejectReason, time_ns: int, checks: int) -> None:
-        """An answer about the order in flight."""
-        slot, i = self.slot(k)
-        attempt = slot.exit.attempt if slot.phase >= Phase.POSITION_OPEN else 0
-        self.take(
-            Input(
-                kind=kind,
-                slot=k,
-                instrument=i,
-                trade=slot.trade,
-                attempt=attempt,
-                reason=reason,
-                time_ns=time_ns,
-                deadline_ns=ADMIT_MARGIN_NS + 1,
-                checks=checks,
-            )
-        )
-
-    @rule(k=SLOTS, lots=LOTS, price=PRICES, time_ns=TIMES)
-    def close_outside(self, k: int, lots: int, price: int, time_ns: int) -> None:
-        """Something left the position without us."""
-        slot, i = self.slot(k)
-        self.take(
-            Input(
-                kind=Kind.EXTERNAL_CLOSE,
-                slot=k,
-                instrument=i,
-                trade=slot.trade,
-                quantity=lots,
-                quote=lots * price,
-                time_ns=time_ns,
-            )
-        )
-
-    @rule(k=SLOTS, long=LOTS, short=st.sampled_from((0, 0, 0, 1)), time_ns=TIMES)
-    def position(self, k: int, long: int, short: int, time_ns: int) -> None:
-        """A position snapshot."""
-        slot, i = self.slot(k)
-        own, other = (short, long) if slot.side == Side.SHORT else (long, short)
-        self.take(
-            Input(kind=Kind.POSITION, slot=k, instrument=i, long_quantity=own, short_quantity=other, time_ns=time_ns)
-        )
-
-    @rule(k=SLOTS, lots=st.integers(1, 3), price=PRICES, time_ns=TIMES)
-    def adopt(self, k: int, lots: int, price: int, time_ns: int) -> None:
-        """Take what the venue has too much."""
-        trade = self.state.account.trade_high_water + 1
-        self.take(
-            Input(
-                kind=Kind.ADOPT,
-                slot=k,
-                instrument=k,
-                trade=trade,
-                side=Side.LONG,
-                quantity=lots,
-                quote=lots * price,
-                price=ONE,
-                time_ns=time_ns,
-            )
-        )
-
-    @rule(k=SLOTS, tail=st.integers(0, 3), part=st.integers(0, 1), price=PRICES, fee=st.integers(-1, 1))
-    def settle(self, k: int, tail: int, part: int, price: int, fee: int) -> None:
-        """The venue's rows for a finished trade, and for the live one's entry."""
-        slot = self.state.slots[k]
-        known = slot.tails[tail]
-        half = known.exit if part else known.entry
-        for trade, i, quantity in (
-            (known.trade, known.instrument, half.quantity),
-            (slot.trade, k, slot.entry.quantity),
-        ):
-            self.take(
-                Input(
-                    kind=Kind.SETTLE,
-                    slot=k,
-                    instrument=i,
-                    trade=trade,
-                    part=part,
-                    quantity=quantity,
-                    quote=quantity * price,
-                    amount=fee,
-                    time_ns=9,
-                )
-            )
-
-    @rule(income=st.integers(0, 2), rows=st.integers(0, 3), total=st.integers(-3, 3))
-    def income(self, income: int, rows: int, total: int) -> None:
-        """Funding and the like."""
-        self.take(Input(kind=Kind.INCOME, income_kind=income, rows=rows, amount=total, time_ns=9))
-
-    @rule(off=st.sampled_from((0, 0, 1, -7)), time_ns=TIMES)
-    def wallet(self, off: int, time_ns: int) -> None:
-        """The venue's balance."""
-        self.take(Input(kind=Kind.WALLET, amount=min(BOUND, capital(self.state.account.ledger) + off), time_ns=time_ns))
-
-    @rule(mode=st.integers(0, 2))
-    def mode(self, mode: int) -> None:
-        """Another mode; ACTIVE more often than not."""
-        self.take(Input(kind=Kind.SET_MODE, mode=mode if mode != 1 else 0))
-
-    @rule(kind=st.integers(-1, 23), field=st.integers(1, 35), word=WORDS, trade=st.sampled_from((0, 1, TRADE_ID_MAX)))
-    def hostile(self, kind: int, field: int, word: int, trade: int) -> None:
-        """Anything at all, but no ENTER or ADOPT that would spend the last trade number."""
-        words = [kind, 0, 0, trade, *(0 for _ in range(32))]
-        words[field] = word
-        opens = kind in (Kind.ENTER, Kind.ADOPT) and words[3] > 1
-        if not opens:
-            self.take(Input._make((*words, (0,) * LEGS)))
-
-    @invariant()
-    def whole_state_is_sound(self) -> None:
-        """Every invariant on the whole state."""
-        assert broken(self.state) == []
-
-
-SETTINGS = settings(
-    max_examples=60,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-
-
+@pytest.mark.timeout(seconds(120))
 def test_every_law_holds_on_whatever_hypothesis_comes_up_with() -> None:
-    """Sixty programs of up to forty rules break no invariant and no step property."""
-    run_state_machine_as_test(Machine, settings=SETTINGS)
+    """Sixty programs of forty rules (thousands in a campaign) break no invariant and no step property."""
+    run_machine(Machine, share=0.6)
 
 
 def test_the_machine_comes_to_a_finished_trade() -> None:
     """The rules can do something: a trade opens, closes and settles through them."""
-    machine = Machine()
-    machine.begin(BOUND, 0, 2)
-    machine.enter(0, 0, 2, Side.LONG, halves=False, old=False)
-    machine.all_filled(0)
-    machine.want(0, Kind.EXIT, 0)
-    machine.all_filled(0)
-    machine.settle(0, 0, 0, 1, 1)
-    machine.settle(0, 0, 1, 1, 1)
+    machine = begun()
+    machine.enter(0, 0, 2, PLANS[0], Side.LONG)
+    machine.fill(0, 4)
+    assert machine.state.slots[0].phase == Phase.POSITION_OPEN
+    machine.take(Input(kind=Kind.EXIT, trade=1))
+    machine.fill(0, 5)
+    machine.settle_tail(0, machine.state.slots[0].tails[0])
 
     tail = machine.state.slots[0].tails[0]
-    assert (tail.entry.graded, tail.exit.graded, tail.entry.quantity) == (1, 1, 2)
-    assert machine.take(Input(kind=Kind.SET_MODE, mode=2)).verdict == Verdict.ACCEPTED
+    assert (tail.entry.graded, tail.exit.graded, tail.entry.quantity) == (1, 1, 3)
+    assert machine.take(Input(kind=Kind.SET_MODE, mode=Mode.HALTED)).verdict == Verdict.ACCEPTED
+
+
+def begun() -> Machine:
+    """A machine with its contracts, limits and seed."""
+    machine = Machine()
+    machine.begin(1_000_000, 0, 2, (1, 2), 0, 100, 100_000_000)
+    return machine
 
 
 def test_the_machine_notices_a_broken_law() -> None:
     """The planted defect: in a state that counts a live slot too many, the next step is reported."""
-    machine = Machine()
-    machine.begin(1_000, 0, 2)
+    machine = begun()
     machine.state = State(machine.state.account._replace(live_slots=1), machine.state.instruments, machine.state.slots)
 
-    try:
-        machine.mode(2)
-    except AssertionError as problem:
-        assert "live-counted" in str(problem)  # noqa: PT017 - the assertion is the machine's own
-    else:
-        raise AssertionError("the broken count was not noticed")
+    with pytest.raises(AssertionError, match="live-counted"):
+        machine.take(Input(kind=Kind.SET_MODE, mode=Mode.HALTED))
+
+
+def test_the_machine_looks_at_what_no_step_touched() -> None:
+    """The planted defect: an instrument that nobody named since is broken; the end of the program reports it."""
+    machine = begun()
+    broken = machine.state.instruments[1]._replace(lot=0)
+    machine.state = State(machine.state.account, (machine.state.instruments[0], broken), machine.state.slots)
+
+    with pytest.raises(AssertionError, match="terms-fit in instruments"):
+        machine.teardown()
+
+
+# ---- planted defects of the reference
+
+
+def test_there_are_many_defects() -> None:
+    """At least thirty defects of the reference, each of them another one; at least ten are hunted at each commit."""
+    assert len({defect.path.read_bytes() for defect in DEFECTS}) == len(DEFECTS) >= 30
+    assert SAMPLE >= 10
+    assert len(rotating(DEFECTS, SAMPLE, 5)) >= 10
+    assert set(rotating(DEFECTS, SAMPLE, 5)) != set(rotating(DEFECTS, SAMPLE, 6)) or len(DEFECTS) <= SAMPLE
+
+
+@pytest.mark.timeout(seconds(600))
+@pytest.mark.parametrize("defect", rotating(DEFECTS, SAMPLE, commit_seed()), ids=lambda defect: defect.name)
+def test_a_defect_of_the_reference_is_found(defect: Defect) -> None:
+    """The machine breaks a law of the patched reference within 120 examples of one of six seeds."""
+    with planted(defect) as tree:
+        for number in SEEDS:
+            found, problem = hunt_in(tree, "reference", number=number, examples=EXAMPLES)
+            if found is not None:
+                assert problem
+                return
+    raise AssertionError(f"{defect.name}: {defect.says} Not found in {len(SEEDS)} times {EXAMPLES} examples.")
+
+
+def test_nothing_is_found_where_nothing_is_planted() -> None:
+    """The same hunt in an unchanged tree comes back empty: what it finds elsewhere is the defect."""
+    with planted(None) as tree:
+        assert hunt_in(tree, "reference", number=SEEDS[0], examples=15) == (None, "")
+
+
+def test_a_campaign_hunts_every_defect() -> None:
+    """`--hypothesis-profile=campaign` takes the large profile: all defects are collected, not only the sample."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", __file__]
+    small, large = (
+        subprocess.run([*command, *option], capture_output=True, text=True, check=True, timeout=100).stdout
+        for option in ([], ["--hypothesis-profile=campaign"])
+    )
+
+    collected = [text.count("::test_a_defect_of_the_reference_is_found[") for text in (small, large)]
+    assert collected == [SAMPLE, len(DEFECTS)]

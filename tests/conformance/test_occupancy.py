@@ -2,6 +2,7 @@
 
 import pytest
 
+from dita.conformance.defects import Defect, defects, planted
 from dita.conformance.differential import Lockstep
 from dita.conformance.under_test import CallerMemory
 from dita.kernel.loader import RawKernel
@@ -10,7 +11,10 @@ from dita.spec.outcome import Outcome
 from dita.spec.scales import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, RATIO_SCALE
 from dita.spec.state import Slot, capital, initial_state
 from dita.spec.vocabulary import Code, Part, Phase, Side, Verdict
+from machine_profiles import hunt_in, run_machine, seconds
+from occupancy_machine import ASKED, ITEMS, Occupancy
 
+OCCUPANCY_DEFECTS = [defect for defect in defects() if defect.name.startswith("occupancy-")]
 PRICE = 100 * PRICE_SCALE
 COIN = QUANTITY_SCALE
 
@@ -164,3 +168,35 @@ def test_an_idle_slot_refuses_every_exit(both: Lockstep) -> None:
     assert both.state.slots[0].phase == Phase.IDLE
     assert both.step(exit_leg(slot=0, instrument=0, trade=1, leg=0)).code == Code.NO_POSITION
     assert both.step(exit_leg(slot=0, instrument=0, trade=1, leg=1)).code == Code.NO_POSITION
+
+
+# ---- the same list, asked of whatever state hypothesis comes to
+
+
+@pytest.mark.timeout(seconds(120))
+def test_the_list_holds_in_whatever_state_hypothesis_comes_to() -> None:
+    """Each item as a rule of a machine, next to all the other rules; every item was really put to the test."""
+    ASKED.clear()
+    run_machine(Occupancy, share=0.25)
+
+    assert [item for item in ITEMS if ASKED[item] == 0] == []
+
+
+@pytest.mark.timeout(seconds(300))
+@pytest.mark.parametrize("defect", OCCUPANCY_DEFECTS, ids=lambda defect: defect.name)
+def test_a_defect_that_breaks_the_list_is_found(defect: Defect) -> None:
+    """A reference that is safe in every step and yet breaks an item is found by the machine within 200 examples."""
+    with planted(defect) as tree:
+        found, problem = hunt_in(tree, "occupancy", number=1, examples=200)
+
+    assert found is not None
+    assert "breaks" not in problem, "a law broke; this defect is to show that the item itself is checked"
+
+
+def test_every_item_has_a_defect() -> None:
+    """Five items: three defects break one each, and the misnamed refusal breaks the first three alike."""
+    assert {defect.name for defect in OCCUPANCY_DEFECTS} == {
+        "occupancy-busy-slot-misnamed", "occupancy-one-instrument-too-few", "occupancy-slot-used-up",
+        "occupancy-exit-on-idle-unanswered",
+    }  # fmt: skip
+    assert len(ITEMS) == 5
