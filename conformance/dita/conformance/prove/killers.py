@@ -20,7 +20,7 @@ class Killer(NamedTuple):
     part: str
 
 
-def _by_part(**parts: dict[str, str]) -> dict[str, Killer]:
+def by_part(**parts: dict[str, str]) -> dict[str, Killer]:
     """The table turned from part, obligation, defect. Raises ValueError for an obligation that is there twice."""
     found: dict[str, Killer] = {}
     for part, table in parts.items():
@@ -31,7 +31,7 @@ def _by_part(**parts: dict[str, str]) -> dict[str, Killer]:
     return found
 
 
-KILLERS: Final[dict[str, Killer]] = _by_part(
+KILLERS: Final[dict[str, Killer]] = by_part(
     SEED={
         "initial-state-sound": "spec-initial-slot-limit-zero",
         "seed-is-the-wallet": "reference-seeded-twice",
