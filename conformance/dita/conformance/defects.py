@@ -65,8 +65,13 @@ def planted(defect: Defect | None, repository: Path = REPOSITORY) -> Generator[P
         yield tree
 
 
-def _apply(defect: Defect, tree: Path) -> None:
-    command = ["git", "apply", "--whitespace=nowarn", str(defect.path.resolve())]
+def require_applicable(defect: Defect, tree: Path) -> None:
+    """Raise PatchRefused unless the patch applies to the tree, which stays as it is."""
+    _apply(defect, tree, "--check")
+
+
+def _apply(defect: Defect, tree: Path, *options: str) -> None:
+    command = ["git", "apply", "--whitespace=nowarn", *options, str(defect.path.resolve())]
     # a folder inside a repository would be patched as a part of that one; the ceiling keeps git from looking up
     environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(tree.parent)}
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
