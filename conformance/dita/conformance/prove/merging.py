@@ -96,7 +96,7 @@ def branches(function: Callable[[], Any], where_divided_by_zero: Any = None) -> 
             if where_divided_by_zero is None:
                 raise Unsupported(f"a function that was taken for pure raised `{error!r}`") from error
             value = where_divided_by_zero
-        except Exception as error:
+        except Exception as error:  # whatever it raises: a function that raises is not pure
             raise Unsupported(f"a function that was taken for pure raised `{error!r}`") from error
         finally:
             release(run)
