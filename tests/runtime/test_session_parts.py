@@ -1,5 +1,7 @@
 """The parts of a session that are no loop: grid, tally, page, journal of paper sessions, money as text."""
 
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -114,6 +116,16 @@ def test_a_paper_journal_begins_anew_and_the_last_one_is_kept(tmp_path: Path) ->
     fresh_journal_path(tmp_path)
     assert (path.parent / "previous.sqlite").read_text() == "second"
     assert not (path.parent / "previous.sqlite-wal").exists()
+
+
+def test_what_trades_carries_no_judge() -> None:
+    """With a certificate at hand a session loads neither the conformance package nor a solver."""
+    script = (
+        "import sys, dita.runtime.cli_session\n"
+        "print([name for name in sys.modules if name.startswith(('dita.conformance', 'z3', 'cvc5'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_memory_is_marked_after_a_tenth_and_at_the_end() -> None:

@@ -12,7 +12,6 @@ from rich.table import Table
 
 from dita.kernel.loader import CertifiedKernel
 from dita.runtime.audit_page import write_audit_page
-from dita.runtime.cli_checks import certify_quickly
 from dita.runtime.cli_report import Report, Reporter, table
 from dita.runtime.doors import certified_kernel
 from dita.runtime.session import SessionResult, check_input, run_session
@@ -50,6 +49,8 @@ def _certified(settings: Settings, reporter: Reporter) -> CertifiedKernel:
     given = "certificate" in settings.model_fields_set
 
     def certify(path: Path) -> None:
+        from dita.runtime.cli_checks import certify_quickly  # noqa: PLC0415 - what trades needs no judge, no solver
+
         certify_quickly(path, reporter.progress)
 
     return certified_kernel(settings.certificate, certify=None if given else certify)
