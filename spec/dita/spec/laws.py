@@ -189,5 +189,3 @@ def full_fill_finishes(pre: Focus, event: Input, post: Focus, outcome: Outcome) 
 def stop_is_one_input_away(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
     """From every state one SET_MODE makes every ENTER refused; no guard stands before it (clause M1)."""
     return outcome.code in (Code.OK, Code.NO_CHANGE) and post.account.mode == Mode.REDUCE_ONLY
-
-
