@@ -109,7 +109,7 @@ def restart_and_judge(scene: Scene, name: str) -> list[str]:
     strange = {order["client_id"] for order in scene.exchange.record()["orders"]} - books.submitted
     if strange:
         problems.append(f"the exchange has orders that no input of the journal commands: {sorted(strange)}")
-    if status is not None:
+    if status in (0, 1):  # then it wrote its figures
         position, resting = scene.exchange.open_position(), scene.exchange.open_orders()
         figures = json.loads((scene.folder / "session.json").read_text())["figures"]
         left = (position, resting, figures["reconcile_delta"], figures["reference_divergences"])
