@@ -7,6 +7,7 @@ docstring is the sentence it states. Each is an implication: it holds trivially 
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from dita.spec.answer_properties import ANSWERS
 from dita.spec.book_properties import (
     books_follow_records,
     finished_is_recorded,
@@ -443,7 +444,7 @@ STEP: Final = tuple(
         surprise_is_reconciled, stray_order_is_reported, times_only_rise, settings_change_by_their_kind,
         busy_refuses_enter, nothing_blocks_a_close, exit_needs_a_position, last_leg_closes_all,
         past_trade_changes_nothing, seen_is_never_absent, entry_is_joined, exit_is_joined, mode_is_obeyed,
-        record_is_joined,
+        record_is_joined, *ANSWERS,
     )
 )  # fmt: skip
 

@@ -91,7 +91,14 @@ KILLERS: Final[dict[str, Killer]] = by_part(
         "halted-only-flattens": "reference-exit-while-halted",
         "exit-needs-a-position": "reference-duplicate-exit-accepted",
     },
+    CANCEL={
+        "cancel-is-about-its-order": "proof-unresolved-order-cancelled",
+    },
+    SILENT={
+        "silence-asks": "explore_silence_not_resolved",
+    },
     FLATTEN={
+        "a-close-names-its-trade": "proof-flatten-of-another-trade",
         "only-accepted-submits": "proof-exit-only-flagged",
         "only-enter-and-adopt-open": "proof-idle-taken-for-open",
         "submit-is-recorded": "proof-exit-side-reversed",
@@ -113,6 +120,8 @@ KILLERS: Final[dict[str, Killer]] = by_part(
         "entry-is-joined": "reference-partial-fill-overwrites",
         "record-is-joined": "reference-partial-fill-overwrites",
         "exit-is-joined": "proof-better-exit-price-dropped",
+        "equal-snapshot-answers": "proof-equal-snapshot-is-no-news",
+        "late-exit-is-booked": "proof-late-exit-left-open",
         "surprise-is-reconciled": "reference-late-fill-unreconciled",
         "stray-order-is-reported": "reference-stray-fill-unnoticed",
     },
@@ -124,6 +133,9 @@ KILLERS: Final[dict[str, Killer]] = by_part(
         "new-trade-is-new": "explore_identifiers_roll_back",
         "legs-advance-by-done-exits": "proof-rejected-exit-consumes-its-leg",
         "seen-is-never-absent": "reference-rejection-of-a-seen-order",
+        "contradiction-is-asked-again": "reference-rejection-of-a-seen-order",
+        "nothing-is-sent-again": "proof-rejected-exit-sent-again",
+        "rejected-exit-reopens": "proof-rejected-exit-consumes-its-leg",
         "rollback-is-exact": "reference-tails-lost-on-rollback",
         "finished-is-recorded": "reference-protection-left-behind",
         "tails-are-kept": "reference-ungraded-tail-forgotten",
@@ -155,6 +167,7 @@ KILLERS: Final[dict[str, Killer]] = by_part(
         "times-only-rise": "reference-evidence-time-falls",
     },
     SETTLE={
+        "other-rows-are-not-booked": "proof-other-quantity-settled",
         "orders-typed": "proof-fee-above-notional-believed",
         "tails-only-settle": "proof-other-quantity-settled",
         "settlement-is-taken": "reference-tail-not-graded",

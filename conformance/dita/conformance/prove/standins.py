@@ -20,13 +20,23 @@ from dita.conformance.prove.merging import merging
 from dita.conformance.prove.proxies import SymBool, is_symbolic, term_of
 from dita.conformance.prove.rewriting import HELP, rewritten
 from dita.reference import books, control, focus, ledger, lifecycle, orders, trades
-from dita.spec import book_properties, invariants, laws, order_properties, properties, shares, slot_invariants, state
+from dita.spec import (
+    answer_properties,
+    book_properties,
+    invariants,
+    laws,
+    order_properties,
+    properties,
+    shares,
+    slot_invariants,
+    state,
+)
 
 REFERENCE: Final[tuple[ModuleType, ...]] = (
     focus, ledger, lifecycle, orders, trades, books, control, import_module("dita.reference.step"),
 )  # fmt: skip
 PREDICATES: Final[tuple[ModuleType, ...]] = (
-    state, slot_invariants, invariants, shares, book_properties, order_properties, laws, properties,
+    state, slot_invariants, invariants, shares, book_properties, order_properties, answer_properties, laws, properties,
 )  # fmt: skip
 MERGED: Final = frozenset(module.__name__ for module in PREDICATES)
 BUILTINS: Final = ("max", "min", "abs")
