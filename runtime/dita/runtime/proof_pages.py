@@ -1,13 +1,12 @@
 """The proof as pages: an index, and a page an obligation with everything that is known about it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from dita.conformance.defects import Defect
-from dita.conformance.prove.breaking import defect_of
+from dita.conformance.defects import Defect, defects
 from dita.conformance.prove.concrete import state_of, stepped
 from dita.conformance.prove.counterexample import Counterexample, Explanation, differing, said
 from dita.conformance.prove.coverage import QUESTIONS, coverage
@@ -64,7 +63,8 @@ def write_pages(report: ProveReport, seed: int, explanations: Sequence[Explanati
         lstrip_blocks=True,
     )
     told = {explanation.obligation: explanation for explanation in explanations}
-    pages = [_page(row, told.get(name)) for name, row in report.rows.items()]
+    patches = {defect.name: defect for defect in defects()}
+    pages = [_page(row, told.get(name), patches) for name, row in report.rows.items()]
     found = coverage(page.item for page in pages)
     folder.mkdir(parents=True, exist_ok=True)
     about = {"report": report, "seed": seed, "versions": solver_versions(), "verdicts": _verdicts(report)}
@@ -94,10 +94,10 @@ def _by_theorem(pages: Sequence[Page]) -> list[tuple[str, str, list[Page]]]:
     return [(name, THEOREMS.get(name, ""), [page for page in pages if page.item.theorem == name]) for name in names]
 
 
-def _page(row: Row, explanation: Explanation | None) -> Page:
+def _page(row: Row, explanation: Explanation | None, patches: Mapping[str, Defect]) -> Page:
     item = row.obligation
     killer = KILLERS.get(item.id)
-    defect = None if killer is None else defect_of(killer)
+    defect = None if killer is None else patches.get(killer.defect)
     shown = None if explanation is None else explanation.shown
     return Page(
         row, item, f"{item.id}.html", tuple(BY_ID[number] for number in item.clauses if number in BY_ID),

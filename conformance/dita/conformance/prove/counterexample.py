@@ -165,15 +165,35 @@ def _simplified(
     words: Sequence[int], blank: Sequence[int], fails: Callable[[Sequence[int]], bool], kept: int = 0
 ) -> list[int]:
     """The words, all that may be at their blank value, else at 0 or 1; the first ones are ``kept``."""
-    best = list(words)
-    for at, least in list(enumerate(blank))[kept:]:
-        smaller = [value for value in (0, 1) if abs(value) < abs(best[at])]
-        for value in [least, *smaller] if best[at] != least else []:
+    best = _blanked(words, blank, fails, kept)
+    for at in _differing_at(best, blank, kept):
+        for value in [value for value in (0, 1) if abs(value) < abs(best[at])]:
             candidate = [*best[:at], value, *best[at + 1 :]]
             if fails(candidate):
                 best = candidate
                 break
     return best
+
+
+def _blanked(
+    words: Sequence[int], blank: Sequence[int], fails: Callable[[Sequence[int]], bool], kept: int
+) -> list[int]:
+    """Many words at once, then fewer: some are tied, such as being seeded and the seed."""
+    best = list(words)
+    size = len(best)
+    while size >= 1:
+        differing = _differing_at(best, blank, kept)
+        for start in range(0, len(differing), size):
+            chunk = set(differing[start : start + size])
+            candidate = [blank[at] if at in chunk else word for at, word in enumerate(best)]
+            if fails(candidate):
+                best = candidate
+        size = min(size, len(differing)) // 2
+    return best
+
+
+def _differing_at(words: Sequence[int], blank: Sequence[int], kept: int) -> list[int]:
+    return [at for at in range(kept, len(words)) if words[at] != blank[at]]
 
 
 # --- from the blank state -------------------------------------------------------------------------------------------
