@@ -21,7 +21,7 @@ step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \
 	if output=$$( ($(2)) 2>&1); then printf 'ok %4ss\n' $$(( $$(date +%s) - begin )); \
 	else printf 'FAILED\n%s\n' "$$output"; exit 1; fi
 
-.PHONY: help run test check test-services gate build tools format lock clean
+.PHONY: help run test check test-services gate prove build tools format lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -47,7 +47,10 @@ check: build ## the static part of test: style, types, import contract, dependen
 test-services: build ## tests that need system packages beyond those of test; there are none yet
 	@echo '0 service tests exist yet'
 
-gate: test test-services ## what a release has to pass: test, test-services, every layer's full tier; may take hours
+gate: test test-services prove ## what a release has to pass: test, test-services, every layer's full tier; may take hours
+
+prove: build ## prove the reference: every obligation, on every path, with two solvers
+	@$(BIN)/dita prove --tier full
 
 build: $(STAMP) ## the environment in .venv and the kernel image
 	$(call step,kernel image,$(BIN)/python kernel_rs/build_kernel.py)

@@ -9,6 +9,8 @@ from dita.conformance.prove.obligations import Obligation
 from dita.conformance.prove.proof import everything
 from dita.spec.clauses import CLAUSES, Clause
 
+PLANTED = "Z9"  # no clause: it is put together with the word below, so that nothing here cites it
+
 
 def test_no_clause_and_no_question_is_without_an_obligation() -> None:
     """What is planted below is the only gap there ever was."""
@@ -26,20 +28,20 @@ def test_no_clause_and_no_question_is_without_an_obligation() -> None:
 
 def test_a_clause_without_an_obligation_is_named() -> None:
     """The planted clause is a gap, and nothing else is."""
-    planted = Clause("Z9", "Nobody proves this.", "Planted.")
+    planted = Clause(PLANTED, "Nobody proves this.", "Planted.")
 
-    assert coverage(everything(), clauses=(*CLAUSES, planted)).gaps == ("clause Z9: no obligation covers it",)
+    assert coverage(everything(), clauses=(*CLAUSES, planted)).gaps == (f"clause {PLANTED}: no obligation covers it",)
 
 
 def test_a_clause_that_an_obligation_cites_is_covered() -> None:
     """The same clause, once a sentence cites it."""
-    planted = Clause("Z9", "Somebody proves this.", "Planted.")
-    obligation = Obligation("planted", "core", "As clause Z9 says.")
+    planted = Clause(PLANTED, "Somebody proves this.", "Planted.")
+    obligation = Obligation("planted", "core", f"As {PLANTED} says.")
 
     found = coverage((*everything(), obligation), clauses=(*CLAUSES, planted))
 
     assert found.gaps == ()
-    assert found.clauses["Z9"] == ("planted",)
+    assert found.clauses[PLANTED] == ("planted",)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,10 @@ def test_a_clause_that_an_obligation_cites_is_covered() -> None:
         ("question `empty`: no obligation answers it", {"questions": {**QUESTIONS, "empty": Question("", ())}}),
         ("question `lost`: `nobody` is no obligation", {"questions": {**QUESTIONS, "lost": Question("", ("nobody",))}}),
         ("clause G6: `nobody` is no obligation", {"also": {**ALSO, "G6": (*ALSO["G6"], "nobody")}}),
-        ("clause Z9: there is no such clause", {"elsewhere": {**ELSEWHERE, "Z9": Elsewhere("spec", "", "")}}),
+        (
+            f"clause {PLANTED}: there is no such clause",
+            {"elsewhere": {**ELSEWHERE, PLANTED: Elsewhere("spec", "", "")}},
+        ),
     ],
 )
 def test_a_name_that_is_nobodys_is_a_gap(gap: str, changed: dict[str, dict[str, object]]) -> None:
@@ -58,9 +63,11 @@ def test_a_name_that_is_nobodys_is_a_gap(gap: str, changed: dict[str, dict[str, 
 
 def test_a_citation_of_no_clause_is_a_gap() -> None:
     """An obligation that cites a clause which is not there is reported."""
-    obligation = Obligation("planted", "core", "As clause Z9 says.")
+    obligation = Obligation("planted", "core", f"As {PLANTED} says.")
 
-    assert coverage((*everything(), obligation)).gaps == ("clause Z9: `planted` cites it, and there is no such clause",)
+    assert coverage((*everything(), obligation)).gaps == (
+        f"clause {PLANTED}: `planted` cites it, and there is no such clause",
+    )
 
 
 @pytest.mark.parametrize("number", ELSEWHERE)

@@ -45,8 +45,8 @@ def test_help_lists_every_command_and_is_quick_to_ask_for(tmp_path: Path) -> Non
     done = dita(tmp_path, "--help")
     assert done.returncode == 0
     for name in (
-        "conform", "certify", "explore", "exchange", "run", "status", "replay", "settle-forced", "flatten", "bench",
-        "doctor",
+        "prove", "conform", "certify", "explore", "exchange", "run", "status", "replay", "settle-forced", "flatten",
+        "bench", "doctor",
     ):  # fmt: skip
         assert f" {name} " in done.stdout
     probe = """import sys; sys.argv = ['dita', '--help']

@@ -31,6 +31,7 @@ FOUND = Found(
     tuple(flatten_words(Focus(Account(seeded=1, live_slots=1), Instrument(), Slot()))),
     tuple(flatten_words(inputs.set_mode(Mode.HALTED))), exact=True,
 )  # fmt: skip
+PLANTED = "Z9"  # no clause, and not cited as one
 FIGURES = {
     "invariants", "paths", "obligations", "proved", "refuted", "unknown", "vacuous", "solvers", "second_opinions",
     "disagreements", "solver_versions",
@@ -166,7 +167,7 @@ def test_unknown_and_vacuous_are_failures(verdict: str, runner: CliRunner, monke
 @pytest.mark.parametrize(
     ("raised", "says"),
     [
-        (BrokenProcessPool("a child ended"), "process ended in the middle of the proof (BrokenProcessPool"),
+        (BrokenProcessPool("a child ended"), "a solver failed in the middle of the proof (BrokenProcessPool"),
         (RuntimeError("cvc5 said `(error)`"), "RuntimeError: cvc5 said"),
         (Unsupported("`case` of a thing"), "the executor cannot run this honestly"),
     ],
@@ -226,14 +227,14 @@ def test_a_gap_is_red(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> Non
     """A planted clause without an obligation: status 1, and it is named."""
 
     def gap(obligations: object) -> Coverage:
-        return Coverage({"Z9": ()}, {"nobody asks": ()}, ("clause Z9: no obligation covers it",))
+        return Coverage({PLANTED: ()}, {"nobody asks": ()}, (f"clause {PLANTED}: no obligation covers it",))
 
     monkeypatch.setattr(proof_commands, "coverage", gap)
 
     done = runner.invoke(app, ["prove", "--list"])
 
     assert done.exit_code == 1
-    assert "clause Z9: no obligation covers it" in done.output
+    assert f"clause {PLANTED}: no obligation covers it" in done.output
     assert "nothing" in done.output
 
 

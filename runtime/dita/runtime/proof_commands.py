@@ -87,7 +87,7 @@ def broken(reporter: Reporter, obligation: str) -> Report:
         "start_words": 0 if shown is None else len(shown.start),
     }
     tables: list[RenderableType] = [
-        story(explanation, says, found, traces), table(f"prove --break {obligation}", figures, ("figure", "value")),
+        story(explanation, says, found, traces), table("prove --break", figures, ("figure", "value")),
     ]  # fmt: skip
     return Report(figures, [f"{obligation}: refuted by the planted defect `{found.defect.name}`"], tables)
 

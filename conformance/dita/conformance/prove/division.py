@@ -35,11 +35,13 @@ class Division:
 class Undivided:
     """Formulas from which the divisions are taken out, the same division everywhere by the same quotient.
 
-    ``facts`` are the axioms of the quotients met so far: they are true where every one of ``divisors`` is positive.
+    ``facts`` are the axioms of the quotients met so far. They are true, and the formulas unchanged in meaning, where
+    every one of ``divisors`` is positive.
     """
 
     divisions: list[Division] = field(default_factory=list[Division])
     facts: list[z3.BoolRef] = field(default_factory=list[z3.BoolRef])
+    _assumed: list[z3.ArithRef] = field(default_factory=list[z3.ArithRef])  # divisors of corrections that fell away
     _known: dict[tuple[int, int], Division] = field(default_factory=dict[tuple[int, int], Division])
     _memo: dict[int, Any] = field(default_factory=dict[int, Any])  # by the term's id, a term of its sort
     _kept: list[z3.ExprRef] = field(default_factory=list[z3.ExprRef])  # or the ids of terms would be given again
@@ -47,7 +49,8 @@ class Undivided:
     @property
     def divisors(self) -> list[z3.ArithRef]:
         """The divisors that are not plain positive numbers."""
-        found = {division.divisor.get_id(): division.divisor for division in self.divisions}
+        all_ = [*self._assumed, *[division.divisor for division in self.divisions]]
+        found = {divisor.get_id(): divisor for divisor in all_}
         return [divisor for divisor in found.values() if not _is_positive_number(divisor)]
 
     def without(self, formula: z3.BoolRef) -> z3.BoolRef:
@@ -72,9 +75,11 @@ class Undivided:
         if known is not None:
             return known
         made: Any
-        inner = _floor_of_positive(term)
-        if inner is not None:
-            made = self._term(inner)
+        corrected = _floor_of_positive(term)
+        if corrected is not None:
+            quotient, divisor = corrected
+            made = self._term(quotient)
+            self._assumed.append(self._term(divisor))
         elif z3.is_idiv(term):
             made = self._divided(self._term(term.arg(0)), self._term(term.arg(1))).quotient
         elif z3.is_mod(term):
@@ -135,19 +140,19 @@ def subterms(formulas: Iterable[z3.ExprRef]) -> Iterator[z3.ExprRef]:
             yield term
 
 
-def _floor_of_positive(term: z3.ExprRef) -> z3.ExprRef | None:
-    """What a ``floor_quotient`` is when its divisor is positive: its correction for other divisors falls away."""
+def _floor_of_positive(term: z3.ExprRef) -> tuple[z3.ExprRef, z3.ArithRef] | None:
+    """What a ``floor_quotient`` is when its divisor is positive, and that divisor: the correction falls away."""
     if not (z3.is_app_of(term, z3.Z3_OP_ITE) and z3.is_int(term)):
         return None
     children: list[z3.ExprRef] = term.children()
     condition, yes, no = children
-    divisors = [part.arg(1) for part in subterms([condition, yes, no]) if z3.is_idiv(part)]
+    divisors: list[z3.ArithRef] = [part.arg(1) for part in (yes, no) if z3.is_idiv(part)]
     for divisor in divisors:
         positive, negative = (divisor > 0, z3.Not(divisor <= 0)), (divisor <= 0, z3.Not(divisor > 0))
         if z3.is_or(condition) and _any_is(condition.children(), positive):
-            return yes
+            return yes, divisor
         if z3.is_and(condition) and _any_is(condition.children(), negative):
-            return no
+            return no, divisor
     return None
 
 
@@ -157,13 +162,12 @@ def _any_is(terms: Iterable[z3.ExprRef], wanted: Iterable[z3.ExprRef]) -> bool:
 
 def _factors(formulas: Iterable[z3.BoolRef]) -> list[Pair]:
     """Each factor of a product with the product of the others."""
-    return [
-        (factor, _product([*factors[:index], *factors[index + 1 :]]))
-        for term in subterms(formulas)
-        if z3.is_mul(term)
-        for factors in [term.children()]
-        for index, factor in enumerate(factors)
-    ]
+    found: list[Pair] = []
+    for term in subterms(formulas):
+        if z3.is_mul(term):
+            factors: list[z3.ArithRef] = term.children()
+            found.extend((factor, _product([*factors[:n], *factors[n + 1 :]])) for n, factor in enumerate(factors))
+    return found
 
 
 def _product(factors: Sequence[z3.ArithRef]) -> z3.ArithRef:

@@ -31,8 +31,9 @@ from dita.conformance.prove.world import words
 from dita.reference import step
 from dita.reference.focus import Refused
 from dita.reference.step import located
-from dita.spec.layout import flatten_words
-from dita.spec.state import Focus, focus_of
+from dita.spec.layout import flatten_words, word_names
+from dita.spec.outcome import Outcome
+from dita.spec.state import Account, Focus, Instrument, Slot, focus_of
 from dita.spec.trace import Trace, format_trace
 from dita.spec.vocabulary import Kind
 
@@ -43,6 +44,13 @@ PREDICATE_PAIRS: Final = 5_000
 CONSTRUCT_PAIRS: Final = 400  # of each construct
 FINDINGS_MAX: Final = 3  # of one task
 SIZES: Final[dict[str, int]] = {"quick": 20_000, "ci": 100_000, "full": 1_000_000}
+WORDS: Final = tuple(
+    f"{name}.{word}"
+    for name, record in (("account", Account), ("instrument", Instrument), ("slot", Slot), ("outcome", Outcome))
+    for word in word_names(record)
+)
+"""Names of what is compared, in order."""
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -128,7 +136,7 @@ def check_pairs(predictors: Mapping[int, KindPredictor], source: Pairs, pairs: i
         said = predict(*before, event)
         happened = _happened(pair)
         if said is None or said[1] != happened:
-            _found(report, pair, f"CPython gives {happened}, the paths say {said}")
+            _found(report, pair, differs(happened, said))
             continue
         if said[0] not in report.hits[kind]:
             report.hits[kind].add(said[0])
@@ -151,6 +159,18 @@ def _happened(pair: Pair) -> tuple[Any, ...]:
     return (*focus_of(after, event.slot, event.instrument), outcome)
 
 
+def differs(happened: tuple[Any, ...], said: tuple[int, Any] | None) -> str:
+    """The first word on which a path and CPython differ; a path may also be missing, or one of the two raise."""
+    if said is None:
+        return f"no path holds; CPython gives {happened[-1] if happened else 'an error'}"
+    number, predicted = said
+    ours, theirs = flatten_words(happened), flatten_words(predicted)
+    if not ours or not theirs:
+        return f"path `{number}` {'raises' if ours else 'goes on'}; CPython {'goes on' if ours else 'raises'}"
+    word = next(index for index, (one, two) in enumerate(zip(ours, theirs, strict=True)) if one != two)
+    return f"{WORDS[word]}: CPython gives `{ours[word]}`, path `{number}` says `{theirs[word]}`"
+
+
 def _found(report: PairsReport, pair: Pair, problem: str) -> None:
     report.mismatches += 1
     if len(report.findings) < FINDINGS_MAX:
@@ -171,7 +191,7 @@ def second_opinion(known: KindPredictor, before: Focus, pair: Pair, taken: int, 
     if holding != [taken]:
         return f"of {len(paths)} paths these hold: {holding}; `{taken}` was taken"
     said = at(paths[taken].result, values)
-    return "" if said == happened else f"CPython gives {happened}, path `{taken}` evaluated node by node says {said}"
+    return "" if said == happened else f"{differs(happened, (taken, said))} when evaluated node by node"
 
 
 # --- the whole check ------------------------------------------------------------------------------------------------

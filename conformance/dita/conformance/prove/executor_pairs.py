@@ -28,18 +28,21 @@ from dita.spec.state import Focus, Slot, State, focus_of
 from dita.spec.vocabulary import INSTRUMENTS, LEGS, SLOTS, Kind, Phase
 
 RUN_LENGTH: Final = 250
+KINDS: Final = tuple(Kind)[1:]
 INPUTS_A_STATE: Final = 5
 PRAISED_SHARE: Final = 0.5  # of the made states that vary one which showed something new
 POOL: Final = 400  # reachable states that made ones are made of
 Where = tuple[int, ...]
 
-BUILDERS: Final[tuple[tuple[Callable[[Draw, Scene], Input], int], ...]] = (
-    (likely.enter, 30), (likely.entry_order, 12), (likely.exit_order, 12), (likely.tail_order, 6),
-    (likely.past_order, 3), (likely.settle, 16), (likely.external_close, 10), (likely.exit_leg, 10),
-    (likely.adopt, 8), (likely.rejected, 6), (likely.not_found, 5), (likely.position, 5), (likely.flatten, 4),
-    (likely.settle_forced, 4), (likely.unknown, 4), (likely.silent, 4), (likely.cancel, 3), (likely.register, 3),
-    (likely.income, 3), (likely.wallet, 3), (likely.seed, 2), (likely.set_limits, 1), (likely.set_mode, 1),
-    (likely.calibrate, 1),
+BUILDERS: Final[tuple[tuple[Kind, Callable[[Draw, Scene], Input], int], ...]] = (
+    (Kind.ENTER, likely.enter, 30), (Kind.ORDER, likely.entry_order, 12), (Kind.ORDER, likely.exit_order, 12),
+    (Kind.ORDER, likely.tail_order, 6), (Kind.ORDER, likely.past_order, 3), (Kind.SETTLE, likely.settle, 16),
+    (Kind.EXTERNAL_CLOSE, likely.external_close, 10), (Kind.EXIT, likely.exit_leg, 10), (Kind.ADOPT, likely.adopt, 8),
+    (Kind.REJECTED, likely.rejected, 6), (Kind.NOT_FOUND, likely.not_found, 5), (Kind.POSITION, likely.position, 5),
+    (Kind.FLATTEN, likely.flatten, 4), (Kind.SETTLE_FORCED, likely.settle_forced, 4), (Kind.UNKNOWN, likely.unknown, 4),
+    (Kind.SILENT, likely.silent, 4), (Kind.CANCEL, likely.cancel, 3), (Kind.REGISTER, likely.register, 3),
+    (Kind.INCOME, likely.income, 3), (Kind.WALLET, likely.wallet, 3), (Kind.SEED, likely.seed, 2),
+    (Kind.SET_LIMITS, likely.set_limits, 1), (Kind.SET_MODE, likely.set_mode, 1), (Kind.CALIBRATE, likely.calibrate, 1),
 )  # fmt: skip
 """What a made state is asked, with weights that follow the number of paths."""
 
@@ -83,7 +86,7 @@ class Counts:
     reachable: int = 0
     made: int = 0  # and kept
     broken: int = 0  # made, but an invariant does not hold
-    elsewhere: int = 0  # the input names no slot, instrument or kind: no handler is asked
+    elsewhere: int = 0  # the input names no slot, instrument or kind that is wanted
     repeated: int = 0
 
 
@@ -149,26 +152,29 @@ _PLACE_WEIGHTS: Final = (0, 0, 1, 2, 2, 2, 2)  # which part is changed: mostly t
 
 @dataclass(slots=True)
 class Pairs:
-    """An endless source of pairs. The same seed gives the same pairs."""
+    """An endless source of pairs, of all kinds or of one. The same seed gives the same pairs."""
 
     rng: random.Random
+    only: Kind | None = None
     counts: Counts = field(default_factory=Counts)
     _pool: list[_Known] = field(default_factory=list["_Known"])
     _praised: list[Pair] = field(default_factory=list[Pair])
     _met: set[int] = field(default_factory=set[int])
 
     def __iter__(self) -> Iterator[Pair]:
-        """Alternately a pair met on a trace and a made one."""
+        """A pair met on a trace, then made ones until there are as many of these."""
         while True:
             state, source, draw = State(), Generator(self.rng), Draw(self.rng)
             for _ in range(RUN_LENGTH):
                 event = source.next(state)
-                if self._is_new(state, event):
+                if self.only in {None, event.kind} and self._is_new(state, event):
                     self.counts.reachable += 1
                     yield Pair(state, event, made=False)
                 if draw.random() < 0.1:
                     self._remember(state)
-                while self.counts.made < self.counts.reachable and self._pool:
+                if self.only is not None and self._pool:
+                    yield from self._made(draw)
+                while self.only is None and self.counts.made < self.counts.reachable and self._pool:
                     yield from self._made(draw)
                 state, _ = step(state, event)
 
@@ -218,7 +224,7 @@ class Pairs:
         for _ in range(INPUTS_A_STATE):
             asked = self._asked(draw, scene) if event is None or draw.random() < 0.1 else event
             asked = self._bent(draw, asked, focus, 0.5 if event is None else 0.8)
-            if not is_answered(asked):
+            if not is_answered(asked) or self.only not in {None, asked.kind}:
                 self.counts.elsewhere += 1
             elif (asked.slot, asked.instrument) != (k, i) and not is_sound(
                 focus_of(state, asked.slot, asked.instrument), asked
@@ -229,7 +235,7 @@ class Pairs:
                 yield Pair(state, asked, made=True)
 
     def _asked(self, draw: Draw, scene: Scene) -> Input:
-        return with_any_plan(draw, draw.among(_BUILDER_TABLE)(draw, scene))
+        return with_any_plan(draw, draw.among(_BUILDERS[self.only])(draw, scene))
 
     def _bent(self, draw: Draw, event: Input, focus: Focus, share: float) -> Input:
         if draw.random() > share:
@@ -307,7 +313,10 @@ class Pairs:
         return cast("Input", changed(event, (place,), word(focus, draw.among(_EVERYWHERE)[0])))
 
 
-_BUILDER_TABLE: Final = [builder for builder, weight in BUILDERS for _ in range(weight)]
+_BUILDERS: Final[dict[Kind | None, list[Callable[[Draw, Scene], Input]]]] = {
+    only: [builder for kind, builder, weight in BUILDERS for _ in range(weight) if only in {None, kind}]
+    for only in (None, *KINDS)
+}
 
 
 def placed(state: State, focus: Focus, k: int, i: int) -> State:

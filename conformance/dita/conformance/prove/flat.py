@@ -171,9 +171,15 @@ class Lazily:
     nodes: Sequence[Node]
     words: Mapping[str, int]
     outside: bool = False
+    _known: dict[int, int] = field(default_factory=dict[int, int])
 
     def value(self, index: int) -> int:
         """The node's value."""
+        if index not in self._known:
+            self._known[index] = self._asked(index)
+        return self._known[index]
+
+    def _asked(self, index: int) -> int:
         node = self.nodes[index]
         if node.op in ("and", "or"):
             wanted = node.op == "or"

@@ -228,6 +228,7 @@ KILLERS: Final[dict[str, Killer]] = by_part(
         "same-is_whole": "proof-zero-is-no-multiple",
         "same-are_terms_exact": "proof-scales-divided-in-reverse",
         "same-is_leverage_kept": "proof-debt-is-capital",
+        "same-is_plausible": "proof-price-divided",
         "sum-of-multiples": "proof-zero-is-no-multiple",
         "cost-share-ends": "proof-last-leg-costs-nothing",
         "cost-share-monotone": "proof-last-leg-costs-nothing",

@@ -16,6 +16,9 @@ from dita.conformance.prove.contracts import CONTRACTS, Applications
 from dita.conformance.prove.core import asked, theory
 from dita.conformance.prove.executor_pairs import Pairs, changed, places_of
 from dita.conformance.prove.flat import Flattener, Lazily, Node
+from dita.conformance.prove.merging import formula
+from dita.conformance.prove.proxies import SymBool
+from dita.conformance.prove.rewriting import HELP, rewritten
 from dita.conformance.prove.standins import prepared
 from dita.conformance.prove.world import symbolic, words
 from dita.reference import step
@@ -27,8 +30,10 @@ from dita.spec.properties import STEP
 from dita.spec.shares import CONTEXT, FOLLOWS
 from dita.spec.slot_invariants import HELD, SLOT
 from dita.spec.state import Focus, State, focus_of, initial_state
+from dita.spec.vocabulary import Kind, Verdict
 
 FINDINGS_MAX: Final = 3
+RECENT: Final = 50
 WHOLE_SIZE: Final = 2  # slots and instruments of a whole state, as in the lift
 
 
@@ -57,7 +62,7 @@ class PredicateReport:
     pairs: int = 0  # records on which every predicate of a table was asked
     mismatches: int = 0
     undecided: int = 0  # answers that turn on a named function outside its domain, or on a division by zero
-    answers: dict[str, set[bool]] = field(default_factory=dict[str, set[bool]])  # both, for a predicate that says much
+    answers: dict[str, set[bool]] = field(default_factory=dict[str, set[bool]])
     findings: list[str] = field(default_factory=list[str])
 
     @property
@@ -165,31 +170,88 @@ def _of_a_state(table: Sequence[Any]) -> dict[str, Callable[[tuple[State]], bool
 
 
 def of_a_contract(name: str) -> Questions:
-    """A contract, as it is handed to the solver: domain implies result, with the real function's value."""
+    """A contract's domain and result, of any value and any arguments; and the whole of it, of the real value."""
     contract = CONTRACTS[name]
+    value: Any = symbolic(0, "value")
+    answer: Any = SymBool(value.term == 1) if contract.truth else value
     arguments: tuple[Any, ...] = symbolic((0,) * contract.arity, "x")
+    rewritten_domain, rewritten_result = (
+        rewritten(part, {**part.__globals__, **HELP}) for part in (contract.domain, contract.result)
+    )
 
-    def real(records: tuple[tuple[int, ...]]) -> bool:
-        given = records[0]
+    def domain(records: tuple[int, tuple[int, ...]]) -> bool:
+        return contract.domain(*records[1])
+
+    def result(records: tuple[int, tuple[int, ...]]) -> bool:
+        return contract.result(records[0] == 1 if contract.truth else records[0], *records[1])
+
+    def whole(records: tuple[int, tuple[int, ...]]) -> bool:
+        given = records[1]
         return not contract.domain(*given) or bool(contract.result(contract.body(*given), *given))
 
-    terms = tuple(words(arguments))
-    return Questions({"x": arguments}, [Claim(f"contract-of-{name}", contract.instance(terms), real)])
+    claims = [
+        Claim(f"domain-of-{name}", formula(rewritten_domain, *arguments), domain),
+        Claim(f"result-of-{name}", formula(rewritten_result, answer, *arguments), result),
+        Claim(f"contract-of-{name}", contract.instance(tuple(words(arguments))), whole),
+    ]
+    return Questions({"value": value, "x": arguments}, claims)
+
+
+def arguments_of(draw: Draw, question: Questions) -> tuple[int, tuple[int, ...]]:
+    """A value and arguments: small, large or negative, now and then alike."""
+    arity = len(cast("tuple[Any, ...]", question.records["x"]))
+    size = draw.among((1, 3, 20, 62))
+    given = [draw.bits(size) - draw.among((0, 0, 1, 1 << size - 1)) for _ in range(arity + 1)]
+    if draw.below(3) == 0:
+        given[draw.below(arity + 1)] = draw.among(given)
+    return given[0], tuple(given[1:])
 
 
 # --- the records ----------------------------------------------------------------------------------------------------
 
 
 def steps(seed: int) -> Iterator[Step]:
-    """Real steps, and others: every second one has words changed in what is after it."""
+    """Real steps, and each a second time with something that does not belong there, so that predicates fail too."""
     rng = random.Random(seed)
     draw = Draw(rng)
+    recent: list[Step] = []
     for pair in Pairs(rng):
         state, event, _ = pair
         after, outcome = step(state, event)
         pre, post = (focus_of(known, event.slot, event.instrument) for known in (state, after))
-        yield Step(pre, event, post, outcome)
-        yield Step(pre, event, worse(draw, post), worse(draw, outcome) if draw.random() < 0.3 else outcome)
+        real = Step(pre, event, post, outcome)
+        yield real
+        if outcome.verdict != Verdict.REFUSED or draw.below(8) == 0:
+            recent = [*recent[-RECENT:], real]
+        yield confused(draw, real, draw.among(recent) if recent else real)
+
+
+def confused(draw: Draw, real: Step, other: Step) -> Step:
+    """A step with records changed, or put together from two."""
+    dice = draw.below(9)
+    if dice == 0:
+        real = other._replace(event=with_names_of(real.event, other.event))
+    elif dice == 1:
+        real = other._replace(event=other.event._replace(kind=1 + draw.below(Kind.CALIBRATE)))
+    elif dice == 2:
+        real = real._replace(outcome=other.outcome)
+    elif dice == 3:
+        real = real._replace(outcome=real.outcome._replace(verdict=Verdict.ACCEPTED))
+    elif dice == 4:
+        real = other._replace(post=other.post._replace(slot=real.post.slot))
+    elif dice == 5:
+        account = other.pre.account._replace(mode=1 + draw.below(2), ledger=real.pre.account.ledger)
+        real = other._replace(pre=other.pre._replace(account=account))
+    if draw.below(3) == 0:
+        real = real._replace(pre=worse(draw, real.pre))
+    if draw.below(3):
+        real = real._replace(post=worse(draw, real.post))
+    return real._replace(outcome=worse(draw, real.outcome)) if draw.below(4) == 0 else real
+
+
+def with_names_of(event: Input, other: Input) -> Input:
+    """The input, naming what the other names."""
+    return event._replace(slot=other.slot, instrument=other.instrument, trade=other.trade, attempt=other.attempt)
 
 
 def worse(draw: Draw, record: Any) -> Any:
@@ -246,7 +308,9 @@ def check_predicates(pairs: int, seed: int) -> PredicateReport:
     report = PredicateReport()
     of_steps, of_states = of_a_step(), of_a_state()
     contracts = [of_a_contract(name) for name in CONTRACTS]
-    report.predicates = len(of_steps.claims) + len(of_states.claims) + len(contracts)
+    report.predicates = (
+        len(of_steps.claims) + len(of_states.claims) + sum(len(question.claims) for question in contracts)
+    )
     for known in islice(steps(seed), pairs):
         of_steps.compare(report, known)
     for state in islice(small_states(seed), pairs // 5):
@@ -254,6 +318,5 @@ def check_predicates(pairs: int, seed: int) -> PredicateReport:
     draw = Draw(random.Random(seed))
     for _ in range(pairs // 5):
         for question in contracts:
-            arity = len(cast("tuple[Any, ...]", question.records["x"]))
-            question.compare(report, (tuple(draw.bits(draw.among((1, 4, 20, 40))) for _ in range(arity)),))
+            question.compare(report, arguments_of(draw, question))
     return report

@@ -43,8 +43,8 @@ def check_solver(name: str) -> None:
 def crashed(problem: BaseException) -> SolverFailed:
     """What ended a run from within, as a failure with a name."""
     return SolverFailed(
-        f"a solver's process ended in the middle of the proof ({type(problem).__name__}: {problem}); "
-        "look for a lack of memory, then run it again"
+        f"a solver failed in the middle of the proof ({type(problem).__name__}: {problem}); "
+        "look for a lack of memory or of time, then run it again"
     )
 
 
