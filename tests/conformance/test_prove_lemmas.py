@@ -79,15 +79,13 @@ def _share_up_and_down(cost: int, whole: int, part: int) -> int:
 def _leg_with_dust(remaining: int, ratio_ppm: int, lot: int, minimum: int) -> int:
     share = remaining * ratio_ppm // RATIO_SCALE
     quantity = share - share % lot
-    if quantity < minimum:
-        quantity = minimum
-    return remaining if quantity > remaining else quantity
+    quantity = max(quantity, minimum)
+    return min(quantity, remaining)
 
 
 def _leg_in_parts_of_lots(remaining: int, ratio_ppm: int, lot: int, minimum: int) -> int:
     quantity = remaining * ratio_ppm // RATIO_SCALE
-    if quantity < minimum:
-        quantity = minimum
+    quantity = max(quantity, minimum)
     return remaining if quantity > remaining or remaining - quantity < minimum else quantity
 
 
@@ -230,9 +228,7 @@ def test_divisors_that_are_not_positive_are_not_forgotten(least: int) -> None:
 
 
 def _not_three_cubes(one: int, two: int, three: int) -> bool:
-    return one**3 + two**3 + three**3 != 114 if isinstance(one, int) else one * one * one + two * two * two != 114 - (
-        three * three * three
-    )
+    return one * one * one + two * two * two + three * three * three != 114
 
 
 def test_what_no_solver_decides_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +245,11 @@ def test_what_no_solver_decides_is_unknown(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("opinion", [Opinion.SAT, Opinion.UNKNOWN])
 def test_both_solvers_are_needed(opinion: Opinion, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lemma that only the first solver proves is not proved."""
-    monkeypatch.setattr(lemmas, "ask", lambda text, logic: opinion)
+
+    def ask(text: str, logic: str) -> Opinion:
+        return opinion
+
+    monkeypatch.setattr(lemmas, "ask", ask)
 
     proof = prove(BY_ID["same-is_whole"], SEED)
 
@@ -275,7 +275,7 @@ def _drawn(lemma: Lemma, rng: random.Random) -> dict[str, int]:
             words = [abs(word) >> rng.choice((0, 20, 40)) for word in words]
         if rng.random() < 0.3:
             words[1:] = sorted(words[1:], reverse=rng.random() < 0.5)
-        if lemma.id == "cost-share-monotone" or lemma.id == "legs-telescope":
+        if lemma.id in {"cost-share-monotone", "legs-telescope"}:
             whole, later, now = sorted(words[1:], reverse=True)
             words[1:] = [whole, now, later]
         if lemma.id == "exact-quotient":
@@ -332,9 +332,9 @@ def test_the_rule_about_sums_holds_for_the_terms_it_is_used_on() -> None:
         rule = sum_of_multiples(term, step)
         for _ in range(60):
             by = rng.randint(1, 9)
-            values = {name: by * rng.randint(-9, 9) if rng.random() < 0.8 else rng.randint(-9, 9) for name in (one, two, three)}
-            numbers = [(name, z3.IntVal(value)) for name, value in (*values.items(), (step, by))]
-            ground = z3.simplify(lemmas._interpreted(z3.substitute(rule, *numbers)))
-            assert z3.is_true(ground)
-            applied += all(value % by == 0 for value in values.values())
+            values = [rng.randint(-9, 9) * (by if rng.random() < 0.8 else 1) for _ in range(3)]
+            numbers = [z3.IntVal(value) for value in (*values, by)]
+            ground = z3.substitute(rule, *zip((one, two, three, step), numbers, strict=True))
+            assert z3.is_true(z3.simplify(lemmas.interpreted(ground)))
+            applied += all(value % by == 0 for value in values)
     assert applied > 100

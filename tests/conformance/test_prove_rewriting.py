@@ -13,7 +13,18 @@ import z3
 
 from dita.conformance.prove.merging import branches, formula, merged, merging
 from dita.conformance.prove.proxies import SymBool, SymInt, Unsupported
-from dita.conformance.prove.rewriting import HELP, all_of, any_of, chosen, either, equal, negated, rewritten
+from dita.conformance.prove.rewriting import (
+    HELP,
+    all_of,
+    any_of,
+    chosen,
+    either,
+    equal,
+    every,
+    negated,
+    rewritten,
+    some,
+)
 from dita.spec.state import Half, Plan
 
 NUMBERS: Final = (-3, -1, 0, 1, 2, 5)
@@ -214,22 +225,49 @@ def test_a_predicate_becomes_one_formula_without_a_fork() -> None:
         assert tree.__class__.__name__ == "Leaf", function.__name__
 
 
+def first_of(*values: Any) -> Any:
+    return values[0]
+
+
+def itself(value: Any) -> Any:
+    return value
+
+
+def unequal(left: Any, right: Any) -> object:
+    return negated(equal(left, right))
+
+
+def first_word_equal(left: Any, right: Any) -> object:
+    return equal(left[:1], right[:1]) if issubclass(type(left), tuple) else equal(left, right)
+
+
+def first_option(value: Any, options: Any) -> object:
+    return equal(value, options[0])
+
+
+def other_side(condition: Any, yes: Any, no: Any) -> object:
+    return either(condition, no, yes)
+
+
+def other_value(condition: Any, yes: Any, no: Any) -> object:
+    return chosen(condition, no, yes)
+
+
 @pytest.mark.parametrize(
     ("name", "wrong", "seen_by"),
     [
         ("__any_of", all_of, disjunction),
         ("__all_of", any_of, conjunction),
-        ("__negated", lambda value: value, negation),
-        ("__equal", lambda left, right: negated(equal(left, right)), equality),
-        ("__equal", lambda left, right: equal(left[:1], right[:1]) if isinstance(left, tuple) else equal(left, right),
-         records_equal),
-        ("__among", lambda value, options: equal(value, options[0]), among_constants),
-        ("__either", lambda condition, yes, no: either(condition, no, yes), conditional),
-        ("all", HELP["any"], every_one),
-        ("any", HELP["all"], some_one),
-        ("max", min, extremes),
+        ("__negated", itself, negation),
+        ("__equal", unequal, equality),
+        ("__equal", first_word_equal, records_equal),
+        ("__among", first_option, among_constants),
+        ("__either", other_side, conditional),
+        ("all", some, every_one),
+        ("any", every, some_one),
+        ("max", first_of, extremes),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_rewriting_is_noticed(name: str, wrong: object, seen_by: Callable[..., Any]) -> None:
     """Each helper, done wrong, differs from the function that uses it."""
     assert first_difference(seen_by, again(seen_by, **{name: wrong})) is not None
@@ -237,7 +275,7 @@ def test_a_wrong_rewriting_is_noticed(name: str, wrong: object, seen_by: Callabl
 
 def test_a_merge_that_swaps_its_branches_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The value of a branch goes with its condition."""
-    monkeypatch.setattr("dita.conformance.prove.merging.chosen", lambda condition, yes, no: chosen(condition, no, yes))
+    monkeypatch.setattr("dita.conformance.prove.merging.chosen", other_value)
 
     assert first_difference(early_returns, again(early_returns)) is not None
 

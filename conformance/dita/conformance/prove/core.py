@@ -42,7 +42,7 @@ KINDS: Final = (
 """All kinds, the long ones first."""
 
 TRIES_REFUSED: Final = 2
-TRIES_MOVED: Final = 24
+TRIES_MOVED: Final = 400
 
 TOTAL: Final = "step-is-total"
 COMPLETE: Final = "paths-complete"

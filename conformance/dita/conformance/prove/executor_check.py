@@ -217,6 +217,7 @@ class ExecutorReport:
     predicates_undecided: int = 0
     construct_pairs: int = 0
     never_taken: dict[str, int] = field(default_factory=dict[str, int])  # kind: paths on no pair
+    one_sided: list[str] = field(default_factory=list[str])  # predicates that gave one answer only
     findings: list[str] = field(default_factory=list[str])
     seconds: float = 0.0
 
@@ -310,6 +311,7 @@ def _add_predicates(report: ExecutorReport, found: PredicateReport) -> None:
     report.predicates = found.predicates
     report.predicate_pairs = found.pairs
     report.predicates_undecided = found.undecided
+    report.one_sided = found.one_sided
     report.mismatches += found.mismatches
     report.findings += found.findings
 
@@ -337,6 +339,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     write = sys.stdout.write
     write(f"{report.figures}\n")
     write(f"paths on no pair: {report.never_taken}\n")
+    write(f"predicates with one answer only: {', '.join(report.one_sided) or 'none'}\n")
     write("".join(f"{problem}\n" for problem in report.problems))
     write(f"{report.seconds:.1f} seconds, {int(report.pairs / report.seconds)} pairs/s\n")
     return 1 if report.problems else 0

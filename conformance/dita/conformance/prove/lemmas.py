@@ -74,11 +74,11 @@ class Lemma:
         queries: dict[tuple[int, ...], Query] = {}
         ways = _ways(lambda: _answer(self.claim, *arguments))
         parts = {part.get_id(): part for conditions, _ in ways for part in (*domain, *conditions)}
-        meant = {key: _interpreted(part) for key, part in parts.items()}
+        meant = {key: interpreted(part) for key, part in parts.items()}
         for conditions, kept in ways:
             if not z3.is_true(kept):
                 failing = [meant[part.get_id()] for part in (*domain, *conditions)]
-                for query in _undivided([*failing, _interpreted(z3.Not(kept))], hints, basic=self.basic):
+                for query in _undivided([*failing, interpreted(z3.Not(kept))], hints, basic=self.basic):
                     queries[tuple(part.get_id() for part in query)] = query
         return list(queries.values()) or [[z3.BoolVal(False)]]  # where every way says yes
 
@@ -343,7 +343,7 @@ def _ways(run: Callable[[], Any]) -> list[tuple[Query, z3.BoolRef]]:
     return found
 
 
-def _interpreted(part: z3.BoolRef) -> z3.BoolRef:
+def interpreted(part: z3.BoolRef) -> z3.BoolRef:
     """The formula with the real ``is_multiple`` where a contract speaks of it by name."""
     symbol = CONTRACTS["is_multiple"].symbol()
     for number, step in applications_of("is_multiple", part):

@@ -67,8 +67,9 @@ class PredicateReport:
 
     @property
     def one_sided(self) -> list[str]:
-        """Predicates that gave one answer only."""
-        return [name for name, answers in self.answers.items() if len(answers) < 2]
+        """Predicates that gave one answer only; a contract always holds, so it is none of them."""
+        few = [name for name, answers in self.answers.items() if len(answers) < 2]
+        return [name for name in few if not name.startswith("contract-of-")]
 
 
 @dataclass(slots=True)
@@ -308,9 +309,7 @@ def check_predicates(pairs: int, seed: int) -> PredicateReport:
     report = PredicateReport()
     of_steps, of_states = of_a_step(), of_a_state()
     contracts = [of_a_contract(name) for name in CONTRACTS]
-    report.predicates = (
-        len(of_steps.claims) + len(of_states.claims) + sum(len(question.claims) for question in contracts)
-    )
+    report.predicates = sum(len(question.claims) for question in (of_steps, of_states, *contracts))
     for known in islice(steps(seed), pairs):
         of_steps.compare(report, known)
     for state in islice(small_states(seed), pairs // 5):
