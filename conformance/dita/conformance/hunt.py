@@ -41,9 +41,13 @@ def hunt(seed: int, steps: int, shrink_seconds: int = 0) -> Hunt:
         for _ in range(RUN_LENGTH):
             event = source.next(state)
             inputs.append(event)
-            after, outcome = step(state, event)
             result.steps += 1
-            result.laws = broken_laws(state, event, after, outcome, known=False)
+            try:
+                after, outcome = step(state, event)
+                result.laws = broken_laws(state, event, after, outcome, known=False)
+            except Exception as error:  # noqa: BLE001 the step is total (clause R3), and leaves what can be judged
+                result.laws, result.inputs = [f"step-is-total ({type(error).__name__})"], tuple(inputs)
+                return result
             if result.laws:
                 result.inputs = shrink(inputs, lambda trace: bool(broken_on(trace)), until(shrink_seconds))
                 return result

@@ -72,7 +72,7 @@ KILLERS: Final[dict[str, Killer]] = by_part(
         "entry-within-mode": "reference-entry-while-halted",
         "entry-within-truth": "reference-frozen-capital-ignored",
         "entry-within-limits": "reference-leverage-ignored",
-        "busy-refuses-enter": "reference-slot-busy-ignored",
+        "busy-refuses-enter": "proof-slot-busy-ignored",
     },
     ADOPT={
         "slot-typed": "proof-adopted-minimum-unbounded",
