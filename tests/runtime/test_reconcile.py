@@ -345,6 +345,31 @@ def test_late_income_is_looked_for_at_once_when_the_wallet_differs(tmp_path: Pat
     run_virtually(work)
 
 
+def test_a_difference_is_looked_at_again_soon_and_then_less_often(tmp_path: Path) -> None:
+    """Gone after a second: seen within three. There for ten minutes: hardly more readings than without it."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        wallet = wallet_of(room)
+        room.background.start(wallet.run(), "wallet")
+        room.script.wallet += 5
+        wallet.request()
+        await asyncio.sleep(1)
+        assert wallet.difference == 5
+        room.script.wallet -= 5
+        await asyncio.sleep(3)
+        assert wallet.difference == 0
+        room.script.wallet += 5
+        readings = wallet.readings
+        await asyncio.sleep(600)
+        assert wallet.difference == 5
+        assert 600 // 15 <= wallet.readings - readings <= 600 // 15 + 6
+        await room.close()
+
+    run_virtually(work)
+
+
 def test_rows_of_trades_are_read_once_or_twice_and_never_again(tmp_path: Path) -> None:
     """An hour with a fee row each second, a reading each 15: fewer than twice as many rows as there were."""
 

@@ -47,7 +47,7 @@ class WalletReader:
         income_seconds: float,
         dust: int = 0,
     ) -> None:
-        """``income_seconds``: how often late income is looked for; at once when the wallet is not explained.
+        """``income_seconds``: how often late income is looked for; at once when a settled wallet is not explained.
 
         ``seeded_ns``: venue time of the seed. ``dust``: largest difference that is written off when flat.
 
@@ -83,10 +83,11 @@ class WalletReader:
         self._book = IncomeBook(time_ns, self._venue.asset)
 
     async def run(self) -> None:
-        """Read for ever."""
+        """Read for ever. A difference is looked at again soon, then later and later: it may be a predicted fee."""
+        doubt_seconds = 0.0
         while True:
             try:
-                async with asyncio.timeout(self._interval_seconds):
+                async with asyncio.timeout(doubt_seconds or self._interval_seconds):
                     await self._wanted.wait()
             except TimeoutError:
                 pass
@@ -94,6 +95,10 @@ class WalletReader:
             if not await self.read():
                 await asyncio.sleep(self._again_seconds)
                 self._wanted.set()
+            elif self.difference:
+                doubt_seconds = min(max(self._again_seconds, 2 * doubt_seconds), self._interval_seconds)
+            else:
+                doubt_seconds = 0.0
             await self._mind_the_age()
 
     async def read(self) -> bool:
@@ -123,7 +128,8 @@ class WalletReader:
         now_ns = (await self._venue.reader.server_time()).server_ns
         rows = [*await self._venue.reader.income(self._after(self._read_to_ns, _OVERLAP_NS), now_ns)]
         ledger = self._engine.state.account.ledger
-        if self._venue.clock.monotonic_ns() >= self._look_back_at_ns or ledger.difference:
+        unexplained = ledger.difference != 0 and ledger.fees_provisional == 0
+        if self._venue.clock.monotonic_ns() >= self._look_back_at_ns or unexplained:
             rows += await self._late_income(now_ns)
         try:
             grown = self._book.add(rows)
