@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from dita.conformance.signing import SigningKey
 from dita.kernel.image import IMAGE_PATH
 from dita.kernel.loader import CertifiedKernel, RawKernel, installed_bindings, load_certified, load_for_conformance
-from dita.spec.canonical import sha256_hex
-from dita.spec.certificate import REQUIRED_LAYERS, Bindings, Evidence, Layer, LayerRule, Statement
-from dita.spec.certificate_format import encode_evidence, encode_statement
+from dita.spec.certificate import Bindings, Statement, Trust
 from dita.spec.clearance import Clearance
 from machine_profiles import register
+from sample_certificate import sample_certificate, written_certificate
 
 register()
 
@@ -30,24 +30,6 @@ def raw_kernel() -> RawKernel:
     return load_for_conformance(IMAGE_PATH)
 
 
-def passing_counts(rule: LayerRule) -> dict[str, int]:
-    """Counts that satisfy a layer's rule."""
-    return {**dict.fromkeys(rule.positive, 7), **dict.fromkeys(rule.zero, 0)}
-
-
-def sample_certificate(bindings: Bindings) -> tuple[Statement, dict[str, bytes]]:
-    """A statement that holds for the bindings, with made-up evidence for every required layer."""
-    evidence: dict[str, bytes] = {}
-    layers: list[Layer] = []
-    for rule in REQUIRED_LAYERS:
-        counts = passing_counts(rule)
-        depends_on = {name: str(getattr(bindings, name)) for name in rule.depends_on}
-        evidence[rule.name] = encode_evidence(Evidence(rule.name, counts, depends_on, {"made_by": "a test"}))
-        layers.append(Layer(rule.name, counts, sha256_hex(evidence[rule.name])))
-    statement = Statement(bindings, "quick", {"rustc": "0"}, tuple(layers), ("the compiler is right",))
-    return statement, evidence
-
-
 @pytest.fixture(scope="session")
 def make_certificate() -> Callable[[Bindings], tuple[Statement, dict[str, bytes]]]:
     """``sample_certificate`` for tests that change a part of it."""
@@ -57,17 +39,7 @@ def make_certificate() -> Callable[[Bindings], tuple[Statement, dict[str, bytes]
 @pytest.fixture(scope="session")
 def write_certificate() -> Callable[[Path, Bindings], Path]:
     """Write a sample certificate and its evidence into a folder; gives the certificate's path."""
-
-    def write(folder: Path, bindings: Bindings) -> Path:
-        statement, evidence = sample_certificate(bindings)
-        (folder / "evidence").mkdir(parents=True)
-        for name, content in evidence.items():
-            (folder / "evidence" / f"{name}.json").write_bytes(content)
-        path = folder / "certificate.json"
-        path.write_bytes(encode_statement(statement))
-        return path
-
-    return write
+    return written_certificate
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +48,14 @@ def certified_kernel(
 ) -> CertifiedKernel:
     """The built image through the real loader, on a sample certificate: for tests of what stands behind the kernel."""
     return load_certified(write_certificate(tmp_path_factory.mktemp("certified"), installed_bindings(raw_kernel)))
+
+
+@pytest.fixture(scope="session")
+def signed_kernel(raw_kernel: RawKernel, tmp_path_factory: pytest.TempPathFactory) -> CertifiedKernel:
+    """The same on a certificate that is signed by a key that is trusted."""
+    key = SigningKey.generate()
+    path = written_certificate(tmp_path_factory.mktemp("signed"), installed_bindings(raw_kernel), key)
+    return load_certified(path, trust=Trust((key.public_key,), signature_required=True))
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from bingx_venue import START_NS, Say, Seen, StepClock, StubVenue, connected, eventually, no, yes
 from dita.adapters.bingx.contracts import Contract
 from dita.adapters.bingx.desk import OrderDesk
-from dita.adapters.bingx.endpoints import SUBMIT
+from dita.adapters.bingx.endpoints import LIVE, SUBMIT
 from dita.adapters.bingx.orders import (
     Accepted,
     CancelKind,
@@ -25,6 +25,7 @@ from dita.adapters.bingx.rest import PositionMode
 from dita.adapters.bingx.trading import BingxTrader
 from dita.adapters.bingx.transport import Transport
 from dita.adapters.logic.rows import Evidence, OrderState
+from dita.kernel.loader import CertifiedKernel
 from dita.spec.clearance import Clearance
 from dita.spec.outcome import Outcome
 from dita.spec.vocabulary import OrderSide, RejectReason
@@ -326,6 +327,26 @@ async def test_without_a_full_clearance_no_order_adds_exposure(kind: str | None)
     assert isinstance(opening, Rejected)
     assert opening.reason is RejectReason.NOT_SENT
     assert isinstance(closing, Accepted)
+
+
+async def test_real_money_needs_a_signed_certificate(
+    monkeypatch: pytest.MonkeyPatch, signed_kernel: CertifiedKernel
+) -> None:
+    """Clause K6, at the one door: on the live host an unsigned clearance lets only reducing orders through."""
+    second = replace(OPENING, client_order_id="jrnl-2-0-0")
+    async with StubVenue().serving() as venue:
+        venue.on("POST", ORDER, accept)
+        async with desk_at(venue) as desk:
+            monkeypatch.setattr("dita.adapters.bingx.desk.LIVE", replace(LIVE, rest=desk.rest.api.hosts.rest))
+            opening = await desk.submit(OPENING, permit())
+            closing = await desk.submit(CLOSING, permit())
+            signed = await desk.submit(second, signed_kernel.clearance)
+        sent = [seen.parameters["clientOrderID"] for seen in venue.requests("POST", ORDER)]
+    assert isinstance(opening, Rejected)
+    assert (opening.reason, "not signed" in opening.text) == (RejectReason.NOT_SENT, True)
+    assert isinstance(closing, Accepted)
+    assert isinstance(signed, Accepted)
+    assert sent == ["jrnl-1-0-1", "jrnl-2-0-0"]
 
 
 async def test_the_trader_needs_a_clearance_and_can_only_lose_it() -> None:

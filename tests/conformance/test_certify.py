@@ -12,7 +12,7 @@ from dita.conformance.conform import Sizes
 from dita.conformance.layers import LAYERS, LayerOrder, LayerOutcome, LayerRunner, conform_layer
 from dita.kernel.image import IMAGE_PATH, ImageRefused
 from dita.kernel.loader import RawKernel, installed_bindings
-from dita.spec.certificate import REQUIRED_LAYERS, LayerRule
+from dita.spec.certificate import REQUIRED_LAYERS, LayerRule, Part, add_up
 from dita.spec.certificate_check import verify
 from dita.spec.certificate_format import decode_evidence, decode_statement
 
@@ -22,12 +22,15 @@ RULES = tuple(
     if rule.name == "conform"
 )
 STUB_RULE = LayerRule("stub", positive=("things",), zero=("faults",))
+ONE = (Part("all", {"things": 1, "faults": 0}),)
 SMALL = Sizes("sample", 2_000, 2, 0, 100, 2_000, 60_000)
 
 
 def stub(counts: dict[str, int], *problems: str) -> LayerRunner:
     """A layer that counted this."""
-    return LayerRunner("stub", lambda _: LayerOutcome("stub", counts, {"note": "made by a test"}, problems))
+    return LayerRunner(
+        "stub", lambda _: LayerOutcome("stub", (Part("all", counts),), {"note": "made by a test"}, problems)
+    )
 
 
 GOOD = stub({"things": 3, "faults": 0})
@@ -52,7 +55,8 @@ def test_a_real_run_writes_a_certificate_that_holds(raw_kernel: RawKernel, tmp_p
     assert statement.toolchain["python"].startswith("CPython 3.")
     assert statement.assumptions
     evidence = decode_evidence(read(tmp_path)["conform"])
-    assert evidence.counts["random_distinct"] >= 2_000
+    assert add_up(evidence.parts)["random_distinct"] >= 2_000
+    assert len(evidence.parts) > 5
     assert "certified: " in summary(report)
 
 
@@ -103,7 +107,7 @@ def test_an_image_that_changes_during_the_run_refuses(tmp_path: Path) -> None:
 
     def swap(order: LayerOrder) -> LayerOutcome:
         order.image.write_bytes(order.image.read_bytes() + b"\0")
-        return LayerOutcome("stub", {"things": 1, "faults": 0}, {})
+        return LayerOutcome("stub", ONE, {})
 
     report = run_certify("quick", image, tmp_path / "out", layers=(LayerRunner("stub", swap),), required=(STUB_RULE,))
 
@@ -117,7 +121,7 @@ def test_layers_get_the_image_and_a_seed_of_its_hash(raw_kernel: RawKernel, tmp_
 
     def spy(order: LayerOrder) -> LayerOutcome:
         seen.append(order)
-        return LayerOutcome("stub", {"things": 1, "faults": 0}, {})
+        return LayerOutcome("stub", ONE, {})
 
     run_certify("ci", IMAGE_PATH, tmp_path, layers=(LayerRunner("stub", spy),), required=(STUB_RULE,))
 

@@ -96,9 +96,3 @@ def test_cash_and_wallet_agree_with_a_book_of_fills(side: Side) -> None:
         fees = opened * TARIFF.entry_fee + closed * TARIFF.exit_fee
 
         assert cash + env.position_cost(TARIFF, side, opened - closed) == realised - fees
-
-
-def test_assumptions_are_said() -> None:
-    """Each assumption is one sentence, and none is said twice."""
-    assert len(set(env.ASSUMPTIONS)) == len(env.ASSUMPTIONS) >= 8
-    assert all(sentence.endswith(".") for sentence in env.ASSUMPTIONS)

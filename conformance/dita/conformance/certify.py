@@ -19,10 +19,14 @@ from typing import Final
 
 from dita.conformance.conform import Progress, Sizes, Tier
 from dita.conformance.layers import LAYERS, LayerOrder, LayerOutcome, LayerRunner
+from dita.conformance.signing import SigningKey
 from dita.kernel.image import IMAGE_PATH, seal
 from dita.kernel.loader import EVIDENCE_FOLDER, installed_bindings, load_for_conformance
+from dita.kernel.signature import check_signature
+from dita.spec.assumptions import ASSUMPTIONS
 from dita.spec.canonical import sha256_hex
 from dita.spec.certificate import (
+    PAPER,
     REQUIRED_LAYERS,
     Bindings,
     CertificateRefused,
@@ -30,23 +34,13 @@ from dita.spec.certificate import (
     Layer,
     LayerRule,
     Statement,
+    Trust,
 )
 from dita.spec.certificate_check import check_counts, verify
-from dita.spec.certificate_format import decode_statement, encode_evidence, encode_statement
+from dita.spec.certificate_format import decode_statement, encode_evidence, encode_statement, unwrap
 
 CERTIFICATE_NAME: Final = "certificate.json"
 NOT_INSTALLED: Final = "not installed"
-
-ASSUMPTIONS: Final = (
-    "the compiler, the linker and the processor do what their manuals say",
-    "the Python interpreter computes integers exactly",
-    "an order that was never seen and passed every check of the resolution procedure after its deadline is absent",
-    "a position snapshot contains every effect up to the time it names",
-    "the venue never gives one client order id to two orders",
-    "the solvers z3 and cvc5 do not both call a satisfiable formula unsatisfiable",
-    "the symbolic executor runs Python as CPython does (checked on random states, not proved)",
-)
-"""What the evidence takes for granted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +73,11 @@ def run_certify(
     layers: Sequence[LayerRunner] = LAYERS,
     required: Sequence[LayerRule] = REQUIRED_LAYERS,
     sizes: Sizes | None = None,
+    key: SigningKey | None = None,
 ) -> CertifyReport:
     """Run all layers and write ``out_dir/certificate.json`` with ``evidence/<layer>.json`` beside it, or refuse.
 
+    With a ``key`` the certificate is signed.
     Seeds come from the image's hash, so every image meets other random traces, and the same image the same ones. Raises
     ImageRefused when there is no image to certify.
     """
@@ -97,7 +93,7 @@ def run_certify(
     seconds = time.monotonic() - began
     if refusals:
         return CertifyReport(None, "", outcomes, tuple(refusals), seconds)
-    content = _write(tier, bindings, outcomes, required, out_dir)
+    content = _write(tier, bindings, outcomes, required, out_dir, key)
     return CertifyReport(out_dir / CERTIFICATE_NAME, sha256_hex(content), outcomes, (), seconds)
 
 
@@ -131,16 +127,30 @@ def _same_image(bindings: Bindings, image_path: Path) -> bool:
 
 
 def _write(
-    tier: str, bindings: Bindings, outcomes: Sequence[LayerOutcome], required: Sequence[LayerRule], out_dir: Path
+    tier: str,
+    bindings: Bindings,
+    outcomes: Sequence[LayerOutcome],
+    required: Sequence[LayerRule],
+    out_dir: Path,
+    key: SigningKey | None,
 ) -> bytes:
     depends = {rule.name: rule.depends_on for rule in required}
-    evidence = {outcome.name: _evidence(outcome, bindings, depends.get(outcome.name)) for outcome in outcomes}
+    tools = toolchain()
+    evidence = {
+        outcome.name: _evidence(outcome, tier, tools, bindings, depends.get(outcome.name)) for outcome in outcomes
+    }
     stated = tuple(
         Layer(outcome.name, outcome.counts, sha256_hex(evidence[outcome.name]))
         for outcome in sorted(outcomes, key=lambda outcome: outcome.name)
     )
-    content = encode_statement(Statement(bindings, tier, toolchain(), stated, ASSUMPTIONS))
-    verify(decode_statement(content), bindings, evidence, required)  # raises rather than leave a file that cannot hold
+    content = encode_statement(Statement(bindings, tier, tools, stated, ASSUMPTIONS))
+    trust = PAPER
+    if key is not None:
+        content, trust = key.sign(content), Trust((key.public_key,), signature_required=True)
+    # The loader's own checks, before anything is written: they raise rather than leave a file that cannot hold.
+    stated_bytes, envelope = unwrap(content)
+    check_signature(envelope, trust)
+    verify(decode_statement(stated_bytes), bindings, evidence, required)
     folder = out_dir / EVIDENCE_FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in evidence.items():
@@ -149,10 +159,12 @@ def _write(
     return content
 
 
-def _evidence(outcome: LayerOutcome, bindings: Bindings, names: tuple[str, ...] | None) -> bytes:
+def _evidence(
+    outcome: LayerOutcome, tier: str, tools: Mapping[str, str], bindings: Bindings, names: tuple[str, ...] | None
+) -> bytes:
     rule_names = names if names is not None else LayerRule(outcome.name, (), ()).depends_on
     depends_on = {name: str(getattr(bindings, name)) for name in rule_names}
-    return encode_evidence(Evidence(outcome.name, dict(outcome.counts), depends_on, dict(outcome.details)))
+    return encode_evidence(Evidence(outcome.name, tier, tools, outcome.parts, depends_on, dict(outcome.details)))
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -18,13 +18,21 @@ from dita.conformance.matrix import declared_results, results_of
 from dita.conformance.small_worlds import worlds
 from dita.conformance.tasks import Report, Task, TaskResult, run_task
 from dita.kernel.image import IMAGE_PATH, seal
+from dita.spec.certificate import Part
 
 Tier = Literal["quick", "ci", "full"]
 Progress = Callable[[str, int, int], None]
 """What is being done, how much of it is done, and of how much."""
 
 PROCESSES: Final = 2
-PARTS: Final[tuple[str, ...]] = ("exhaustive", "boundary", "corpus", "random")
+COUNTED: Final[dict[str, str]] = {
+    "exhaustive": "exhaustive_transitions",
+    "boundary": "boundary_vectors",
+    "corpus": "corpus_steps",
+    "random": "random_steps",
+}
+"""The parts of a run, and under which name the certificate counts their compared steps."""
+PARTS: Final[tuple[str, ...]] = tuple(COUNTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,7 @@ class ConformReport:
     seconds: float = 0.0
     figures: dict[str, int] = field(default_factory=dict[str, int])
     details: dict[str, int] = field(default_factory=dict[str, int])
+    parts: list[Part] = field(default_factory=list[Part])  # of the evidence: a task each, and the matrix
     distribution: Distribution = field(default_factory=Distribution)
     divergences: list[Report] = field(default_factory=list[Report])
     problems: list[str] = field(default_factory=list[str])
@@ -142,9 +151,28 @@ def _add_up(report: ConformReport, results: list[TaskResult], size: Sizes) -> No
         "results_undeclared": len(seen - declared),
         "small_world_states": sum(result.states for result in results if result.task.part == "exhaustive"),
     }
+    report.parts = sorted((_part(result) for result in results), key=lambda part: part.name)
+    seen_counts = {name: count for name, count in report.details.items() if name.startswith("results_")}
+    report.parts.append(Part("matrix", seen_counts))
     report.problems += [divergence.what for divergence in report.divergences]
     report.problems += [f"`{name}` is 0: the layer is empty" for name in compared if compared[name] == 0]
     if distinct["random"] < size.distinct_min:
         report.problems.append(f"`{distinct['random']}` distinct random pairs, `{size.distinct_min}` are required")
     if kernel_steps < size.kernel_steps_min:
         report.problems.append(f"`{kernel_steps}` kernel steps, `{size.kernel_steps_min}` are required")
+
+
+def _part(result: TaskResult) -> Part:
+    task = result.task
+    counts = {
+        COUNTED[task.part]: result.compared,
+        "kernel_steps": result.kernel_steps,
+        "divergences": len(result.reports),
+        "canary_found": result.canaries_found,
+        "canaries_planted": result.canaries_planted,
+    }
+    if task.part == "random":
+        counts["random_distinct"] = result.distinct
+    if task.part == "exhaustive":
+        counts["small_world_states"] = result.states
+    return Part(f"{task.name}, seed {task.seed}", counts)

@@ -14,18 +14,24 @@ from typing import Final
 from dita.conformance.conform import Progress, Sizes, Tier, run_conform
 from dita.conformance.explore import ExploreReport, run_explore
 from dita.conformance.matrix import result_of
-from dita.conformance.prove.proof import keep, proved_before, run_prove, solver_versions
+from dita.conformance.prove.proof import SOLVERS, VERDICTS, keep, proved_before, run_prove, solver_versions
+from dita.spec.certificate import Part, add_up
 
 
 @dataclass(frozen=True, slots=True)
 class LayerOutcome:
-    """What a layer counted. ``problems`` is empty exactly when the layer holds."""
+    """What a layer counted, part by part. ``problems`` is empty exactly when the layer holds."""
 
     name: str
-    counts: Mapping[str, int]
+    parts: tuple[Part, ...]
     details: Mapping[str, object]  # for people; integers, texts, lists and objects only
     problems: tuple[str, ...] = ()
     counterexamples: tuple[str, ...] = ()  # timelines
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The sums over the parts: what the certificate states, and what anybody can count again."""
+        return add_up(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +62,10 @@ def conform_layer(order: LayerOrder) -> LayerOutcome:
         if result is not None:
             name = f"{result.kind} {result.text.split(' ')[0]}"
             seen[name] = seen.get(name, 0) + count
-    counts = {**report.figures, **report.details}
     details = {"seed": order.seed, "milliseconds": int(1000 * report.seconds), "kinds_by_verdict": seen}
+    details |= {name: report.figures[name] for name in ("steps_per_second", "spec_path_coverage")}
     timelines = tuple(f"{found.what}\n{found.timeline}\n{found.trace}" for found in report.divergences)
-    return LayerOutcome("conform", counts, details, tuple(report.problems), timelines)
+    return LayerOutcome("conform", tuple(report.parts), details, tuple(report.problems), timelines)
 
 
 def prove_layer(order: LayerOrder) -> LayerOutcome:
@@ -68,8 +74,14 @@ def prove_layer(order: LayerOrder) -> LayerOutcome:
     if report is None:
         report = run_prove(order.tier, progress=order.progress)
         keep(report)
-    rows = {name: {"paths": row.paths, "verdict": row.verdict} for name, row in report.rows.items()}
-    return LayerOutcome("prove", report.figures, {"rows": rows, "solvers": solver_versions()}, tuple(report.problems))
+    parts = [Part(f"solver {name}", {"solvers": 1}) for name in SOLVERS]
+    parts.append(Part("disagreements", {"disagreements": len(report.disagreed)}))
+    for name, (paths, opinions) in sorted(report.by_part.items()):
+        parts.append(Part(f"part {name}", {"paths": paths, "second_opinions": opinions}))
+    for name, row in report.rows.items():
+        verdicts: dict[str, int] = {verdict: int(row.verdict == verdict) for verdict in VERDICTS}
+        parts.append(Part(f"obligation {name}", {"invariants": 1, "obligations": row.paths, **verdicts}))
+    return LayerOutcome("prove", tuple(parts), {"solvers": solver_versions()}, tuple(report.problems))
 
 
 def explore_layer(order: LayerOrder) -> LayerOutcome:
@@ -78,11 +90,18 @@ def explore_layer(order: LayerOrder) -> LayerOutcome:
         report: ExploreReport = pool.submit(run_explore, order.tier).result()
     if order.progress is not None:
         order.progress("explore", report.transitions, report.transitions)
-    counts = {**report.figures, "canary_found": int(report.canary_found)}
-    rows = [{"world": row.name, "states": row.states, "transitions": row.transitions} for row in report.worlds]
+    parts = [
+        Part(
+            f"world {row.name}",
+            {"worlds": 1, "states": row.states, "transitions": row.transitions, "violations": row.faults,
+             "stranded": row.stranded},
+        )
+        for row in report.worlds
+    ]  # fmt: skip
+    parts.append(Part("canary", {"canary_found": int(report.canary_found)}))
     problems = () if report.ok else ("a world is unsafe, stranded or unfinished, or the canary was not found",)
     found = () if report.counterexample is None else (report.counterexample,)
-    return LayerOutcome("explore", counts, {"worlds": rows}, problems, found)
+    return LayerOutcome("explore", tuple(parts), {}, problems, found)
 
 
 LAYERS: Final[tuple[LayerRunner, ...]] = (

@@ -4,7 +4,7 @@
 code demands. ``load_for_conformance`` gives the bare image to those who test it; it carries no clearance, so nothing
 can be traded on it. Theory of operation: seal and hash (``image``), compare with the certificate's subject *before* any
 of the image's code runs, map it, ask it who it is (``abi``), then hold the rest of the certificate against what is
-installed.
+installed. A signature is checked where there is one, and demanded where the caller's ``Trust`` demands it.
 """
 
 import importlib.util
@@ -17,14 +17,18 @@ from _cffi_backend import FFI
 
 from dita.kernel.abi import Expected, KernelFunctions, expected, header_lines
 from dita.kernel.image import IMAGE_PATH, ImageRefusal, ImageRefused, SealedImage, map_image, seal
+from dita.kernel.signature import check_signature
 from dita.spec.canonical import sha256_hex, tree_sha256
-from dita.spec.certificate import REQUIRED_LAYERS, Bindings, CertificateRefused, Refusal, Statement
+from dita.spec.certificate import PAPER, REQUIRED_LAYERS, Bindings, CertificateRefused, Refusal, Statement, Trust
 from dita.spec.certificate_check import check_subject, verify
-from dita.spec.certificate_format import CERTIFICATE_BYTES_MAX, EVIDENCE_BYTES_MAX, decode_statement
+from dita.spec.certificate_format import CERTIFICATE_BYTES_MAX, EVIDENCE_BYTES_MAX, decode_statement, unwrap
 from dita.spec.clearance import Clearance
 
 EVIDENCE_FOLDER: Final = "evidence"
 """Name of the folder beside the certificate that holds ``<layer>.json``."""
+
+LOAD_MILLISECONDS_MAX: Final = 50
+"""What loading may take in all: reading, sealing, hashing, mapping, holding the certificate against what is here."""
 
 _NO_DIGEST: Final = "0" * 64
 _KEY: Final = object()
@@ -62,14 +66,17 @@ class CertifiedKernel:
         return f"CertifiedKernel(image_sha256={self.raw.image_sha256!r}, tier={self.statement.tier!r})"
 
 
-def load_certified(certificate_path: Path, image_path: Path = IMAGE_PATH) -> CertifiedKernel:
+def load_certified(certificate_path: Path, image_path: Path = IMAGE_PATH, trust: Trust = PAPER) -> CertifiedKernel:
     """Load the image if its certificate holds.
 
-    Evidence is read from ``evidence/<layer>.json`` beside the certificate. Raises CertificateRefused or ImageRefused,
-    each with a named reason; then nothing may be traded but a flattening, which needs no kernel.
+    ``trust`` says whether the certificate must be signed, and by whom. Evidence is read from ``evidence/<layer>.json``
+    beside the certificate. Raises CertificateRefused or ImageRefused, each with a named reason; then nothing may be
+    traded but a flattening, which needs no kernel.
     """
     content = _read_certificate(certificate_path)
-    statement = decode_statement(content)
+    stated, envelope = unwrap(content)
+    check_signature(envelope, trust)
+    statement = decode_statement(stated)
     sealed = seal(image_path)
     try:
         check_subject(statement, sealed.sha256)
@@ -79,7 +86,8 @@ def load_certified(certificate_path: Path, image_path: Path = IMAGE_PATH) -> Cer
     raw = _load(sealed)
     layers = {*(rule.name for rule in REQUIRED_LAYERS), *(layer.name for layer in statement.layers)}
     verify(statement, installed_bindings(raw), _read_evidence(certificate_path.parent / EVIDENCE_FOLDER, layers))
-    clearance = Clearance(raw.image_sha256, sha256_hex(content), reduce_only=False)
+    signed = envelope is not None and envelope.public_key in trust.keys
+    clearance = Clearance(raw.image_sha256, sha256_hex(content), reduce_only=False, signed=signed)
     return CertifiedKernel(raw, statement, clearance, key=_KEY)
 
 
@@ -94,6 +102,8 @@ def installed_bindings(raw: RawKernel) -> Bindings:
         image_sha256=raw.image_sha256,
         spec_sha256=package_sha256("dita.spec"),
         reference_sha256=package_sha256("dita.reference"),
+        logic_sha256=package_sha256("dita.adapters.logic"),
+        conformance_sha256=package_sha256("dita.conformance"),
         abi_version=raw.abi_version,
         layout_sha256=raw.layout_sha256,
         source_sha256=raw.source_sha256,

@@ -37,9 +37,22 @@ def conform(tier: TierOption = "quick", seed: Seed = None, json_file: JsonFile =
 
 
 @app.command()
-def certify(tier: TierOption = "quick", json_file: JsonFile = None) -> None:
+def certify(
+    tier: TierOption = "quick",
+    sign: Annotated[Path | None, typer.Option(metavar="KEY", help="Sign with the key in this file.")] = None,
+    json_file: JsonFile = None,
+) -> None:
     """Run every layer there is on the kernel image and write its certificate."""
-    _finish("certify", "cli_checks", "certify", json_file, tier=tier)
+    _finish("certify", "cli_checks", "certify", json_file, tier=tier, sign=sign)
+
+
+@app.command()
+def keygen(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A new file; it will be readable by you only.")],
+    json_file: JsonFile = None,
+) -> None:
+    """Make a key to sign certificates with, and print what to trust."""
+    _finish("keygen", "cli_keygen", "keygen", json_file, path=path)
 
 
 @app.command()

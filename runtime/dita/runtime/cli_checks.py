@@ -9,6 +9,8 @@ from rich.table import Table
 from dita.conformance.certify import CERTIFICATE_NAME, CertifyReport, run_certify
 from dita.conformance.conform import Progress, Tier, run_conform
 from dita.conformance.explore import run_explore
+from dita.conformance.signing import SigningKey
+from dita.runtime.cli_keygen import read_signing_key
 from dita.runtime.cli_report import CommandError, Report, Reporter, escape, table
 from dita.runtime.settings import load_settings
 
@@ -45,9 +47,13 @@ def explore(reporter: Reporter, *, tier: Tier) -> Report:
     return Report(report.figures, problems, [shown, table("explore", report.figures, ("figure", "value")), *found])
 
 
-def certify(reporter: Reporter, *, tier: Tier) -> Report:
-    """Run every layer and write the certificate to where the settings say. Raises ImageRefused, CommandError."""
-    report = _certify(load_settings().certificate, tier, reporter.progress)
+def certify(reporter: Reporter, *, tier: Tier, sign: Path | None) -> Report:
+    """Run every layer and write the certificate to where the settings say, signed if a key file is named.
+
+    Raises ImageRefused, CommandError, PrivateFileError, SettingsError.
+    """
+    key = None if sign is None else read_signing_key(sign)  # before the work, not after it
+    report = _certify(load_settings().certificate, tier, reporter.progress, key)
     figures: dict[str, object] = {}
     shown: list[RenderableType] = []
     for outcome in report.outcomes:
@@ -55,7 +61,8 @@ def certify(reporter: Reporter, *, tier: Tier) -> Report:
         shown.append(table(outcome.name, dict(outcome.counts), ("count", "value")))
     shown += [escape(text) for text in report.counterexamples]
     if report.certificate is not None:
-        shown.append(f"certificate {report.certificate}, sha256 {report.certificate_sha256}")
+        by = "unsigned" if key is None else f"signed with {key.public_key}"
+        shown.append(f"certificate {report.certificate}, sha256 {report.certificate_sha256}, {by}")
     return Report({"certified": int(report.ok), **figures}, report.refusals, shown)
 
 
@@ -70,8 +77,8 @@ def certify_quickly(path: Path, progress: Progress) -> None:
         raise CertificationFailed(f"certify: refused: {'; '.join(report.refusals)}; run `dita certify` to see more")
 
 
-def _certify(path: Path, tier: Tier, progress: Progress) -> CertifyReport:
+def _certify(path: Path, tier: Tier, progress: Progress, key: SigningKey | None = None) -> CertifyReport:
     if path.name != CERTIFICATE_NAME:
         raise CommandError(f"certificate: `{path}` is not named {CERTIFICATE_NAME}; name a file that is")
     path.parent.mkdir(parents=True, exist_ok=True)
-    return run_certify(tier, out_dir=path.parent, progress=progress)
+    return run_certify(tier, out_dir=path.parent, progress=progress, key=key)

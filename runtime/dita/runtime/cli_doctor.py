@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from enum import Enum
 from random import Random
@@ -16,7 +17,7 @@ from dita.adapters.bingx.clock import SystemClock
 from dita.adapters.bingx.credentials import CredentialsError
 from dita.adapters.journal import JournalError, JournalMissing, open_reader
 from dita.kernel.image import IMAGE_PATH, ImageRefused
-from dita.kernel.loader import load_certified, load_for_conformance
+from dita.kernel.loader import LOAD_MILLISECONDS_MAX, load_certified, load_for_conformance
 from dita.runtime.cli_report import Report, Reporter, escape
 from dita.runtime.connect import Patience, StartError, connect, hosts_for, read_credentials
 from dita.runtime.feeds import FeedError, open_feed
@@ -72,8 +73,8 @@ def _probes(settings: Settings) -> Iterator[Callable[[], Check]]:
     yield _system
     yield lambda: _tool("cargo", "install Rust from https://rustup.rs; only building the kernel needs it")
     yield lambda: _tool("cc", "install a C compiler and Python's headers; only building the kernel needs them")
+    yield lambda: _certificate(settings)  # before the image is asked for: what it takes includes mapping it
     yield _image
-    yield lambda: _certificate(settings)
     yield lambda: _journal(settings)
     yield lambda: _recordings(settings)
     yield lambda: _exchange(settings)
@@ -110,13 +111,17 @@ def _image() -> Check:
 
 def _certificate(settings: Settings) -> Check:
     try:
-        certified = load_certified(settings.certificate)
+        began = time.perf_counter_ns()
+        certified = load_certified(settings.certificate, trust=settings.trust)
+        milliseconds = (time.perf_counter_ns() - began) / 1e6
     except CertificateRefused as error:
         health = Health.ABSENT if error.reason is Refusal.MISSING else Health.FAILED
         return Check("certificate", health, f"{error.reason.name}: {error.detail}", error.reason.value)
     except ImageRefused as error:
         return Check("certificate", Health.FAILED, str(error), "run `make build`, then `dita certify`")
-    return Check("certificate", Health.HELD, f"{settings.certificate}, tier {certified.statement.tier}")
+    by = "signed" if certified.clearance.signed else "unsigned"
+    took = f"loaded in {milliseconds:.1f} of {LOAD_MILLISECONDS_MAX} ms"
+    return Check("certificate", Health.HELD, f"{settings.certificate}, tier {certified.statement.tier}, {by}, {took}")
 
 
 def _journal(settings: Settings) -> Check:

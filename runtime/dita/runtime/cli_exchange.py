@@ -1,7 +1,6 @@
 """``dita exchange``: the simulator as a process of its own, with a market."""
 
 import asyncio
-import os
 import secrets
 import signal
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from dita.adapters.bingx.credentials import KEY_NAME, SECRET_NAME, credentials_from_file
 from dita.adapters.exchange import AccountConfig, ExchangeConfig, ExchangeServer
+from dita.adapters.private_file import write_private
 from dita.runtime.cli_report import CommandError, Report, Reporter, table
 from dita.runtime.feeds import open_feed, snap_to_tick
 from dita.runtime.settings import load_settings
@@ -59,10 +59,7 @@ def _credentials(path: Path) -> tuple[str, str]:
         known = credentials_from_file(path)
         return known.api_key.get_secret_value(), known.secret.get_secret_value()
     key, secret = f"paper{secrets.token_hex(8)}", secrets.token_hex(24)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(f"{KEY_NAME}={key}\n{SECRET_NAME}={secret}\n")
+    write_private(path, "credentials file", f"{KEY_NAME}={key}\n{SECRET_NAME}={secret}\n".encode())
     return key, secret
 
 

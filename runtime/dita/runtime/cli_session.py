@@ -53,7 +53,7 @@ def _certified(settings: Settings, reporter: Reporter) -> CertifiedKernel:
 
         certify_quickly(path, reporter.progress)
 
-    return certified_kernel(settings.certificate, certify=None if given else certify)
+    return certified_kernel(settings.certificate, certify=None if given else certify, trust=settings.trust)
 
 
 async def _session(

@@ -11,15 +11,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, HttpUrl, ValidationError, field_validator
+from pydantic import Field, HttpUrl, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from dita.spec.certificate import Trust
 from dita.spec.scales import MONEY_SCALE, NANOSECONDS_PER_MILLISECOND
 from dita.spec.vocabulary import SLOTS
 
 PREFIX: Final = "DITA_"
 _SYMBOL_PATTERN: Final = r"^[A-Z0-9]{1,20}-[A-Z]{2,10}$"
 Symbol = Annotated[str, Field(pattern=_SYMBOL_PATTERN)]
+PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # Ed25519, hexadecimal
 Milliseconds = Annotated[int, Field(ge=1, le=3_600_000)]
 
 
@@ -56,6 +58,10 @@ class Settings(BaseSettings):
     leverage_max_ppm: Annotated[int, Field(ge=1, le=1_000_000_000)] = 3_000_000  # of all trades together
     slot_limit: Annotated[int, Field(ge=1, le=SLOTS)] = SLOTS
     mode: Literal["active", "reduce-only", "halted"] = "active"
+    profile: Literal["paper", "live"] = "paper"  # live: the certificate must be signed by a trusted key
+    trusted_keys: Annotated[
+        tuple[PublicKey, ...], NoDecode, Field(max_length=16, validate_default=True)
+    ] = ()  # as `dita keygen` prints them
     dust_usdt: Annotated[Decimal, Field(ge=0, le=1, decimal_places=8)] = Decimal(0)  # written off when flat
     tolerance_usdt: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=8)] = Decimal(0)
 
@@ -88,6 +94,25 @@ class Settings(BaseSettings):
         if len(set(value)) != len(value):
             raise ValueError("a symbol is named twice")
         return value
+
+    @field_validator("trusted_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("trusted_keys")
+    @classmethod
+    def _live_trusts_somebody(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.data.get("profile") == "live" and not value:
+            raise ValueError("DITA_PROFILE=live needs a public key that `dita keygen` printed")
+        return value
+
+    @property
+    def trust(self) -> Trust:
+        """Whose certificates are accepted."""
+        return Trust(self.trusted_keys, signature_required=self.profile == "live")
 
     @property
     def tolerance(self) -> int:

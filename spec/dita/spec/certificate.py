@@ -5,14 +5,17 @@ its counts and the SHA-256 of its evidence, and the assumptions that are not pro
 ``REQUIRED_LAYERS`` names may be missing, empty or failed, and the counts are those of the evidence. Clause K5: it does
 not expire by clock; it ends when anything it names changes.
 
-This module says what a certificate is made of; ``certificate_format`` writes and reads it, ``certificate_check`` holds
-it against what is installed. Form: https://in-toto.io/Statement/v1 (in-toto attestation framework).
+This module says what a certificate is made of; ``certificate_format`` writes and reads it, ``envelope`` wraps it with a
+signature, ``certificate_check`` holds it against what is installed. Form: https://in-toto.io/Statement/v1 (in-toto
+attestation framework).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, unique
 from typing import Final, Self
+
+from dita.spec.assumptions import Assumption
 
 
 @unique
@@ -23,11 +26,16 @@ class Refusal(Enum):
     UNREADABLE = "the file is not what `dita certify` writes; run it again"
     NOT_CANONICAL = "the file was edited or re-formatted; run `dita certify` again"
     WRONG_FORMAT = "it was written by another version; run `dita certify` again"
+    WRONG_PAYLOAD_TYPE = "the envelope holds something else than a certificate; run `dita certify --sign KEY` again"
+    UNSIGNED = "only a signed certificate is accepted here; run `dita certify --sign KEY`"
+    UNTRUSTED_KEY = "sign with a key that DITA_TRUSTED_KEYS names, or add this one to it if it is yours"
+    BAD_SIGNATURE = "the signature is not that of these bytes; run `dita certify --sign KEY` again"
     WRONG_BINARY = "it certifies another kernel image; build the kernel again or run `dita certify`"
     WRONG_ABI = "it names another interface version than the image; run `dita certify` again"
     WRONG_LAYOUT = "it names another record layout than the image; run `dita certify` again"
     WRONG_SOURCE = "it names other kernel sources than the image carries; run `dita certify` again"
-    STALE_SOURCE = "the spec or the reference changed since; run `dita certify` again"
+    STALE_SOURCE = "what the evidence rests on changed since; run `dita certify` again"
+    WRONG_ASSUMPTIONS = "it takes other things for granted than the spec says; run `dita certify` again"
     LAYER_MISSING = "a layer was not run; run `dita certify` again"
     LAYER_EMPTY = "a layer counted nothing; run `dita certify` again and read its report"
     LAYER_FAILED = "a layer found a fault; read its report"
@@ -35,7 +43,11 @@ class Refusal(Enum):
     EVIDENCE_UNREADABLE = "the evidence file is not what its layer writes; run `dita certify` again"
     EVIDENCE_CHANGED = "the evidence file is not the one that was certified; run `dita certify` again"
     EVIDENCE_STALE = "the evidence was made with something else; run `dita certify` again"
-    COUNTS_DIFFER = "the certificate's counts are not those of the evidence; run `dita certify` again"
+    COUNTS_DIFFER = "the parts of the evidence do not add up to the certificate's counts; run `dita certify` again"
+
+
+TIERS: Final = ("quick", "ci", "full")
+"""How large a layer can be run."""
 
 
 class CertificateRefused(Exception):
@@ -59,6 +71,8 @@ class Bindings:
     image_sha256: str
     spec_sha256: str
     reference_sha256: str
+    logic_sha256: str  # of dita.adapters.logic, which the explorer drives
+    conformance_sha256: str  # of dita.conformance: the judge and its corpus
     abi_version: int
     layout_sha256: str
     source_sha256: str  # of the crate's sources, as embedded in the image
@@ -72,7 +86,12 @@ class LayerRule:
     positive: tuple[str, ...]  # zero or absent: LAYER_EMPTY
     zero: tuple[str, ...]  # absent or anything else: LAYER_FAILED
     equal: tuple[tuple[str, str], ...] = ()  # pairs that must be the same: LAYER_FAILED
-    depends_on: tuple[str, ...] = ("image_sha256", "spec_sha256", "reference_sha256")  # names of Bindings
+    depends_on: tuple[str, ...] = (
+        "image_sha256",
+        "spec_sha256",
+        "reference_sha256",
+        "conformance_sha256",
+    )  # names of Bindings; whatever else a layer rests on is added by its row
 
 
 REQUIRED_LAYERS: Final[tuple[LayerRule, ...]] = (
@@ -94,14 +113,14 @@ REQUIRED_LAYERS: Final[tuple[LayerRule, ...]] = (
         name="explore",
         positive=("states", "transitions", "canary_found"),
         zero=("violations", "stranded"),
-        depends_on=("spec_sha256", "reference_sha256"),
+        depends_on=("spec_sha256", "reference_sha256", "logic_sha256", "conformance_sha256"),
     ),
     LayerRule(
         name="prove",
         positive=("invariants", "paths", "obligations", "proved", "solvers", "second_opinions"),
         zero=("refuted", "unknown", "vacuous", "disagreements"),
         equal=(("proved", "invariants"),),
-        depends_on=("spec_sha256", "reference_sha256"),
+        depends_on=("spec_sha256", "reference_sha256", "conformance_sha256"),
     ),
 )
 """The layers that exist. A new layer is added here, once, and from then on no certificate holds without it."""
@@ -121,17 +140,52 @@ class Statement:
     """What a certificate says."""
 
     bindings: Bindings
-    tier: str  # quick, ci or full: how large the layers were run
+    tier: str  # one of TIERS: how large the layers were run
     toolchain: Mapping[str, str]  # name of a tool and its version
     layers: tuple[Layer, ...]
-    assumptions: tuple[str, ...]  # what the evidence takes for granted
+    assumptions: tuple[Assumption, ...]  # what the evidence takes for granted
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a layer's work and what it counted: a world, a task, an obligation."""
+
+    name: str
+    counts: Mapping[str, int]
+
+
+def add_up(parts: Iterable[Part]) -> dict[str, int]:
+    """The counts of a layer: for each name the sum over its parts."""
+    totals: dict[str, int] = {}
+    for part in parts:
+        for name, count in part.counts.items():
+            totals[name] = totals.get(name, 0) + count
+    return totals
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a layer leaves behind: its counts, what it depended on, and details for people (no floats)."""
+    """What a layer leaves behind. It carries no totals: whoever reads it adds up the parts."""
 
     layer: str
-    counts: Mapping[str, int]
+    tier: str
+    toolchain: Mapping[str, str]
+    parts: tuple[Part, ...]
     depends_on: Mapping[str, str]  # names of Bindings and the values they had
-    details: Mapping[str, object]
+    details: Mapping[str, object]  # for people; no floats
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whose certificates are accepted: public Ed25519 keys as 64 lower-case hexadecimal digits.
+
+    A signature is checked wherever there is one. Without ``keys`` any key will do: then it only shows that the file is
+    as it was signed.
+    """
+
+    keys: tuple[str, ...] = ()
+    signature_required: bool = False
+
+
+PAPER: Final = Trust()
+"""Paper trading: an unsigned certificate protects against accident, and that is enough there."""

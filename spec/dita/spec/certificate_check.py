@@ -2,8 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
+from dita.spec.assumptions import ASSUMPTIONS
 from dita.spec.canonical import sha256_hex
-from dita.spec.certificate import REQUIRED_LAYERS, Bindings, CertificateRefused, Layer, LayerRule, Refusal, Statement
+from dita.spec.certificate import (
+    REQUIRED_LAYERS,
+    Bindings,
+    CertificateRefused,
+    Evidence,
+    Layer,
+    LayerRule,
+    Refusal,
+    Statement,
+    add_up,
+)
 from dita.spec.certificate_format import decode_evidence
 
 
@@ -28,15 +39,17 @@ def verify(
     _must_equal(Refusal.WRONG_ABI, "abi_version", stated.abi_version, installed.abi_version)
     _must_equal(Refusal.WRONG_LAYOUT, "layout_sha256", stated.layout_sha256, installed.layout_sha256)
     _must_equal(Refusal.WRONG_SOURCE, "source_sha256", stated.source_sha256, installed.source_sha256)
-    _must_equal(Refusal.STALE_SOURCE, "spec_sha256", stated.spec_sha256, installed.spec_sha256)
-    _must_equal(Refusal.STALE_SOURCE, "reference_sha256", stated.reference_sha256, installed.reference_sha256)
+    for name in ("spec_sha256", "reference_sha256", "logic_sha256", "conformance_sha256"):
+        _must_equal(Refusal.STALE_SOURCE, name, getattr(stated, name), getattr(installed, name))
+    if statement.assumptions != ASSUMPTIONS:
+        raise CertificateRefused(Refusal.WRONG_ASSUMPTIONS, _first_other_assumption(statement))
     layers = {layer.name: layer for layer in statement.layers}
     rules = {rule.name: rule for rule in required}
     for name in rules:
         if name not in layers:
             raise CertificateRefused(Refusal.LAYER_MISSING, f"layer `{name}` is not named")
     for name in [*rules, *(name for name in layers if name not in rules)]:
-        _verify_layer(layers[name], rules.get(name), installed, evidence.get(name))
+        _verify_layer(statement, layers[name], rules.get(name), evidence.get(name))
 
 
 def check_counts(rule: LayerRule, counts: Mapping[str, int]) -> None:
@@ -55,7 +68,14 @@ def check_counts(rule: LayerRule, counts: Mapping[str, int]) -> None:
             )
 
 
-def _verify_layer(layer: Layer, rule: LayerRule | None, installed: Bindings, content: bytes | None) -> None:
+def _first_other_assumption(statement: Statement) -> str:
+    for stated, known in zip(statement.assumptions, ASSUMPTIONS, strict=False):
+        if stated != known:
+            return f"`{stated.id}` is not `{known.id}` as the spec has it"
+    return f"`{len(statement.assumptions)}` are listed, the spec has `{len(ASSUMPTIONS)}`"
+
+
+def _verify_layer(statement: Statement, layer: Layer, rule: LayerRule | None, content: bytes | None) -> None:
     if rule is not None:
         check_counts(rule, layer.counts)
     if content is None:
@@ -69,20 +89,24 @@ def _verify_layer(layer: Layer, rule: LayerRule | None, installed: Bindings, con
     evidence = decode_evidence(content)
     if evidence.layer != layer.name:
         raise CertificateRefused(Refusal.EVIDENCE_UNREADABLE, f"layer `{layer.name}`: is of layer `{evidence.layer}`")
-    for name in rule.depends_on if rule is not None else ():
-        _must_equal(
-            Refusal.EVIDENCE_STALE,
-            f"layer `{layer.name}`: {name}",
-            evidence.depends_on.get(name),
-            getattr(installed, name),
-        )
-    if dict(evidence.counts) != dict(layer.counts):
+    _verify_origin(statement, layer.name, rule.depends_on if rule is not None else (), evidence)
+    counted = add_up(evidence.parts)
+    if counted != dict(layer.counts):
         raise CertificateRefused(
-            Refusal.COUNTS_DIFFER,
-            f"layer `{layer.name}`: evidence `{dict(evidence.counts)}`, stated `{dict(layer.counts)}`",
+            Refusal.COUNTS_DIFFER, f"layer `{layer.name}`: parts `{counted}`, stated `{dict(layer.counts)}`"
         )
+
+
+def _verify_origin(statement: Statement, name: str, depends_on: Sequence[str], evidence: Evidence) -> None:
+    """Evidence was made with what the certificate binds; the bindings themselves were held against what is here."""
+    what = f"layer `{name}`"
+    for binding in depends_on:
+        stated, found = getattr(statement.bindings, binding), evidence.depends_on.get(binding)
+        _must_equal(Refusal.EVIDENCE_STALE, f"{what}: {binding}", stated, found)
+    _must_equal(Refusal.EVIDENCE_STALE, f"{what}: tier", statement.tier, evidence.tier)
+    _must_equal(Refusal.EVIDENCE_STALE, f"{what}: toolchain", dict(statement.toolchain), dict(evidence.toolchain))
 
 
 def _must_equal(reason: Refusal, what: str, stated: object, found: object) -> None:
     if stated != found:
-        raise CertificateRefused(reason, f"{what} is `{found}` here and `{stated}` in the certificate or its evidence")
+        raise CertificateRefused(reason, f"{what} is `{found}` here and `{stated}` in the certificate")

@@ -5,11 +5,13 @@ import re
 from dataclasses import fields
 from typing import Any, Final, cast
 
+from dita.spec.assumptions import Assumption
 from dita.spec.canonical import COUNT_MAX, canonical_json
-from dita.spec.certificate import Bindings, CertificateRefused, Evidence, Layer, Refusal, Statement
+from dita.spec.certificate import TIERS, Bindings, CertificateRefused, Evidence, Layer, Part, Refusal, Statement
+from dita.spec.envelope import Envelope, decode_envelope, is_envelope
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
-PREDICATE_TYPE: Final = "urn:dita:certificate:v1"
+PREDICATE_TYPE: Final = "urn:dita:certificate:v2"
 SUBJECT_NAME: Final = "kernel.image"
 CERTIFICATE_BYTES_MAX: Final = 1 << 20
 EVIDENCE_BYTES_MAX: Final = 64 << 20
@@ -18,7 +20,9 @@ _PREDICATE_BINDINGS: Final = tuple(f.name for f in fields(Bindings) if f.name !=
 _STATEMENT_KEYS: Final = frozenset(("_type", "subject", "predicateType", "predicate"))
 _PREDICATE_KEYS: Final = frozenset((*_PREDICATE_BINDINGS, "tier", "toolchain", "layers", "assumptions"))
 _LAYER_KEYS: Final = frozenset(("name", "counts", "evidence_sha256"))
-_EVIDENCE_KEYS: Final = frozenset(("layer", "counts", "depends_on", "details"))
+_ASSUMPTION_KEYS: Final = frozenset(Assumption._fields)
+_EVIDENCE_KEYS: Final = frozenset(("layer", "tier", "toolchain", "parts", "depends_on", "details"))
+_PART_KEYS: Final = frozenset(("name", "counts"))
 
 
 def encode_statement(statement: Statement) -> bytes:
@@ -37,7 +41,9 @@ def encode_statement(statement: Statement) -> bytes:
                     {"name": layer.name, "counts": dict(layer.counts), "evidence_sha256": layer.evidence_sha256}
                     for layer in statement.layers
                 ],
-                "assumptions": list(statement.assumptions),
+                "assumptions": [
+                    {"id": one.id, "sentence": one.sentence, "tests": list(one.tests)} for one in statement.assumptions
+                ],
             },
         }
     )
@@ -48,15 +54,36 @@ def encode_evidence(evidence: Evidence) -> bytes:
     return canonical_json(
         {
             "layer": evidence.layer,
-            "counts": dict(evidence.counts),
+            "tier": evidence.tier,
+            "toolchain": dict(evidence.toolchain),
+            "parts": [{"name": part.name, "counts": dict(part.counts)} for part in evidence.parts],
             "depends_on": dict(evidence.depends_on),
             "details": dict(evidence.details),
         }
     )
 
 
+def unwrap(content: bytes) -> tuple[bytes, Envelope | None]:
+    """The statement's bytes in a certificate file, and the envelope around them if there is one, not yet believed.
+
+    Raises CertificateRefused: UNREADABLE, NOT_CANONICAL, WRONG_FORMAT, WRONG_PAYLOAD_TYPE.
+    """
+    document = _canonical_document(content)
+    if not is_envelope(document):
+        return content, None
+    envelope = decode_envelope(document)
+    return envelope.payload, envelope
+
+
 def decode_statement(content: bytes) -> Statement:
-    """Read a certificate. Raises CertificateRefused: UNREADABLE, NOT_CANONICAL or WRONG_FORMAT."""
+    """Read a statement. Raises CertificateRefused: UNREADABLE, NOT_CANONICAL or WRONG_FORMAT."""
+    try:
+        return _statement(_canonical_document(content))
+    except _Malformed as problem:
+        raise CertificateRefused(Refusal.WRONG_FORMAT, str(problem)) from problem
+
+
+def _canonical_document(content: bytes) -> object:
     if len(content) > CERTIFICATE_BYTES_MAX:
         raise CertificateRefused(
             Refusal.UNREADABLE, f"`{len(content)}` bytes, at most `{CERTIFICATE_BYTES_MAX}` are read"
@@ -64,10 +91,7 @@ def decode_statement(content: bytes) -> Statement:
     document = _parse(content, Refusal.UNREADABLE)
     if _encode_or_none(document) != content:
         raise CertificateRefused(Refusal.NOT_CANONICAL, "the bytes are not the canonical form of what they say")
-    try:
-        return _statement(document)
-    except _Malformed as problem:
-        raise CertificateRefused(Refusal.WRONG_FORMAT, str(problem)) from problem
+    return document
 
 
 def decode_evidence(content: bytes) -> Evidence:
@@ -76,14 +100,9 @@ def decode_evidence(content: bytes) -> Evidence:
         raise CertificateRefused(
             Refusal.EVIDENCE_UNREADABLE, f"`{len(content)}` bytes, at most `{EVIDENCE_BYTES_MAX}` are read"
         )
+    document = _parse(content, Refusal.EVIDENCE_UNREADABLE)
     try:
-        record = _record(_parse(content, Refusal.EVIDENCE_UNREADABLE), "evidence", _EVIDENCE_KEYS)
-        return Evidence(
-            layer=_text(record["layer"], "layer"),
-            counts=_counts(record["counts"], "counts"),
-            depends_on=_texts(record["depends_on"], "depends_on"),
-            details=_mapping(record["details"], "details"),
-        )
+        return _evidence(document, content)
     except _Malformed as problem:
         raise CertificateRefused(Refusal.EVIDENCE_UNREADABLE, str(problem)) from problem
 
@@ -122,7 +141,7 @@ def _statement(document: object) -> Statement:
     layers = tuple(_layer(item) for item in _list(predicate["layers"], "layers"))
     if len({layer.name for layer in layers}) != len(layers):
         raise _Malformed("`layers` names a layer twice")
-    assumptions = tuple(_text(item, "assumptions") for item in _list(predicate["assumptions"], "assumptions"))
+    assumptions = tuple(_assumption(item) for item in _list(predicate["assumptions"], "assumptions"))
     if not assumptions:
         raise _Malformed("`assumptions` is empty; every proof assumes something")
     return Statement(
@@ -131,7 +150,7 @@ def _statement(document: object) -> Statement:
             abi_version=_count(predicate["abi_version"], "abi_version"),
             **{name: _hash(predicate[name], name) for name in _PREDICATE_BINDINGS if name != "abi_version"},
         ),
-        tier=_text(predicate["tier"], "tier"),
+        tier=_tier(predicate["tier"]),
         toolchain=_texts(predicate["toolchain"], "toolchain"),
         layers=layers,
         assumptions=assumptions,
@@ -145,6 +164,41 @@ def _layer(value: object) -> Layer:
         counts=_counts(record["counts"], "layers.counts"),
         evidence_sha256=_hash(record["evidence_sha256"], "layers.evidence_sha256"),
     )
+
+
+def _evidence(document: object, content: bytes) -> Evidence:
+    if _encode_or_none(document) != content:
+        raise _Malformed("the bytes are not the canonical form of what they say")
+    record = _record(document, "evidence", _EVIDENCE_KEYS)
+    parts = tuple(_part(item) for item in _list(record["parts"], "parts"))
+    if len({part.name for part in parts}) != len(parts):
+        raise _Malformed("`parts` names a part twice")
+    return Evidence(
+        layer=_text(record["layer"], "layer"),
+        tier=_tier(record["tier"]),
+        toolchain=_texts(record["toolchain"], "toolchain"),
+        parts=parts,
+        depends_on=_texts(record["depends_on"], "depends_on"),
+        details=_mapping(record["details"], "details"),
+    )
+
+
+def _part(value: object) -> Part:
+    record = _record(value, "parts", _PART_KEYS)
+    return Part(_text(record["name"], "parts.name"), _counts(record["counts"], "parts.counts"))
+
+
+def _assumption(value: object) -> Assumption:
+    record = _record(value, "assumptions", _ASSUMPTION_KEYS)
+    tests = tuple(_text(item, "assumptions.tests") for item in _list(record["tests"], "assumptions.tests"))
+    return Assumption(_text(record["id"], "assumptions.id"), _text(record["sentence"], "assumptions.sentence"), tests)
+
+
+def _tier(value: object) -> str:
+    text = _text(value, "tier")
+    if text not in TIERS:
+        raise _Malformed(f"`tier` is `{text}`, expected one of `{', '.join(TIERS)}`")
+    return text
 
 
 def _mapping(value: object, field: str) -> dict[str, Any]:

@@ -107,6 +107,7 @@ CLAUSES: Final = (
     Clause("K3", "The certificate's subject is the SHA-256 of the image; its predicate names everything the evidence depends on.", "Fixes existed only in the running copy."),
     Clause("K4", "No required layer is missing, empty or failed, and counts are those of the evidence files.", "A skipped check looked like a passed one."),
     Clause("K5", "A certificate does not expire by clock; it ends when anything it names changes.", "An engine must not stop trading at midnight, nor go on with another binary."),
+    Clause("K6", "A certificate's signature is checked where there is one; the live venue gets orders that add exposure only under one by a trusted key.", "Whoever could write a file could have certified a binary."),
 )  # fmt: skip
 
 BY_ID: Final = {clause.id: clause for clause in CLAUSES}

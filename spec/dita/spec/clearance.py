@@ -5,7 +5,7 @@ it mapped held; the house tests keep every other module from constructing one. C
 reduce-only and never widened again. Whoever sends orders demands a clearance at construction; closing needs none.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self, final
 
 
@@ -17,7 +17,8 @@ class Clearance:
     image_sha256: str  # the kernel image, lower-case hexadecimal
     certificate_sha256: str  # the certificate file
     reduce_only: bool  # True: only orders that cannot add exposure may leave
+    signed: bool  # True: by a key that was trusted; real money demands it (clause K6)
 
     def narrowed(self) -> Self:
         """The same clearance for reduce-only orders; there is no way back."""
-        return type(self)(self.image_sha256, self.certificate_sha256, reduce_only=True)
+        return replace(self, reduce_only=True)

@@ -1,28 +1,15 @@
 """The environment model: what venue, network and settlement may do, as pure transition functions on small records.
 
 It is the other half of every claim about the composed system: the kernel is safe and live in any environment that
-does only what these functions allow (``ASSUMPTIONS`` says it in words). Quantities are whole lots, times are the ranks
-of the venue's own clock, which ticks with every change on the venue. One contract, one account, one direction. No I/O,
-no chance, no clock: whoever explores or simulates chooses which function happens next.
+does only what these functions allow (``dita.spec.assumptions`` says it in words). Quantities are whole lots, times are
+the ranks of the venue's own clock, which ticks with every change on the venue. One contract, one account, one
+direction. No I/O, no chance, no clock: whoever explores or simulates chooses which function happens next.
 """
 
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from dita.spec.vocabulary import RejectReason, Side
-
-ASSUMPTIONS: Final = (
-    "The venue admits a client order id at most once; a second request under it changes nothing.",
-    "The venue reports orders by cumulative snapshots: quantity filled so far, and whether the order is over.",
-    "An order that is over never fills again, and its filled quantity is then final.",
-    "A reduce-only order never fills more than the position holds; the venue ends it when nothing is left to reduce.",
-    "A refusal is definite: a refused request never reaches the book.",
-    "A request that arrives after its deadline, by the venue's clock, is refused, unless absence was reported wrongly.",
-    "A position or wallet reading holds every change up to its time; a position reading names the open orders.",
-    "Fill rows are complete once an order is over, each row appears once, and their sums are exact.",
-    "The network loses and reorders frames and repeats all but submits, but neither alters nor invents any.",
-    "A fair venue eventually answers what it is asked, cancels what it is told to, and fills a market close.",
-)
 
 
 class FrameKind(IntEnum):

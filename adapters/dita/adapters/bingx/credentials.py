@@ -1,13 +1,13 @@
 """API key and secret, held so that no repr, log line or exception shows them."""
 
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
+
+from dita.adapters.private_file import PrivateFileError, read_private
 
 KEY_NAME: Final = "BINGX_API_KEY"
 SECRET_NAME: Final = "BINGX_API_SECRET"  # noqa: S105 - the name of the variable, not what it holds
@@ -42,9 +42,10 @@ def credentials_from_environment(environment: Mapping[str, str]) -> Credentials:
 
 def credentials_from_file(path: Path) -> Credentials:
     """Read ``NAME=value`` lines from a regular file of mode 0600 that belongs to us. Raises CredentialsError."""
-    content = _private_content(path)
-    if len(content) > _FILE_BYTES_MAX:
-        raise CredentialsError(f"credentials file: `{path}` is larger than {_FILE_BYTES_MAX} bytes")
+    try:
+        content = read_private(path, "credentials file", _FILE_BYTES_MAX)
+    except PrivateFileError as refused:
+        raise CredentialsError(str(refused)) from None
     try:
         lines = content.decode("ascii").splitlines()
     except UnicodeDecodeError:
@@ -59,23 +60,3 @@ def credentials_from_file(path: Path) -> Credentials:
             raise CredentialsError(f"credentials file: line {number} of `{path}` is not expected; write {wanted}")
         values[name.strip()] = value.strip()
     return credentials_from_environment(values)
-
-
-def _private_content(path: Path) -> bytes:
-    try:
-        # The mode is read from the descriptor we read from, so that nobody can swap the file in between.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise CredentialsError(f"credentials file: `{path}` cannot be opened ({error.strerror})") from None
-    try:
-        info = os.fstat(descriptor)
-        if not stat.S_ISREG(info.st_mode):
-            raise CredentialsError(f"credentials file: `{path}` is not a regular file")
-        if info.st_uid != os.getuid():
-            raise CredentialsError(f"credentials file: `{path}` belongs to somebody else; make your own copy")
-        mode = stat.S_IMODE(info.st_mode)
-        if mode != 0o600:
-            raise CredentialsError(f"credentials file: `{path}` has mode `{mode:04o}`; run chmod 600 on it")
-        return os.read(descriptor, _FILE_BYTES_MAX + 1)
-    finally:
-        os.close(descriptor)

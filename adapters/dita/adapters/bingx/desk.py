@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dita.adapters.bingx.contracts import Contract
-from dita.adapters.bingx.endpoints import CANCEL, CANCEL_ALL, CLOSE_POSITION, SUBMIT
+from dita.adapters.bingx.endpoints import CANCEL, CANCEL_ALL, CLOSE_POSITION, LIVE, SUBMIT
 from dita.adapters.bingx.errors import Call, ErrorClass
 from dita.adapters.bingx.json_text import as_list, as_object
 from dita.adapters.bingx.messages import MessageError, OrderMessage, read_message
@@ -48,10 +48,17 @@ class OrderDesk:
     _used_ids: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None], repr=False)
 
     async def submit(self, order: NewOrder, clearance: Clearance | None) -> SubmitResult:
-        """Place one order. Never raises. Without a clearance, or with a reduce-only one, it must be reducing."""
+        """Place one order. Never raises. Without a clearance, or with a reduce-only one, it must be reducing.
+
+        On the live venue an order that adds exposure needs a clearance by a signed certificate (clause K6).
+        """
         if not order.reduce_only and (clearance is None or clearance.reduce_only):
             return Rejected(
                 RejectReason.NOT_SENT, None, "no clearance to add exposure: only reduce-only orders may leave"
+            )
+        if not order.reduce_only and self.rest.api.hosts.rest == LIVE.rest and not (clearance and clearance.signed):
+            return Rejected(
+                RejectReason.NOT_SENT, None, "the certificate is not signed by a trusted key: real money needs that"
             )
         return await self._submit(order)
 

@@ -36,6 +36,11 @@ class WorldRow:
         """Searched in full, safe, and a good world is reachable from every world."""
         return self.complete and self.violations == 0 and self.stranded == 0 and self.good > 0
 
+    @property
+    def faults(self) -> int:
+        """Searches that stopped at a broken property, or at their limit."""
+        return self.violations or int(not self.complete)
+
 
 @dataclass(frozen=True, slots=True)
 class ExploreReport:
@@ -64,7 +69,7 @@ class ExploreReport:
     @property
     def violations(self) -> int:
         """Worlds whose search stopped at a broken property, or at its limit."""
-        return sum(row.violations + (0 if row.complete or row.violations else 1) for row in self.worlds)
+        return sum(row.faults for row in self.worlds)
 
     @property
     def stranded(self) -> int:

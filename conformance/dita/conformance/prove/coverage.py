@@ -129,6 +129,7 @@ ELSEWHERE: Final[dict[str, Elsewhere]] = {
     "K3": Elsewhere("spec", "tests/spec/test_certificate.py", "about the certificate"),
     "K4": Elsewhere("certify", "tests/conformance/test_certify.py", "about the certificate"),
     "K5": Elsewhere("kernel", "tests/kernel/test_kernel_loader.py", "about the certificate"),
+    "K6": Elsewhere("kernel", "tests/kernel/test_signature.py", "about the certificate's signature"),
 }  # fmt: skip
 """Clauses that another layer checks."""
 

@@ -15,7 +15,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from dita.conformance.prove import evidence
 from dita.conformance.prove.core import KINDS, KindReport, Options, Refutation, prove_kind
@@ -31,6 +31,7 @@ from dita.spec.vocabulary import Kind
 
 Tier = Literal["quick", "ci", "full"]
 Verdict = Literal["proved", "refuted", "unknown", "vacuous"]
+VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
 Progress = Callable[[str, int, int], None]
 PROCESSES: Final = 2
 SECOND_EVERY: Final[dict[str, int]] = {"quick": 20, "ci": 4, "full": 1}
@@ -71,6 +72,7 @@ class ProveReport:
     paths: int = 0
     checks: int = 0
     second_asked: int = 0
+    by_part: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])  # paths, second opinions
     disagreed: list[str] = field(default_factory=list[str])
     problems: list[str] = field(default_factory=list[str])
     seconds: float = 0.0
@@ -146,7 +148,9 @@ def run_prove(
             pool.submit(part.run, *part.arguments, **part.keywords): part.name for part in todo
         }
         for done, future in enumerate(as_completed(running), 1):
-            add(report, future.result())
+            found = future.result()
+            add(report, found)
+            report.by_part[running[future]] = (found.paths, found.second_asked)
             if progress is not None:
                 progress(running[future], done, len(todo))
             if only and any(report.rows[name].verdict == "refuted" for name in (only, *RESTS_ON.get(only, ()))):
@@ -199,6 +203,7 @@ def proved_before(tier: Tier, seed: int = 0, folder: Path = evidence.FOLDER) -> 
         row.paths, row.seconded, row.witness_kind = paths, seconded, kind
         row.witness = Found(tuple(witness[0]), tuple(witness[1]), witness[2]) if witness else None
     report.paths, report.checks, report.second_asked = found["paths"], found["checks"], found["second_asked"]
+    report.by_part = {name: (paths, asked) for name, (paths, asked) in found["by_part"].items()}
     conclude(report, "")
     return report
 
@@ -209,7 +214,8 @@ def keep(report: ProveReport, seed: int = 0, folder: Path = evidence.FOLDER) -> 
         return
     rows = {name: (row.paths, row.seconded, row.witness, row.witness_kind) for name, row in report.rows.items()}
     counts = {"paths": report.paths, "checks": report.checks, "second_asked": report.second_asked}
-    evidence.keep(evidence.key_of(report.tier, seed, solver_versions()), {"rows": rows, **counts}, folder)
+    proof = {"rows": rows, "by_part": report.by_part, **counts}
+    evidence.keep(evidence.key_of(report.tier, seed, solver_versions()), proof, folder)
 
 
 def start(report: ProveReport) -> None:
