@@ -233,15 +233,15 @@ fn late_entry(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome, news:
     Ok(())
 }
 
-/// A late fill was booked: reconcile, and cancel the order if the venue still calls it open.
+/// A late fill was booked: reconcile, and cancel the order if the venue still calls it open, finished or not.
 fn late(before: Before, focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) {
     with_evidence(focus, event.time_ns);
     if remaining(focus.slot) == 0 && focus.slot.phase == phase::POSITION_OPEN {
         finished(before, focus, outcome, Code::LateFill, event.attempt);
     } else {
         accepted(before, focus.slot, outcome, Code::LateFill, event.attempt);
-        outcome.cancel = 1_i64.wrapping_sub(event.done);
     }
+    outcome.cancel = 1_i64.wrapping_sub(event.done);
     outcome.reconcile = reconcile::POSITION;
 }
 
@@ -258,6 +258,9 @@ fn exit_order(focus: &mut Focus<'_>, event: &Input, outcome: &mut Outcome) -> An
         .wrapping_add(event.quantity);
     if news && closed > focus.slot.entry.quantity {
         flagged_evidence(focus, outcome, Code::OverClose, event, event.attempt);
+        if !in_exit(focus.slot) {
+            outcome.cancel = 1_i64.wrapping_sub(event.done);
+        }
         return Ok(());
     }
     if !in_exit(focus.slot) {

@@ -6,7 +6,7 @@ import pytest
 
 from desk import LOT, Desk, quote
 from dita.spec import inputs
-from dita.spec.vocabulary import Code, Mode, Part, Phase, RejectReason, Side, Verdict
+from dita.spec.vocabulary import Code, Mode, Part, Phase, Reconcile, RejectReason, Side, Verdict
 
 
 def test_an_exit_sells_the_leg_reduce_only(desk: Desk) -> None:
@@ -168,6 +168,56 @@ def test_a_wrongly_rejected_exit_that_rests_is_cancelled(desk: Desk) -> None:
     outcome = desk.order(1, 1, 0)
 
     assert (outcome.code, outcome.cancel) == (Code.INCONSISTENT, 1)
+
+
+def believed_absent(desk: Desk, attempt: int) -> None:
+    """A rejection of an exit that was wrong: the order rests on the book."""
+    desk.hold(1)
+    desk.exit(1)
+    exit_rejected(desk, attempt, RejectReason.REFUSED)
+
+
+def test_an_open_order_is_cancelled_although_its_trade_finishes_by_it(desk: Desk) -> None:
+    """Clause O6: a late fill closes what was left; the rest of its order would rest without an owner."""
+    believed_absent(desk, 1)
+    external(desk, 60)
+
+    outcome = desk.order(1, 1, 40)
+
+    assert (outcome.verdict, outcome.code) == (Verdict.ACCEPTED, Code.LATE_FILL)
+    assert (outcome.trade, outcome.attempt, outcome.cancel, outcome.reconcile) == (1, 1, 1, Reconcile.POSITION)
+    assert desk.slot.phase == Phase.IDLE
+
+
+def test_an_order_that_is_over_is_not_cancelled_when_its_trade_finishes_by_it(desk: Desk) -> None:
+    """Clause O6."""
+    believed_absent(desk, 1)
+
+    assert desk.order(1, 1, 100, done=True).cancel == 0
+    assert desk.slot.phase == Phase.IDLE
+
+
+def test_an_open_order_that_closes_too_much_is_cancelled_unless_it_is_in_flight(desk: Desk) -> None:
+    """Clause O6 and clause E6: nothing is booked, and what is open of a past order is cancelled."""
+    believed_absent(desk, 1)
+    external(desk, 60)
+    past = desk.order(1, 1, 50)
+    assert (past.verdict, past.code, past.cancel) == (Verdict.FLAGGED, Code.OVER_CLOSE, 1)
+    assert desk.order(1, 1, 50, done=True).cancel == 0
+
+    desk.flatten(1)
+    desk.order(1, 2, 0)
+    external(desk, 80)
+    in_flight = desk.order(1, 2, 30)
+    assert (in_flight.code, in_flight.cancel) == (Code.OVER_CLOSE, 0)
+
+
+def test_a_late_entry_fill_that_is_still_open_is_cancelled(desk: Desk) -> None:
+    """Clause O5."""
+    desk.enter(1)
+    desk.order(1, 0, 40, done=True)
+
+    assert desk.order(1, 0, 60).cancel == 1
 
 
 def test_an_order_that_is_complete_is_done(desk: Desk) -> None:

@@ -57,7 +57,7 @@ def idle_again(focus: Focus) -> Focus:
     return Focus(account, focus.instrument._replace(holder=0), Slot(tails=focus.slot.tails))
 
 
-def finished(before: Slot, focus: Focus, code: Code = Code.OK, *, attempt: int = 0, reconcile: int = 0) -> Answer:
+def finished(before: Slot, focus: Focus, code: Code = Code.OK, *, attempt: int = 0) -> Answer:
     """Nothing remains: the trade becomes the newest tail and the slot is free (clause F2)."""
     slot = focus.slot
     tail = Tail(
@@ -70,7 +70,7 @@ def finished(before: Slot, focus: Focus, code: Code = Code.OK, *, attempt: int =
         last_attempt_quantity=slot.exit.quantity,
     )
     done = idle_again(focus._replace(slot=slot._replace(tails=with_newest(slot.tails, tail))))
-    answer, outcome = accepted(before, done, code, attempt=attempt, reconcile=reconcile)
+    answer, outcome = accepted(before, done, code, attempt=attempt)
     return answer, outcome._replace(cancel_protection=1)
 
 

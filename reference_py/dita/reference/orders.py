@@ -165,18 +165,13 @@ def late_entry(focus: Focus, event: Input, news: bool) -> Answer:
 
 
 def late(before: Slot, focus: Focus, event: Input) -> Answer:
-    """A late fill was booked: reconcile, and cancel the order if the venue still calls it open."""
+    """A late fill was booked: reconcile, and cancel the order if the venue still calls it open, finished or not."""
     focus = with_evidence(focus, event.time_ns)
     if remaining(focus.slot) == 0 and focus.slot.phase == Phase.POSITION_OPEN:
-        return finished(before, focus, Code.LATE_FILL, attempt=event.attempt, reconcile=Reconcile.POSITION)
-    return accepted(
-        before,
-        focus,
-        Code.LATE_FILL,
-        attempt=event.attempt,
-        cancel=1 - event.done,
-        reconcile=Reconcile.POSITION,
-    )
+        answer, outcome = finished(before, focus, Code.LATE_FILL, attempt=event.attempt)
+    else:
+        answer, outcome = accepted(before, focus, Code.LATE_FILL, attempt=event.attempt)
+    return answer, outcome._replace(cancel=1 - event.done, reconcile=Reconcile.POSITION)
 
 
 def exit_order(focus: Focus, event: Input) -> Answer:
@@ -187,7 +182,10 @@ def exit_order(focus: Focus, event: Input) -> Answer:
         return impossible(focus, event)
     news = advances(event.quantity, event.quote, known.quantity, known.quote, 0)
     if news and exit_quantity(slot) - known.quantity + event.quantity > slot.entry.quantity:
-        return flagged_evidence(focus, Code.OVER_CLOSE, event.time_ns, trade=event.trade, attempt=event.attempt)
+        stop = 0 if in_exit(slot) else 1 - event.done
+        return flagged_evidence(
+            focus, Code.OVER_CLOSE, event.time_ns, trade=event.trade, attempt=event.attempt, cancel=stop
+        )
     if not in_exit(slot):
         return late_exit(focus, event, news)
     done = event.done == 1 or event.quantity == known.ordered

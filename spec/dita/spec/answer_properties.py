@@ -58,17 +58,34 @@ def equal_snapshot_answers(pre: Focus, event: Input, post: Focus, outcome: Outco
     return outcome.verdict == Verdict.ACCEPTED and post.slot.phase == working
 
 
-def late_exit_is_booked(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
-    """Growth of an exit believed over is booked and reconciled; an open one of a live trade is cancelled (O6)."""
-    slot = pre.slot
-    about = event.kind == Kind.ORDER and event.attempt > 0 and is_mine(slot, event)
-    if not about or in_exit(slot) or outcome.verdict != Verdict.ACCEPTED:
-        return True
-    grew = event.quantity > slot.exit.quantity
-    if grew and (outcome.code != Code.LATE_FILL or post.instrument.reconcile_required == 0):
+def is_news_of_the_past(slot: Slot, event: Input) -> bool:
+    """The input is a snapshot of the live trade's entry or latest exit, believed over: it grew, or is seen at last."""
+    if event.kind != Kind.ORDER or not is_mine(slot, event) or is_about_the_order(slot, event):
         return False
-    rests = event.done == 0 and (grew or slot.exit.seen == 0)
-    return not rests or post.slot.phase == Phase.IDLE or outcome.cancel == 1
+    if event.attempt == 0:
+        return event.quantity > slot.entry.quantity or slot.entry.seen == 0
+    return event.quantity > slot.exit.quantity or slot.exit.seen == 0
+
+
+def late_fill_is_booked(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
+    """Growth of an order believed over is booked as LATE_FILL and requires a reconcile (clauses O5, O6)."""
+    if not is_news_of_the_past(pre.slot, event) or outcome.verdict != Verdict.ACCEPTED:
+        return True
+    known = pre.slot.entry.quantity if event.attempt == 0 else pre.slot.exit.quantity
+    late = outcome.code == Code.LATE_FILL and post.instrument.reconcile_required == 1
+    return event.quantity == known or late
+
+
+def open_past_order_is_cancelled(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
+    """An order believed over that grew, or is seen at last, and is still open is cancelled: none outlives its trade.
+
+    Also when the trade finishes by it, or it would close too much (clauses O5, O6, E6).
+    """
+    if not is_news_of_the_past(pre.slot, event) or event.done == 1:
+        return True
+    if outcome.verdict == Verdict.REFUSED or outcome.code == Code.IMPOSSIBLE:
+        return True
+    return outcome.cancel == 1 and outcome.trade == event.trade and outcome.attempt == event.attempt
 
 
 def silence_asks(pre: Focus, event: Input, post: Focus, outcome: Outcome) -> bool:
@@ -152,6 +169,7 @@ def other_rows_are_not_booked(pre: Focus, event: Input, post: Focus, outcome: Ou
 
 
 ANSWERS: Final = (
-    contradiction_is_asked_again, equal_snapshot_answers, late_exit_is_booked, silence_asks, nothing_is_sent_again,
-    cancel_is_about_its_order, rejected_exit_reopens, a_close_names_its_trade, other_rows_are_not_booked,
+    contradiction_is_asked_again, equal_snapshot_answers, late_fill_is_booked, open_past_order_is_cancelled,
+    silence_asks, nothing_is_sent_again, cancel_is_about_its_order, rejected_exit_reopens, a_close_names_its_trade,
+    other_rows_are_not_booked,
 )  # fmt: skip
