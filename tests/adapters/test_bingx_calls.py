@@ -9,6 +9,7 @@ from bingx_venue import Say, Seen, StepClock, StubVenue, connected, moving_clock
 from dita.adapters.bingx.endpoints import CANCEL
 from dita.adapters.bingx.errors import Call, ErrorClass, NoReply, VenueRefused
 from dita.adapters.bingx.json_text import DEPTH_MAX, JsonTextError, parse_json
+from dita.adapters.bingx.limiter import Rank
 from dita.spec.vocabulary import Side
 
 MS = 10**6
@@ -43,14 +44,14 @@ async def test_the_clock_offset_is_measured_and_used() -> None:
 
 
 async def test_callers_that_come_together_measure_the_clock_once() -> None:
-    """Twenty first calls at once: five samples in all, not five each; a later refresh is left to reads."""
+    """Ten first calls at once: five samples in all, not five each; a later refresh is left to reads."""
     clock = StepClock(step_ns=100 * MS)
     async with StubVenue().serving() as venue:
         path = f"{SWAP}/v2/user/positions"
         venue.on("GET", path, yes([]))
         venue.on("DELETE", ORDER, no(80016, "order not exist"))
         async with connected(venue, clock) as rest:
-            await asyncio.gather(*(rest.positions() for _ in range(20)))
+            await asyncio.gather(*(rest.positions() for _ in range(10)))
             samples = venue.requests("GET", f"{SWAP}/v2/server/time")
             assert len(samples) == 5
             clock.now_ns += 1000 * SECOND
@@ -125,7 +126,7 @@ async def test_a_rate_limit_pauses_the_endpoint_and_an_address_ban_pauses_all() 
             with pytest.raises(VenueRefused) as limited:
                 await rest.positions()
             assert limited.value.meaning.klass is ErrorClass.RATE_LIMITED
-            assert rest.api.transport.limiter.wait_ns("positions", clock.now_ns, urgent=True) >= SECOND - MS
+            assert rest.api.transport.limiter.paused_until_ns("positions", Rank.CLOSING) >= clock.now_ns + SECOND - MS
             await rest.balance("USDT")
             with pytest.raises(VenueRefused):
                 await rest.balance("USDT")

@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 
 from bingx_venue import QUICK, SECRET, START_NS, Say, Seen, StepClock, StubVenue, credentials, eventually, yes
-from dita.adapters.bingx.endpoints import BALANCE, OPEN_ORDERS, POSITIONS, SERVER_TIME, SUBMIT
-from dita.adapters.bingx.limiter import Limiter
+from dita.adapters.bingx.endpoints import BALANCE, CANCEL, OPEN_ORDERS, POSITIONS, SERVER_TIME, SUBMIT
+from dita.adapters.bingx.limiter import Limiter, Quota, Rank
 from dita.adapters.bingx.transport import Failure, FailureKind, Reply, Timeouts, Transport
 
 MS = 10**6
@@ -91,7 +91,7 @@ async def test_the_timestamp_is_made_when_the_request_is_written_not_before_a_wa
     clock = StepClock()
     async with StubVenue().serving() as venue, transport(clock) as wire:
         venue.on("POST", ORDER_PATH, yes({}))
-        wire.limiter = Limiter({SUBMIT.name: 1})
+        wire.limiter = Limiter({SUBMIT.name: Quota(1)})
         await wire.exchange(venue.url, SUBMIT, {"n": "1"})
         waiting = asyncio.create_task(wire.exchange(venue.url, SUBMIT, {"n": "2"}))
         await asyncio.sleep(0.05)
@@ -105,6 +105,7 @@ async def test_the_timestamp_is_made_when_the_request_is_written_not_before_a_wa
 async def test_the_timestamp_is_made_after_the_wait_for_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one connection, held by a slow reply, a second request is stamped when it gets it; too late is not sent."""
     monkeypatch.setattr("dita.adapters.bingx.transport._CONNECTIONS_MAX", 1)
+    monkeypatch.setattr("dita.adapters.bingx.transport._CONNECTIONS_FOR_CLOSINGS", 0)
     clock = StepClock()
     async with StubVenue().serving() as venue, transport(clock) as wire:
         venue.on("GET", BALANCE.path, Say("{}", delay_seconds=0.3))
@@ -171,16 +172,50 @@ async def test_a_wait_that_would_end_too_late_is_not_begun() -> None:
     """When the limiter cannot serve before ``send_by``, the refusal is immediate and nothing was sent."""
     async with StubVenue().serving() as venue, transport() as wire:
         venue.on("POST", ORDER_PATH, yes({}))
-        wire.limiter = Limiter({SUBMIT.name: 1})
+        wire.limiter = Limiter({SUBMIT.name: Quota(1)})
         await wire.exchange(venue.url, SUBMIT, {})
         refused = await wire.exchange(venue.url, SUBMIT, {}, send_by_ns=START_NS + 500 * MS)
         wire.limiter.pause(SUBMIT.name, START_NS + 10**12)
-        paused = await wire.exchange(venue.url, SUBMIT, {}, urgent=True)
+        paused = await wire.exchange(venue.url, SUBMIT, {}, rank=Rank.CLOSING)
     for result in (refused, paused):
         assert isinstance(result, Failure)
         assert result.kind is FailureKind.THROTTLED
         assert not result.sent
     assert len(venue.seen) == 1
+
+
+async def test_slow_replies_and_a_spent_limit_hold_up_no_closing() -> None:
+    """Twenty slow reads and openings wait for the limiter; a cancel that comes last goes out at once."""
+    async with StubVenue().serving() as venue, transport() as wire:
+        venue.on("GET", BALANCE.path, Say("{}", delay_seconds=0.6))
+        venue.on("POST", ORDER_PATH, yes({}))
+        venue.on("DELETE", CANCEL.path, yes({}))
+        wire.limiter = Limiter({BALANCE.name: Quota(99), SUBMIT.name: Quota(99, reserved=9), CANCEL.name: Quota(99)})
+        slow = [asyncio.create_task(wire.exchange(venue.url, BALANCE, {}, rank=Rank.READING)) for _ in range(20)]
+        opening = asyncio.create_task(wire.exchange(venue.url, SUBMIT, {"n": "opening"}))
+        await eventually(lambda: len(venue.seen) == 12)
+        assert isinstance(await wire.exchange(venue.url, CANCEL, {}, rank=Rank.CLOSING), Reply)
+        closing = await wire.exchange(venue.url, SUBMIT, {"n": "closing"}, rank=Rank.CLOSING)
+        assert isinstance(closing, Reply)
+        assert [seen.method for seen in venue.seen] == ["GET"] * 12 + ["DELETE", "POST"]
+        assert not opening.done()
+        await asyncio.gather(*slow, opening)
+    assert [seen.parameters["n"] for seen in venue.requests("POST", ORDER_PATH)] == ["closing", "opening"]
+
+
+async def test_who_gives_up_waiting_leaves_the_queue_and_the_next_one_is_told() -> None:
+    """A cancelled wait frees the place at once: the opening behind a withdrawn closing need not wait for its token."""
+    async with StubVenue().serving() as venue, transport(StepClock(step_ns=0)) as wire:
+        venue.on("POST", ORDER_PATH, yes({}))
+        wire.limiter = Limiter({SUBMIT.name: Quota(1)})
+        await wire.exchange(venue.url, SUBMIT, {})
+        closing = asyncio.create_task(wire.exchange(venue.url, SUBMIT, {}, rank=Rank.CLOSING))
+        await asyncio.sleep(0)
+        assert wire.limiter.waiting == 1
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert wire.limiter.waiting == 0
 
 
 async def test_a_refused_connection_proves_that_nothing_was_sent() -> None:
@@ -408,6 +443,21 @@ async def test_closing_releases_every_connection() -> None:
         await wire.aclose()
     names = {task.get_name() for task in asyncio.all_tasks()}
     assert len(names) == 1  # only this test
+
+
+async def test_a_closed_transport_sends_nothing_and_says_so() -> None:
+    """Whoever waits for the limiter when it is closed, or comes later, learns at once that nothing was sent."""
+    async with StubVenue().serving() as venue, transport() as wire:
+        wire.limiter = Limiter({SUBMIT.name: Quota(1)})
+        wire.limiter.pause(SUBMIT.name, START_NS + 10**9)
+        waiting = asyncio.create_task(wire.exchange(venue.url, SUBMIT, {}))
+        await asyncio.sleep(0.02)
+        await wire.aclose()
+        async with asyncio.timeout(0.5):
+            results = [await waiting, await wire.exchange(venue.url, SUBMIT, {})]
+        assert results == [Failure(FailureKind.CLOSED, "the transport was closed", sent=False)] * 2
+        assert wire.limiter.waiting == 0
+    assert venue.seen == []
 
 
 async def test_cancelling_the_caller_cancels_the_exchange() -> None:

@@ -15,7 +15,7 @@ from dita.adapters.bingx.credentials import Credentials, credentials_from_enviro
 from dita.adapters.bingx.desk import OrderDesk
 from dita.adapters.bingx.endpoints import DEMO, ENDPOINTS, LIVE, Hosts
 from dita.adapters.bingx.errors import VenueError
-from dita.adapters.bingx.limiter import Limiter
+from dita.adapters.bingx.limiter import Limiter, Quota
 from dita.adapters.bingx.rest import BingxRest
 from dita.adapters.bingx.trading import BingxCloser, BingxTrader
 from dita.adapters.bingx.transport import Timeouts, Transport, default_limiter
@@ -140,4 +140,4 @@ async def connect(
 
 
 def _no_limits() -> Limiter:
-    return Limiter({endpoint.name: _UNLIMITED for endpoint in ENDPOINTS})
+    return Limiter({endpoint.name: Quota(_UNLIMITED) for endpoint in ENDPOINTS})

@@ -22,6 +22,7 @@ from dita.adapters.bingx.errors import (
     classify,
 )
 from dita.adapters.bingx.json_text import JsonTextError, as_object, parse_json
+from dita.adapters.bingx.limiter import Rank
 from dita.adapters.bingx.messages import MessageError, ServerTimeMessage, nanoseconds, read_message
 from dita.adapters.bingx.pauses import pause_after
 from dita.adapters.bingx.transport import Failure, FailureKind, Reply, Transport
@@ -73,7 +74,7 @@ class Api:
         parameters: Mapping[str, str],
         kind: Call,
         *,
-        urgent: bool = False,
+        rank: Rank = Rank.OPENING,
         send_by_ns: int | None = None,
         may_try_fallback: bool = False,
     ) -> Answer | Failure:
@@ -83,19 +84,17 @@ class Api:
         """
         if endpoint.signed:
             await self._mind_the_clock(patient=kind is Call.QUERY)
-        result = await self._one(self.hosts.rest, endpoint, parameters, kind, urgent=urgent, send_by_ns=send_by_ns)
+        result = await self._one(self.hosts.rest, endpoint, parameters, kind, rank, send_by_ns)
         if may_try_fallback and self.hosts.rest_fallback is not None and _unanswered(result):
-            result = await self._one(
-                self.hosts.rest_fallback, endpoint, parameters, kind, urgent=urgent, send_by_ns=send_by_ns
-            )
+            result = await self._one(self.hosts.rest_fallback, endpoint, parameters, kind, rank, send_by_ns)
         return result
 
     async def read(
-        self, endpoint: Endpoint, parameters: Mapping[str, str], kind: Call = Call.QUERY, *, idempotent: bool = True
+        self, endpoint: Endpoint, parameters: Mapping[str, str], rank: Rank = Rank.READING, *, idempotent: bool = True
     ) -> Answer:
         """One call that must succeed. Raises NoReply, BadReply or VenueRefused."""
         for attempt in (1, 2):
-            result = await self.call(endpoint, parameters, kind, urgent=True, may_try_fallback=idempotent)
+            result = await self.call(endpoint, parameters, Call.QUERY, rank=rank, may_try_fallback=idempotent)
             if isinstance(result, Failure):
                 raise NoReply(endpoint.name, f"{result.kind.value}: {result.detail}")
             if result.meaning is None:
@@ -155,11 +154,10 @@ class Api:
         endpoint: Endpoint,
         parameters: Mapping[str, str],
         kind: Call,
-        *,
-        urgent: bool,
+        rank: Rank,
         send_by_ns: int | None,
     ) -> Answer | Failure:
-        result = await self.transport.exchange(base_url, endpoint, parameters, urgent=urgent, send_by_ns=send_by_ns)
+        result = await self.transport.exchange(base_url, endpoint, parameters, rank=rank, send_by_ns=send_by_ns)
         if isinstance(result, Failure):
             return result
         try:

@@ -13,6 +13,7 @@ from dita.adapters.bingx.contracts import Contract
 from dita.adapters.bingx.endpoints import CANCEL, CANCEL_ALL, CLOSE_POSITION, LIVE, SUBMIT
 from dita.adapters.bingx.errors import Call, ErrorClass
 from dita.adapters.bingx.json_text import as_list, as_object
+from dita.adapters.bingx.limiter import Rank
 from dita.adapters.bingx.messages import MessageError, OrderMessage, read_message
 from dita.adapters.bingx.orders import (
     CancelAllResult,
@@ -84,7 +85,7 @@ class OrderDesk:
         """
         try:
             parameters = {"positionId": position_id}
-            result = await self.rest.api.call(CLOSE_POSITION, parameters, Call.SUBMIT, urgent=True)
+            result = await self.rest.api.call(CLOSE_POSITION, parameters, Call.SUBMIT, rank=Rank.CLOSING)
             judged = judged_failure(result)
             if judged is not None:
                 return judged
@@ -96,7 +97,7 @@ class OrderDesk:
         """Cancel every order of a symbol, conditional ones included. Never raises."""
         try:
             result = await self.rest.api.call(
-                CANCEL_ALL, {"symbol": symbol}, Call.CANCEL, urgent=True, may_try_fallback=True
+                CANCEL_ALL, {"symbol": symbol}, Call.CANCEL, rank=Rank.CLOSING, may_try_fallback=True
             )
             if isinstance(result, Failure):
                 return CancelAllResult(False, 0, 0, f"{result.kind.value}: {result.detail}")
@@ -108,7 +109,7 @@ class OrderDesk:
 
     async def _cancel(self, parameters: dict[str, str]) -> CancelResult:
         try:
-            result = await self.rest.api.call(CANCEL, parameters, Call.CANCEL, urgent=True, may_try_fallback=True)
+            result = await self.rest.api.call(CANCEL, parameters, Call.CANCEL, rank=Rank.CLOSING, may_try_fallback=True)
             if isinstance(result, Failure):
                 kind = CancelKind.THROTTLED if result.kind is FailureKind.THROTTLED else CancelKind.UNKNOWN
                 return CancelResult(kind, None, f"{result.kind.value}: {result.detail}")
@@ -133,7 +134,7 @@ class OrderDesk:
                 SUBMIT,
                 order_parameters(order, self.mode),
                 Call.SUBMIT,
-                urgent=order.reduce_only,
+                rank=Rank.CLOSING if order.reduce_only else Rank.OPENING,
                 send_by_ns=order.send_by_ns,
                 may_try_fallback=False,
             )

@@ -1,10 +1,20 @@
 """Every REST call the adapter makes, as data: path, signature, published limit, and how much body is believed.
 
-Limits are requests a second for one account (BingX API reference, "rate limit" of each page). Hosts: BingX, base URLs.
+Limits are requests a second for one account (BingX API reference, "rate limit" of each page); those that several calls
+share are for one address (BingX support, article 31103871611289). Hosts: BingX, base URLs.
 """
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
+
+from dita.adapters.bingx.limiter import Quota
+
+ACCOUNT_QUOTA: Final = "account calls of this address"
+MARKET_QUOTA: Final = "market calls of this address"
+SHARED_QUOTAS: Final = MappingProxyType(
+    {ACCOUNT_QUOTA: Quota(2000, seconds=10, reserved=200), MARKET_QUOTA: Quota(500, seconds=10)}
+)
 
 _KIB: Final = 1024
 
@@ -19,8 +29,13 @@ class Endpoint:
     per_second: int
     signed: bool = True
     with_key: bool = True
-    reserved: int = 0  # tokens of its bucket kept for closings
+    reserved: int = 0  # of these, kept for closings
     body_bytes_max: int = 256 * _KIB
+
+    @property
+    def shares(self) -> str:
+        """The quota it shares with others."""
+        return ACCOUNT_QUOTA if self.signed else MARKET_QUOTA
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +75,8 @@ BALANCE: Final = Endpoint("balance", "GET", f"{_SWAP}/v3/user/balance", 5)
 POSITIONS: Final = Endpoint("positions", "GET", f"{_SWAP}/v2/user/positions", 10, body_bytes_max=2048 * _KIB)
 POSITION_MODE: Final = Endpoint("position mode", "GET", f"{_SWAP}/v1/positionSide/dual", 2)
 SET_POSITION_MODE: Final = Endpoint("set position mode", "POST", f"{_SWAP}/v1/positionSide/dual", 2)
+MARGIN_MODE: Final = Endpoint("margin mode", "GET", f"{_SWAP}/v2/trade/marginType", 2)
+SET_MARGIN_MODE: Final = Endpoint("set margin mode", "POST", f"{_SWAP}/v2/trade/marginType", 2)
 LEVERAGE: Final = Endpoint("leverage", "GET", f"{_SWAP}/v2/trade/leverage", 5)
 SET_LEVERAGE: Final = Endpoint("set leverage", "POST", f"{_SWAP}/v2/trade/leverage", 5)
 COMMISSION_RATE: Final = Endpoint("commission rate", "GET", f"{_SWAP}/v2/user/commissionRate", 5)
@@ -80,7 +97,8 @@ EXTEND_LISTEN_KEY: Final = Endpoint("extend listen key", "PUT", _LISTEN_KEY, 2)
 DELETE_LISTEN_KEY: Final = Endpoint("delete listen key", "DELETE", _LISTEN_KEY, 2)
 
 ENDPOINTS: Final = (
-    SERVER_TIME, CONTRACTS, BALANCE, POSITIONS, POSITION_MODE, SET_POSITION_MODE, LEVERAGE, SET_LEVERAGE,
-    COMMISSION_RATE, SUBMIT, TEST_SUBMIT, CANCEL, CANCEL_ALL, CANCEL_ALL_AFTER, CLOSE_POSITION, QUERY_ORDER,
-    OPEN_ORDERS, ALL_ORDERS, FULL_ORDER, FILL_HISTORY, INCOME, CREATE_LISTEN_KEY, EXTEND_LISTEN_KEY, DELETE_LISTEN_KEY,
+    SERVER_TIME, CONTRACTS, BALANCE, POSITIONS, POSITION_MODE, SET_POSITION_MODE, MARGIN_MODE, SET_MARGIN_MODE,
+    LEVERAGE, SET_LEVERAGE, COMMISSION_RATE, SUBMIT, TEST_SUBMIT, CANCEL, CANCEL_ALL, CANCEL_ALL_AFTER, CLOSE_POSITION,
+    QUERY_ORDER, OPEN_ORDERS, ALL_ORDERS, FULL_ORDER, FILL_HISTORY, INCOME, CREATE_LISTEN_KEY, EXTEND_LISTEN_KEY,
+    DELETE_LISTEN_KEY,
 )  # fmt: skip

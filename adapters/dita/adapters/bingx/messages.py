@@ -101,6 +101,12 @@ def _flag(value: object) -> bool:
     raise ValueError("neither true nor false")
 
 
+def _strict_flag(value: object) -> bool:
+    if value is None or value == "":
+        raise ValueError("not said")
+    return _flag(value)
+
+
 Money = Annotated[Decimal, BeforeValidator(_decimal)]  # required: missing or "" is refused
 MaybeMoney = Annotated[Decimal | None, BeforeValidator(_maybe_decimal)]  # "" and null mean: not said
 Text = Annotated[str, BeforeValidator(_text)]
@@ -109,6 +115,7 @@ Milliseconds = Annotated[int, BeforeValidator(_milliseconds)]
 MaybeMilliseconds = Annotated[int, BeforeValidator(_maybe_milliseconds)]
 Count = Annotated[int, BeforeValidator(_count)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
+StrictFlag = Annotated[bool, BeforeValidator(_strict_flag)]  # not said is refused
 
 
 class WireModel(BaseModel):
@@ -299,36 +306,35 @@ class PositionMessage(WireModel):
                 side = Side.LONG if units > 0 else Side.SHORT
             case _:
                 raise MessageError(f"position: side `{self.position_side}` does not go with amount `{self.amount}`")
-        average = 0 if self.average_price is None else rounded_price_units(self.average_price, "avgPrice")
+        if self.average_price is None:
+            raise MessageError(f"position: `{self.symbol}` has an amount of `{self.amount}` and no avgPrice")
         return PositionRow(
             symbol=self.symbol,
             side=side,
             quantity=abs(units),
-            average_price=average,
+            average_price=rounded_price_units(self.average_price, "avgPrice"),
             updated_ns=nanoseconds(self.update_time),
             position_id=self.position_id,
         )
 
 
 class BalanceMessage(WireModel):
-    """One row of the balance list. ``""`` stands for zero in assets that were never used: such rows are skipped."""
+    """One row of the balance list. ``""`` stands for zero in assets that were never used: those rows are not read."""
 
     asset: Text
-    balance: MaybeMoney = None
-    equity: MaybeMoney = None
-    available: MaybeMoney = Field(None, validation_alias="availableMargin")
-    used: MaybeMoney = Field(None, validation_alias="usedMargin")
+    balance: Money
+    equity: Money
+    available: Money = Field(validation_alias="availableMargin")
+    used: Money = Field(validation_alias="usedMargin")
 
     def to_row(self) -> BalanceRow:
-        """The integer row. Raises MessageError when the wallet balance itself was not said."""
-        if self.balance is None:
-            raise MessageError(f"balance: `{self.asset}` has no balance; missing is not zero")
+        """The integer row. Raises UnitsError."""
         return BalanceRow(
             asset=self.asset,
             balance=rounded_money_units(self.balance, "balance"),
-            equity=rounded_money_units(0 if self.equity is None else self.equity, "equity"),
-            available_margin=rounded_money_units(0 if self.available is None else self.available, "availableMargin"),
-            used_margin=rounded_money_units(0 if self.used is None else self.used, "usedMargin"),
+            equity=rounded_money_units(self.equity, "equity"),
+            available_margin=rounded_money_units(self.available, "availableMargin"),
+            used_margin=rounded_money_units(self.used, "usedMargin"),
         )
 
 
@@ -367,6 +373,31 @@ class CommissionMessage(WireModel):
     def rates_ppb(self) -> tuple[int, int]:
         """(taker, maker) in parts per billion."""
         return rate_ppb(self.taker, "takerCommissionRate"), rate_ppb(self.maker, "makerCommissionRate")
+
+
+class PositionModeMessage(WireModel):
+    """``data`` of the position mode call: text on the wire."""
+
+    is_hedge: StrictFlag = Field(validation_alias="dualSidePosition")
+
+
+class MarginModeMessage(WireModel):
+    """``data`` of the margin mode call."""
+
+    mode: Text = Field(validation_alias="marginType")
+
+
+class SwitchMessage(WireModel):
+    """``data`` of the dead-man switch. ``triggerTime`` is told in seconds or in milliseconds: it is not read."""
+
+    status: Text
+    note: MaybeText = ""
+
+
+class ListenKeyMessage(WireModel):
+    """The reply that holds a listen key, which is a secret."""
+
+    listen_key: Text = Field(validation_alias="listenKey", repr=False)
 
 
 class LeverageMessage(WireModel):

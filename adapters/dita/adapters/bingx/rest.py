@@ -27,11 +27,13 @@ from dita.adapters.bingx.endpoints import (
     FULL_ORDER,
     INCOME,
     LEVERAGE,
+    MARGIN_MODE,
     OPEN_ORDERS,
     POSITION_MODE,
     POSITIONS,
     QUERY_ORDER,
     SET_LEVERAGE,
+    SET_MARGIN_MODE,
     SET_POSITION_MODE,
     TEST_SUBMIT,
     Endpoint,
@@ -39,6 +41,7 @@ from dita.adapters.bingx.endpoints import (
 )
 from dita.adapters.bingx.errors import BadReply, Call, ErrorClass, NoReply, VenueRefused, classify
 from dita.adapters.bingx.json_text import as_list, as_object
+from dita.adapters.bingx.limiter import Rank
 from dita.adapters.bingx.listings import (
     PAGE_ROWS,
     WindowFull,
@@ -54,8 +57,13 @@ from dita.adapters.bingx.messages import (
     FillMessage,
     IncomeMessage,
     LeverageMessage,
+    ListenKeyMessage,
+    MarginModeMessage,
+    MessageError,
     OrderMessage,
     PositionMessage,
+    PositionModeMessage,
+    SwitchMessage,
     read_message,
 )
 from dita.adapters.bingx.transport import Failure, Timeouts, Transport
@@ -65,6 +73,14 @@ from dita.spec.vocabulary import Side
 
 _PAGES_MAX: Final = 100
 _LISTEN_KEY_CHARACTERS_MAX: Final = 256
+
+
+class MarginMode(Enum):
+    """How a symbol's positions share the wallet."""
+
+    CROSSED = "CROSSED"
+    ISOLATED = "ISOLATED"
+    SEPARATE_ISOLATED = "SEPARATE_ISOLATED"  # hedge mode only; closing needs the position's id
 
 
 class PositionMode(Enum):
@@ -177,7 +193,7 @@ class BingxRest:
         mine = [row for row in documents if (as_object(row) or {}).get("asset") == asset]
         if len(mine) != 1:
             raise BadReply(BALANCE.name, f"`{len(mine)}` rows for asset `{asset}`; expected one")
-        return converted(BALANCE, lambda row: read_message(BalanceMessage, row, "balance").to_row(), mine)[0]
+        return converted(BALANCE, lambda row: read_message(BalanceMessage, row, f"wallet `{asset}`").to_row(), mine)[0]
 
     async def positions(self, symbol: str | None = None) -> tuple[PositionRow, ...]:
         """Every open position (of one symbol). A complete list: a side that is not in it is flat."""
@@ -191,17 +207,31 @@ class BingxRest:
     async def position_mode(self) -> PositionMode:
         """Hedge or one-way."""
         answer = await self.api.read(POSITION_MODE, {})
-        value = (as_object(answer.data) or {}).get("dualSidePosition")
-        if value in ("true", True):
-            return PositionMode.HEDGE
-        if value in ("false", False):
-            return PositionMode.ONE_WAY
-        raise BadReply(POSITION_MODE.name, f"dualSidePosition `{value}` is neither true nor false")
+        (message,) = converted(
+            POSITION_MODE, lambda row: read_message(PositionModeMessage, row, "position mode"), [answer.data]
+        )
+        return PositionMode.HEDGE if message.is_hedge else PositionMode.ONE_WAY
 
     async def set_position_mode(self, mode: PositionMode) -> None:
         """Switch the account's mode; the venue refuses it while anything is open on any symbol."""
         parameters = {"dualSidePosition": "true" if mode is PositionMode.HEDGE else "false"}
-        await self.api.read(SET_POSITION_MODE, parameters, idempotent=False)
+        await self.api.read(SET_POSITION_MODE, parameters, Rank.OPENING, idempotent=False)
+
+    async def margin_mode(self, symbol: str) -> MarginMode:
+        """The margin mode of a symbol. Raises BadReply for a mode we do not know."""
+        answer = await self.api.read(MARGIN_MODE, {"symbol": symbol})
+        (message,) = converted(
+            MARGIN_MODE, lambda row: read_message(MarginModeMessage, row, "margin mode"), [answer.data]
+        )
+        try:
+            return MarginMode(message.mode.upper())
+        except ValueError:
+            raise BadReply(MARGIN_MODE.name, f"marginType `{message.mode}` is not a mode we know") from None
+
+    async def set_margin_mode(self, symbol: str, mode: MarginMode) -> None:
+        """Set the margin mode of a symbol; the venue refuses it while an order or a position of it is open."""
+        parameters = {"symbol": symbol, "marginType": mode.value}
+        await self.api.read(SET_MARGIN_MODE, parameters, Rank.OPENING, idempotent=False)
 
     async def leverage(self, symbol: str) -> Leverage:
         """Leverage in force for both sides of a symbol."""
@@ -210,10 +240,12 @@ class BingxRest:
         return Leverage(message.long, message.short, message.long_max, message.short_max)
 
     async def set_leverage(self, symbol: str, side: Side, leverage: int) -> None:
-        """Set the leverage of one side (hedge) or of the symbol (``Side.NONE``: one-way)."""
+        """Set the leverage of one side (hedge) or of the symbol (``Side.NONE``: one-way). A positive whole number."""
+        if leverage < 1:
+            raise ValueError(f"leverage: `{leverage}` is not positive")
         name = {Side.LONG: "LONG", Side.SHORT: "SHORT", Side.NONE: "BOTH"}[side]
         parameters = {"symbol": symbol, "side": name, "leverage": str(leverage)}
-        await self.api.read(SET_LEVERAGE, parameters, idempotent=False)
+        await self.api.read(SET_LEVERAGE, parameters, Rank.OPENING, idempotent=False)
 
     async def commission_rates(self) -> tuple[int, int]:
         """(taker, maker) of the account, parts per billion."""
@@ -354,13 +386,13 @@ class BingxRest:
 
     async def create_listen_key(self) -> str:
         """A key that opens the account stream for an hour. It reads the account: treat it as a secret."""
-        result = await self.api.call(CREATE_LISTEN_KEY, {}, Call.QUERY)
+        result = await self.api.call(CREATE_LISTEN_KEY, {}, Call.QUERY, rank=Rank.READING)
         if isinstance(result, Failure):
             raise _no_reply(CREATE_LISTEN_KEY, result)
-        root = result.root or {}
-        key = root.get("listenKey") or (as_object(result.data) or {}).get("listenKey")
-        if result.reply.status == 200 and isinstance(key, str) and _is_listen_key(key):
-            return key
+        for document in (result.root, result.data):  # bare on the wire, wrapped on the venue's page
+            key = _listen_key(document)
+            if result.reply.status == 200 and key:
+                return key
         raise _refused(CREATE_LISTEN_KEY, result)
 
     async def extend_listen_key(self, listen_key: str) -> None:
@@ -372,7 +404,7 @@ class BingxRest:
         await self._listen_key_call(DELETE_LISTEN_KEY, listen_key)
 
     async def _listen_key_call(self, endpoint: Endpoint, listen_key: str) -> None:
-        result = await self.api.call(endpoint, {"listenKey": listen_key}, Call.QUERY)
+        result = await self.api.call(endpoint, {"listenKey": listen_key}, Call.QUERY, rank=Rank.READING)
         if isinstance(result, Failure):
             raise _no_reply(endpoint, result)
         # An empty body, `{}` and an envelope with code 0 all say yes here; 204 says that there was no key to act on.
@@ -387,15 +419,25 @@ class BingxRest:
         if seconds != 0 and not 10 <= seconds <= 120:
             raise ValueError(f"seconds: `{seconds}` is neither 0 nor within 10 to 120")
         parameters = {"type": "ACTIVATE", "timeOut": str(seconds)} if seconds else {"type": "CLOSE", "timeOut": "10"}
-        answer = await self.api.read(CANCEL_ALL_AFTER, parameters)
-        status = (as_object(answer.data) or {}).get("status")
+        answer = await self.api.read(CANCEL_ALL_AFTER, parameters, Rank.CLOSING)
+        (message,) = converted(
+            CANCEL_ALL_AFTER, lambda row: read_message(SwitchMessage, row, "dead-man switch"), [answer.data]
+        )
         wanted = "ACTIVATED" if seconds else "CLOSED"
-        if status != wanted:
-            raise BadReply(CANCEL_ALL_AFTER.name, f"status `{status}`, expected `{wanted}`: the switch is not set")
+        if message.status != wanted:
+            raise BadReply(
+                CANCEL_ALL_AFTER.name,
+                f"status `{message.status}` (`{message.note[:100]}`), expected `{wanted}`: the switch is not set",
+            )
 
 
-def _is_listen_key(text: str) -> bool:
-    return 0 < len(text) <= _LISTEN_KEY_CHARACTERS_MAX and text.isascii() and text.replace("-", "").isalnum()
+def _listen_key(document: object) -> str:
+    try:
+        key = read_message(ListenKeyMessage, document, "listen key").listen_key
+    except MessageError:
+        return ""  # the caller says what came instead, without quoting it
+    usable = len(key) <= _LISTEN_KEY_CHARACTERS_MAX and key.isascii() and key.replace("-", "").isalnum()
+    return key if usable else ""
 
 
 def _refused(endpoint: Endpoint, answer: Answer) -> VenueRefused:

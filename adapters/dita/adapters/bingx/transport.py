@@ -22,13 +22,14 @@ import httpx
 from dita.adapters.bingx.clock import Clock
 from dita.adapters.bingx.compression import CompressionError, decompress
 from dita.adapters.bingx.credentials import Credentials
-from dita.adapters.bingx.endpoints import ENDPOINTS, Endpoint
-from dita.adapters.bingx.limiter import Limiter
+from dita.adapters.bingx.endpoints import ENDPOINTS, SHARED_QUOTAS, Endpoint
+from dita.adapters.bingx.limiter import Limiter, Quota, Rank
 from dita.adapters.bingx.signing import plain_query, signed_query
 from dita.spec.scales import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
 
 RECV_WINDOW_MAX_MS: Final = 5000  # the venue's default; a longer one only lengthens the time of not knowing
 _CONNECTIONS_MAX: Final = 16
+_CONNECTIONS_FOR_CLOSINGS: Final = 4  # of those: slow replies to anything else must not hold up a closing
 _KEEPALIVE_SECONDS: Final = 15  # re-used connections end soon: a changed address is picked up, stale ones are rare
 _WAIT_STEP_NS_MIN: Final = NANOSECONDS_PER_MILLISECOND
 _KEPT_HEADERS: Final = ("x-ratelimit-requests-remain", "x-ratelimit-requests-expire", "retry-after")
@@ -42,6 +43,7 @@ class FailureKind(Enum):
 
     TOO_LATE = "too late"  # refused to write after send_by
     THROTTLED = "throttled"  # the local limiter would have had to wait for too long
+    CLOSED = "closed"  # this transport, by us
     NOT_CONNECTED = "not connected"  # name, connect, TLS or proxy
     TIMED_OUT = "timed out"
     CONNECTION_LOST = "connection lost"
@@ -85,10 +87,8 @@ class Timeouts:
 
 def default_limiter() -> Limiter:
     """A limiter with the venue's published limits."""
-    return Limiter(
-        {endpoint.name: endpoint.per_second for endpoint in ENDPOINTS},
-        {endpoint.name: endpoint.reserved for endpoint in ENDPOINTS if endpoint.reserved},
-    )
+    own = {endpoint.name: Quota(endpoint.per_second, reserved=endpoint.reserved) for endpoint in ENDPOINTS}
+    return Limiter({**own, **SHARED_QUOTAS}, {endpoint.name: endpoint.shares for endpoint in ENDPOINTS})
 
 
 @cache
@@ -146,6 +146,10 @@ class Transport:
     send_recv_window: bool = True  # False: leave the venue's default of 5000 ms in force
     clock_offset_ns: int = 0  # venue clock minus ours; BingxRest keeps it up to date
     _client: httpx.AsyncClient = field(init=False, repr=False)
+    _in_flight: int = field(default=0, init=False)
+    _closed: bool = field(default=False, init=False)
+    _waiters: int = field(default=0, init=False)
+    _moved: asyncio.Event = field(default_factory=asyncio.Event, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not 1 <= self.recv_window_ms <= RECV_WINDOW_MAX_MS:
@@ -171,7 +175,9 @@ class Transport:
         )
 
     async def aclose(self) -> None:
-        """Release every connection. Calling it again is harmless."""
+        """Release every connection; whoever waits is told. Calling it again is harmless."""
+        self._closed = True
+        self._let_the_others_look()
         await self._client.aclose()
 
     def venue_now_ns(self) -> int:
@@ -201,14 +207,14 @@ class Transport:
         endpoint: Endpoint,
         parameters: Mapping[str, str],
         *,
-        urgent: bool = False,
+        rank: Rank = Rank.OPENING,
         send_by_ns: int | None = None,
         age_ns: int = 0,
     ) -> Reply | Failure:
         """Send one request and read its reply. Never raises, except when the calling task is cancelled.
 
-        ``send_by_ns`` is venue time: nothing is written after it. ``urgent`` may use the reserved tokens. ``age_ns``
-        makes the timestamp that much too old, for the probe that asks whether the venue refuses it.
+        ``send_by_ns`` is venue time: nothing is written after it. ``rank`` says whom it overtakes while it waits.
+        ``age_ns`` makes the timestamp that much too old, for the probe that asks whether the venue refuses it.
         """
         attempt = _Attempt(self, endpoint, parameters, send_by_ns, age_ns)
         try:
@@ -216,11 +222,16 @@ class Transport:
         except ValueError as error:
             return Failure(FailureKind.BAD_REQUEST, str(error), sent=False)
         try:
-            refusal = await self._wait_for_token(endpoint, urgent, send_by_ns)
+            refusal = await self._wait_for_turn(endpoint, rank, send_by_ns)
             if refusal is not None:
                 return refusal
-            async with asyncio.timeout(self.timeouts.total):
-                return await self._send(base_url, attempt)
+            try:
+                async with asyncio.timeout(self.timeouts.total):
+                    return await self._send(base_url, attempt)
+            finally:
+                self._in_flight -= 1
+                if self._in_flight + 1 >= _CONNECTIONS_MAX - _CONNECTIONS_FOR_CLOSINGS:  # somebody may wait for it
+                    self._let_the_others_look()
         except _TooLate:
             return Failure(FailureKind.TOO_LATE, "the last moment to send had passed", sent=False)
         except (TimeoutError, httpx.TimeoutException) as error:
@@ -237,19 +248,52 @@ class Transport:
             log.error("%s: our own code raised %s", endpoint.name, type(error).__name__)  # noqa: TRY400 - as above
             return Failure(FailureKind.BUG, type(error).__name__, sent=attempt.sent)
 
-    async def _wait_for_token(self, endpoint: Endpoint, urgent: bool, send_by_ns: int | None) -> Failure | None:
+    async def _wait_for_turn(self, endpoint: Endpoint, rank: Rank, send_by_ns: int | None) -> Failure | None:
+        """Wait for the tokens and a connection; None when the request may go and counts as in flight."""
+        connections = _CONNECTIONS_MAX - (0 if rank is Rank.CLOSING else _CONNECTIONS_FOR_CLOSINGS)
         patience_ns = int(self.timeouts.limiter * NANOSECONDS_PER_SECOND)
         started_ns = self.clock.monotonic_ns()
-        while True:
-            now_ns = self.clock.monotonic_ns()
-            if self.limiter.take(endpoint.name, now_ns, urgent):
-                return None
-            wait_ns = self.limiter.wait_ns(endpoint.name, now_ns, urgent)
-            too_late = send_by_ns is not None and self.venue_now_ns() + wait_ns > send_by_ns
-            if too_late or now_ns + wait_ns - started_ns > patience_ns:
-                detail = f"a request may go out in {wait_ns // NANOSECONDS_PER_MILLISECOND} ms at the earliest"
-                return Failure(FailureKind.THROTTLED, detail, sent=False)
-            await asyncio.sleep(max(wait_ns, _WAIT_STEP_NS_MIN) / NANOSECONDS_PER_SECOND)
+        ticket = self.limiter.join(endpoint.name, rank)
+        taken = False
+        try:
+            while not self._closed:
+                now_ns = self.clock.monotonic_ns()
+                taken = self._in_flight < connections and self.limiter.take(ticket, now_ns)
+                if taken:
+                    self._in_flight += 1
+                    return None
+                wait_ns = self.limiter.wait_ns(ticket, now_ns)
+                spare_ns = None if send_by_ns is None else send_by_ns - self.venue_now_ns()
+                if spare_ns is not None and spare_ns < 0:
+                    raise _TooLate
+                left_ns = started_ns + patience_ns - now_ns
+                if (spare_ns is not None and wait_ns > spare_ns) or wait_ns > left_ns or left_ns <= 0:
+                    detail = f"a request may go out in {wait_ns // NANOSECONDS_PER_MILLISECOND} ms at the earliest"
+                    return Failure(FailureKind.THROTTLED, detail, sent=False)
+                patient_ns = left_ns if spare_ns is None else min(left_ns, spare_ns + 1)
+                await self._look_again_within(wait_ns or patient_ns)
+            return Failure(FailureKind.CLOSED, "the transport was closed", sent=False)
+        finally:
+            if not taken:  # whoever stood behind need not wait so long now
+                self.limiter.leave(ticket)
+                self._let_the_others_look()
+
+    async def _look_again_within(self, wait_ns: int) -> None:
+        """Return after so long, or when somebody has left the queue or given back a connection."""
+        moved = self._moved
+        self._waiters += 1
+        try:
+            async with asyncio.timeout(max(wait_ns, _WAIT_STEP_NS_MIN) / NANOSECONDS_PER_SECOND):
+                await moved.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._waiters -= 1
+
+    def _let_the_others_look(self) -> None:
+        if self._waiters:
+            self._moved.set()
+            self._moved = asyncio.Event()
 
     async def _send(self, base_url: str, attempt: _Attempt) -> Reply | Failure:
         endpoint = attempt.endpoint
