@@ -66,11 +66,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """The judgement on one failed call. ``reason`` counts only when the class is definite."""
+    """The judgement on one failed call. ``reason`` counts only when the class is definite.
+
+    ``listed`` False: the answer is in no table, which somebody should look at.
+    """
 
     klass: ErrorClass
     reason: RejectReason = RejectReason.REFUSED
     note: str = ""
+    listed: bool = True
 
 
 def _codes(text: str) -> tuple[str, ...]:
@@ -127,7 +131,7 @@ SUBMIT_ROWS: Final[tuple[Row, ...]] = (
         note="geometry of conditional orders",
     ),
     Row(_codes("101514 80020"), ErrorClass.RISK_BAN, _TRANSIENT, note="temporarily barred from opening"),
-    Row(_codes("109500"), _DEFINITE_REJECT, text=r"symbol not exist|pending orders|positions"),
+    Row(_codes("109500"), _DEFINITE_REJECT, text=r"symbol not exist|pending (orders|positions)"),
     Row(_codes("109500 110500"), _BUSY, note="overloaded"),
     Row(_codes("109701"), _AMBIGUOUS, note="network exception inside the venue"),
     Row(_codes("101500"), _AMBIGUOUS, note="rpc timeout: the classic accepted but unknown"),
@@ -155,7 +159,7 @@ QUERY_ROWS: Final[tuple[Row, ...]] = (
 )
 
 # Codes that mean the same whatever the call: taken from the submit table for cancels and queries, too.
-_SHARED: Final = frozenset(
+SHARED_CODES: Final = frozenset(
     _codes("100001 100412 100413 401 100004 100419 100403 100414 100421 109400 100410 109429 109403 100404 100400")
     + _codes("100500 100503 109500 110500 109701 101500 109415 109417 109418 109425 101412 101413 104424")
 )
@@ -181,6 +185,7 @@ STATUS_ROWS: Final[tuple[StatusRow, ...]] = (
     StatusRow(range(500, 600), _AMBIGUOUS, note="504 is documented as `unknown, may have been executed`"),
 )
 _STATUS_LEFT_TO_CODE: Final = frozenset({200, 400})
+_UNLISTED: Final = Meaning(ErrorClass.AMBIGUOUS, note="in no table", listed=False)
 
 
 def _find(rows: Iterable[Row], code: str, text: str) -> Meaning | None:
@@ -194,7 +199,7 @@ def _by_code(call: Call, code: str, text: str) -> Meaning | None:
     if call is Call.SUBMIT:
         return _find(SUBMIT_ROWS, code, text)
     own = _find(CANCEL_ROWS if call is Call.CANCEL else QUERY_ROWS, code, text)
-    if own is None and code in _SHARED:
+    if own is None and code in SHARED_CODES:
         return _find(SUBMIT_ROWS, code, text)
     return own
 
@@ -203,14 +208,14 @@ def classify(call: Call, status: int, code: str | None, text: str) -> Meaning:
     """Judge a failed call. ``code`` is None when the body was not JSON or had none; an unknown code is AMBIGUOUS."""
     by_code = None if code is None else _by_code(call, code, text)
     if status in _STATUS_LEFT_TO_CODE:
-        return by_code or Meaning(_AMBIGUOUS)
+        return by_code or _UNLISTED
     for row in STATUS_ROWS:
         if status in row.statuses:
             if not row.klass.is_definite or by_code is None:
                 return Meaning(row.klass, row.reason, row.note)
             # The edge and the body disagree about whether an order may exist: believe the one that says it may.
             return by_code if not by_code.klass.is_definite else Meaning(row.klass, row.reason, row.note)
-    return Meaning(_AMBIGUOUS)
+    return _UNLISTED
 
 
 class VenueError(Exception):
