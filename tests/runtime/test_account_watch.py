@@ -6,9 +6,10 @@ from pathlib import Path
 
 from dita.adapters.bingx.stream_base import StreamClosed
 from dita.adapters.bingx.stream_events import AccountEvent, AccountUpdate, OrderUpdate, StreamGap, StreamRestored
-from dita.adapters.logic.rows import Evidence, OrderRow, OrderState
+from dita.adapters.logic.rows import Evidence, FillRow, OrderRow, OrderState
 from dita.runtime.account_watch import AccountWatch
 from dita.runtime.alerts import Alert
+from dita.runtime.backfilling import Backfiller
 from dita.spec.order_ids import OrderKey, client_order_id
 from dita.spec.scales import QUANTITY_SCALE
 from dita.spec.vocabulary import OrderSide, Phase
@@ -17,6 +18,7 @@ from scripted_venue import SYMBOL, EngineRoom
 from virtual_time import VirtualClock, run_virtually
 
 QUANTITY = QUANTITY_SCALE // 10
+SECOND = 10**9
 
 
 class Stream:
@@ -55,8 +57,21 @@ def entry_row(room: EngineRoom, filled: int, state: OrderState, evidence: Eviden
 
 def watch_of(room: EngineRoom, stream: Stream) -> tuple[AccountWatch, Asked, Asked]:
     positions, wallet = Asked(), Asked()
-    watch = AccountWatch(stream, room.orders, room.carrier.flights, positions, wallet, room.background, room.alerts)
+
+    def wake() -> None:
+        positions.request()
+        wallet.request()
+
+    backfiller = Backfiller(
+        room.venue, room.instruments, room.orders, room.carrier.flights, room.background, room.alerts, wake
+    )
+    watch = AccountWatch(stream, room.orders, room.carrier.flights, positions, wallet, backfiller, room.alerts)
     return watch, positions, wallet
+
+
+def backfiller_of(watch: AccountWatch) -> Backfiller:
+    """The watch's own."""
+    return watch._backfiller  # pyright: ignore[reportPrivateUsage] - its counters are asked for
 
 
 def test_a_fill_on_the_stream_reaches_the_kernel(tmp_path: Path) -> None:
@@ -91,9 +106,74 @@ def test_what_a_gap_hid_is_found_after_it(tmp_path: Path) -> None:
         await watch.run()
         await asyncio.sleep(1)
         assert room.engine.state.slots[0].phase == Phase.POSITION_OPEN
-        assert (positions.times, wallet.times) == (2, 2)
-        assert watch.reconnects == 1  # the first connection is none
+        assert (watch.gaps, watch.reconnects) == (1, 1)  # the first connection is neither
+        backfiller = backfiller_of(watch)
+        assert (backfiller.done, backfiller.news) == (2, 1)
+        assert (positions.times, wallet.times) == (6, 6)  # at the beginning and after each of two passes, per gap
         assert room.alerts.counts[Alert.STREAM_GAP] == 2
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_a_late_fill_of_an_order_that_had_ended_is_found_by_its_fill_row(tmp_path: Path) -> None:
+    """The kernel believes an end at zero; a fill happened in the gap: its row leads to the order, and truth is booked.
+
+    Reads fail at first: they are asked again. The row of a stranger's order is only a reason to look at positions.
+    """
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        await room.engine.apply(opened(1, QUANTITY)[0])
+        await asyncio.sleep(1)
+        part = entry_row(room, QUANTITY // 2, OrderState.CANCELED, Evidence.STREAM)
+        started_ns = clock.wall_ns()
+        watch, _, _ = watch_of(room, Stream(OrderUpdate(part, 1), StreamRestored(started_ns, started_ns + 1)))
+        whole = entry_row(room, QUANTITY, OrderState.FILLED, Evidence.QUERY)
+        room.script.orders[whole.client_order_id] = whole
+        room.script.fills = tuple(
+            FillRow(SYMBOL, f"t{number}", order_id, OrderSide.BUY, "LONG", PRICE, QUANTITY // 2, 0, "USDT", started_ns)
+            for number, order_id in enumerate(["9", "9", "a stranger's"])
+        )
+        room.script.down = True
+        await watch.run()
+        await asyncio.sleep(3)
+        assert room.engine.state.slots[0].entry.quantity == QUANTITY // 2
+        room.script.down = False
+        await asyncio.sleep(30)
+        assert room.engine.state.slots[0].entry.quantity == QUANTITY
+        backfiller = backfiller_of(watch)
+        assert (backfiller.done, backfiller.news) == (1, 1)
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_a_gap_in_a_gap_is_read_from_the_older_start(tmp_path: Path) -> None:
+    """The first reading never ended: the second one covers it, and only one is under way."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        asked: list[int] = []
+        real = room.script.fill_history
+
+        async def recorded(symbol: str, start_ns: int, end_ns: int, order_id: str | None = None) -> tuple[FillRow, ...]:
+            asked.append(start_ns)
+            return await real(symbol, start_ns, end_ns, order_id)
+
+        room.script.fill_history = recorded  # type: ignore[method-assign]  # listened to
+        room.script.down = True
+        now_ns = clock.wall_ns()
+        first, second = StreamRestored(now_ns - 60 * SECOND, now_ns), StreamRestored(now_ns, now_ns + 1)
+        watch, _, _ = watch_of(room, Stream(first, second))
+        await watch.run()
+        await asyncio.sleep(10)
+        room.script.down = False
+        await asyncio.sleep(30)
+        assert set(asked) == {now_ns - 70 * SECOND}
+        assert backfiller_of(watch).done == 1
         await room.close()
 
     run_virtually(work)

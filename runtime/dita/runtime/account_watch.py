@@ -5,7 +5,7 @@ from typing import Final, Protocol, final
 from dita.adapters.bingx.stream_base import StreamClosed
 from dita.adapters.bingx.stream_events import AccountEvent, AccountUpdate, OrderUpdate, StreamGap, StreamRestored
 from dita.runtime.alerts import Alert, Alerts
-from dita.runtime.background import Background
+from dita.runtime.backfilling import Backfiller
 from dita.runtime.flights import Flights
 from dita.runtime.order_truth import OrderTruth
 
@@ -39,17 +39,18 @@ class AccountWatch:
         flights: Flights,
         positions: Requestable,
         wallet: Requestable,
-        background: Background,
+        backfiller: Backfiller,
         alerts: Alerts,
     ) -> None:
         self.reconnects = 0
+        self.gaps = 0
         self._live_before = False
         self._stream = stream
         self._orders = orders
         self._flights = flights
         self._positions = positions
         self._wallet = wallet
-        self._background = background
+        self._backfiller = backfiller
         self._alerts = alerts
 
     async def run(self) -> None:
@@ -73,17 +74,10 @@ class AccountWatch:
                 if reason in _MONEY_REASONS:
                     self._wallet.request()
             case StreamGap(_, reason):
+                self.gaps += self._live_before  # a stream begins in a gap, which is none
                 self._alerts.raise_(Alert.STREAM_GAP, f"account stream: {reason}")
-            case StreamRestored():
+            case StreamRestored(gap_started_ns):
                 if self._live_before:
                     self.reconnects += 1
                 self._live_before = True
-                self._background.start(self._look_again(), "look again after a gap")
-
-    async def _look_again(self) -> None:
-        """Whatever was in flight may have moved while nobody told us."""
-        for flight in self._flights:
-            if flight.answered:
-                await self._orders.look_at(flight.key, flight.instrument)
-        self._positions.request()
-        self._wallet.request()
+                self._backfiller.begin(gap_started_ns)

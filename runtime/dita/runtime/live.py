@@ -13,10 +13,11 @@ from dita.adapters.bingx.errors import VenueError
 from dita.adapters.bingx.market_stream import MarketStream
 from dita.adapters.bingx.rest import BingxRest
 from dita.adapters.bingx.stream_base import StreamClosed
-from dita.adapters.bingx.stream_events import StreamGap, StreamRestored, TopicRefused
+from dita.adapters.bingx.stream_events import MarketDepth, MarkPrice, StreamGap, StreamRestored, TopicRefused
 from dita.adapters.journal import Journal
 from dita.runtime.account_watch import AccountWatch
 from dita.runtime.alerts import Alert, Alerts
+from dita.runtime.backfilling import Backfiller
 from dita.runtime.background import Background
 from dita.runtime.carrier import Carrier
 from dita.runtime.connect import Connection, StartError
@@ -198,13 +199,16 @@ class Runtime:
         self._market_stream = MarketStream(
             connection.hosts.market_stream, settings.symbols, clock, rng, trades=policy.wants_trades
         )
+        self.backfiller = Backfiller(
+            venue, instruments, self.orders, self.carrier.flights, self._background, self.alerts, self._wake_readers
+        )
         self.watch = AccountWatch(
             self._account_stream,
             self.orders,
             self.carrier.flights,
             self.positions,
             self.wallet,
-            self._background,
+            self.backfiller,
             self.alerts,
         )
         self._silence = SilenceWatch(
@@ -316,6 +320,10 @@ class Runtime:
         await self.engine.journal.close()
         await self._connection.aclose()
 
+    def _wake_readers(self) -> None:
+        self.positions.request()
+        self.wallet.request()
+
     def _quiet(self) -> AbstractAsyncContextManager[None]:
         return self.strategist.quiet()
 
@@ -334,6 +342,8 @@ class Runtime:
                     pass
                 case TopicRefused(topic, code, text):
                     self.alerts.raise_(Alert.STREAM_GAP, f"market topic `{topic}` refused: `{code}` {text}")
+                case MarketDepth() | MarkPrice():
+                    pass  # not asked for: no policy wants them yet
                 case _:
                     self.strategist.on_market(event)
 

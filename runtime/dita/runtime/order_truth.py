@@ -1,12 +1,12 @@
 """What the venue says about our orders: pushed on the stream, queried one by one, listed after a gap."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, final
 
 from dita.adapters.bingx.errors import VenueError
 from dita.adapters.logic.orders import OrderMemory, Snapshot, order_input
-from dita.adapters.logic.rows import OrderRow
+from dita.adapters.logic.rows import FillRow, OrderRow
 from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.engine import Engine
 from dita.runtime.flights import Flights, in_flight_key
@@ -63,6 +63,28 @@ class OrderTruth:
     def key_of(self, row: OrderRow) -> OrderKey | None:
         """Which order of ours a row is about, or None."""
         return parse_client_order_id(self.tag, row.client_order_id)
+
+    def forwarded(self, key: OrderKey) -> Snapshot | None:
+        """What the kernel was told of an order, as far as it is remembered."""
+        memory = self._memories.get(key)
+        return None if memory is None else memory.forwarded
+
+    def take_fills(self, rows: Iterable[FillRow]) -> tuple[str, ...]:
+        """Keep fill rows of our orders; gives the client ids of those that have filled more than the kernel was told.
+
+        Rows of orders whose venue id was never told here are somebody else's, as far as can be said.
+        """
+        keys = {order_id: key for key, order_id in self._order_ids.items()}
+        by_key: dict[OrderKey, list[FillRow]] = {}
+        for row in rows:
+            key = keys.get(row.order_id)
+            if key is None:
+                self._on_foreign(row.symbol)
+            else:
+                by_key.setdefault(key, []).append(row)
+        return tuple(
+            client_order_id(self.tag, key) for key, fills in by_key.items() if self._memory(key).remember_fills(fills)
+        )
 
     def restore(self, state: State) -> None:
         """After a replay: what the kernel knows of its addressable orders was forwarded."""

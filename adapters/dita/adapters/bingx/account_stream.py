@@ -19,7 +19,8 @@ from dita.adapters.bingx.rest import BingxRest
 from dita.adapters.bingx.stream_base import ResilientStream
 from dita.adapters.bingx.stream_events import AccountUpdate, OrderUpdate
 from dita.adapters.bingx.units import UnitsError
-from dita.adapters.bingx.websocket import Socket, StreamEnded, open_socket
+from dita.adapters.bingx.websocket import Cause, Socket, StreamEnded, open_socket
+from dita.adapters.logic.rows import OrderState
 from dita.spec.scales import NANOSECONDS_PER_MILLISECOND
 
 SILENCE_SECONDS: Final = 15.0  # the venue's heartbeat comes every five seconds
@@ -51,7 +52,6 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
         self._silence_seconds = silence_seconds
         self._extend_seconds = extend_seconds
         self._listen_key = ""
-        self.ignored = 0  # frames of other symbols or of kinds we do not know
 
     async def _session(self) -> None:
         self._listen_key = await self._rest.create_listen_key()
@@ -88,7 +88,7 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
             except VenueError as error:
                 tries += 1
                 if _key_is_gone(error) or tries > _EXTEND_TRIES_MAX:
-                    raise StreamEnded(f"listen key could not be extended: {error}") from None
+                    raise StreamEnded(Cause.KEY, f"listen key could not be extended: {error}") from None
 
     async def _read(self, socket: Socket) -> None:
         while True:
@@ -96,7 +96,7 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
             self._saw_frame(socket.last_frame_ns)
             members = None if document is None else as_object(document)
             if members is not None and members.get("e") == "listenKeyExpired":
-                raise StreamEnded("listen key expired")
+                raise StreamEnded(Cause.KEY, "listen key expired")
             self._became_live()
             if members is not None:
                 self._dispatch(members)
@@ -106,11 +106,13 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
         if name in _ORDER_EVENTS:
             self._order_frame(frame.get("o"), _time_ms(frame) or self._now_ns() // NANOSECONDS_PER_MILLISECOND)
         elif name == "ACCOUNT_UPDATE":
-            self._push(_account_update(frame.get("a"), _time_ms(frame)))
+            self._push(self._account_update(frame.get("a"), _time_ms(frame)))
         elif name is None and frame.get("code") not in (None, 0, "0"):
-            raise StreamEnded(f"the venue sent error code `{str(frame.get('code'))[:20]}`")
+            raise StreamEnded(Cause.REFUSED, f"the venue sent error code `{str(frame.get('code'))[:20]}`")
         else:
             self.ignored += 1
+            if name is not None:
+                self.notices.tell(f"e: `{str(name)[:40]}` is no event we know; left out")
 
     def _order_frame(self, body: object, time_ms: int) -> None:
         symbol = (as_object(body) or {}).get("s")
@@ -121,8 +123,40 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
             row = read_message(OrderFrame, body, "order frame").to_row(time_ms)
         except (MessageError, UnitsError) as error:
             # What it said must not be lost: end the session, and the caller reads the orders again.
-            raise StreamEnded(f"unreadable order frame: {error}") from None
+            raise StreamEnded(Cause.UNREADABLE, f"unreadable order frame: {error}") from None
+        if row.state is OrderState.OTHER:
+            self.notices.tell(f"order frame: X `{row.status_text}` is no status we know; taken as not over")
         self._push(OrderUpdate(row, nanoseconds(time_ms)))
+
+    def _account_update(self, body: object, time_ms: int) -> AccountUpdate:
+        """An unreadable row is left out: the event is a reason to read the account, never a source of figures."""
+        members = as_object(body) or {}
+        reason = members.get("m")
+        wallets: list[tuple[str, int]] = []
+        for row in as_list(members.get("B")) or []:
+            try:
+                balance = read_message(BalanceFrame, row, "balance frame")
+                units = balance.wallet_units()
+                if units is not None:
+                    wallets.append((balance.asset, units))
+            except (MessageError, UnitsError) as error:
+                self._leave_out(str(error))
+        symbols: list[str] = []
+        for row in as_list(members.get("P")) or []:
+            try:
+                symbols.append(read_message(PositionFrame, row, "position frame").symbol)
+            except MessageError as error:
+                self._leave_out(str(error))
+        return AccountUpdate(
+            reason=reason if isinstance(reason, str) else "",
+            event_ns=nanoseconds(time_ms),
+            wallets=tuple(wallets),
+            symbols=tuple(symbols),
+        )
+
+    def _leave_out(self, why: str) -> None:
+        self.ignored += 1
+        self.notices.tell(why)
 
 
 def _key_is_gone(error: VenueError) -> bool:
@@ -138,28 +172,3 @@ def _time_ms(frame: Mapping[str, object]) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**14:
             return value
     return 0
-
-
-def _account_update(body: object, time_ms: int) -> AccountUpdate:
-    """An unreadable row is left out: the event is a reason to read the account, never a source of figures."""
-    members = as_object(body) or {}
-    reason = members.get("m")
-    wallets: list[tuple[str, int]] = []
-    for row in as_list(members.get("B")) or []:
-        try:
-            balance = read_message(BalanceFrame, row, "balance frame")
-            wallets.append((balance.asset, balance.wallet_units()))
-        except (MessageError, UnitsError) as error:
-            log.warning("account update: %s", error)
-    symbols: list[str] = []
-    for row in as_list(members.get("P")) or []:
-        try:
-            symbols.append(read_message(PositionFrame, row, "position frame").symbol)
-        except MessageError as error:
-            log.warning("account update: %s", error)
-    return AccountUpdate(
-        reason=reason if isinstance(reason, str) else "",
-        event_ns=nanoseconds(time_ms),
-        wallets=tuple(wallets),
-        symbols=tuple(symbols),
-    )

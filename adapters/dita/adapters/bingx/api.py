@@ -24,6 +24,7 @@ from dita.adapters.bingx.errors import (
 from dita.adapters.bingx.json_text import JsonTextError, as_object, parse_json
 from dita.adapters.bingx.limiter import Rank
 from dita.adapters.bingx.messages import MessageError, ServerTimeMessage, nanoseconds, read_message
+from dita.adapters.bingx.notices import Notices
 from dita.adapters.bingx.pauses import pause_after
 from dita.adapters.bingx.transport import Failure, FailureKind, Reply, Transport
 from dita.spec.scales import NANOSECONDS_PER_SECOND
@@ -64,6 +65,7 @@ class Api:
     rng: Random
     clock_offset: ClockOffset | None = None
     clock_doubted: bool = False  # the venue refused a timestamp: measure again before the next signed call
+    notices: Notices = field(default_factory=lambda: Notices("rest"))
     _strikes: dict[str, int] = field(default_factory=dict[str, int])
     _clock_not_before_ns: int = 0
     _clock_lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
@@ -174,6 +176,13 @@ class Api:
             return
         if answer.meaning.klass is ErrorClass.CLOCK:
             self.clock_doubted = True
+        if not answer.meaning.listed:
+            # The code tells one trouble from another: it is no value here, and stands without backticks.
+            code = "none" if answer.code is None else answer.code[:20]
+            self.notices.tell(
+                f"{endpoint.name}: status {answer.reply.status} with code {code} is in no table, taken as ambiguous:"
+                f" `{answer.text[:200]}`"
+            )
         strikes = self._strikes.get(endpoint.name, 0)
         pause = pause_after(
             status=answer.reply.status,

@@ -1,5 +1,7 @@
 """What the two streams push, as pydantic models, and what each becomes in integer rows and market events."""
 
+from decimal import Decimal
+
 from pydantic import Field
 
 from dita.adapters.bingx.messages import (
@@ -16,6 +18,7 @@ from dita.adapters.bingx.messages import (
     order_side,
     order_state,
 )
+from dita.adapters.bingx.stream_events import MarketDepth, MarkPrice
 from dita.adapters.bingx.units import price_units, quantity_units, rounded_money_units, rounded_price_units
 from dita.adapters.logic.rows import Evidence, OrderRow
 from dita.spec.market import BookTicker, MarketTrade
@@ -72,11 +75,11 @@ class BalanceFrame(WireModel):
     """One row of ``a.B`` of ACCOUNT_UPDATE."""
 
     asset: Text = Field(validation_alias="a")
-    wallet: Money = Field(validation_alias="wb")
+    wallet: MaybeMoney = Field(validation_alias="wb")
 
-    def wallet_units(self) -> int:
-        """Wallet balance in 1e-8 USDT."""
-        return rounded_money_units(self.wallet, "wb")
+    def wallet_units(self) -> int | None:
+        """Wallet balance in 1e-8 USDT; None where the venue says "", as it does of assets that were never used."""
+        return None if self.wallet is None else rounded_money_units(self.wallet, "wb")
 
 
 class PositionFrame(WireModel):
@@ -134,3 +137,44 @@ class MarketTradeFrame(WireModel):
         if trade.price <= 0 or trade.quantity < 0:
             raise MessageError(f"trade `{self.symbol}`: the price is not positive or the quantity is negative")
         return trade
+
+
+class DepthFrame(WireModel):
+    """``data`` of a depth topic: a whole snapshot. Asks have come far to near: both sides are sorted here."""
+
+    bids: list[tuple[Money, Money]]
+    asks: list[tuple[Money, Money]]
+
+    def to_event(self, symbol: str, time_ms: int) -> MarketDepth:
+        """The event. Raises UnitsError, or MessageError for a book that is crossed or tells a price twice."""
+        bids, asks = (self._side(rows) for rows in (self.bids, self.asks))
+        bids.reverse()
+        if bids and asks and bids[0][0] >= asks[0][0]:
+            raise MessageError(
+                f"depth: the book of `{symbol}` is crossed, `{self.bids[0][0]}` over `{self.asks[0][0]}`"
+            )
+        return MarketDepth(symbol, tuple(bids), tuple(asks), nanoseconds(time_ms))
+
+    @staticmethod
+    def _side(rows: list[tuple[Decimal, Decimal]]) -> list[tuple[int, int]]:
+        side = sorted((price_units(price, "price"), quantity_units(quantity, "quantity")) for price, quantity in rows)
+        if len({price for price, _ in side}) != len(side):
+            raise MessageError("depth: one price is told twice")
+        if any(price <= 0 or quantity <= 0 for price, quantity in side):
+            raise MessageError("depth: a price or a quantity is not positive")
+        return side
+
+
+class MarkPriceFrame(WireModel):
+    """``data`` of the markPrice topic."""
+
+    symbol: Text = Field(validation_alias="s")
+    price: Money = Field(validation_alias="p")
+    event_time: Milliseconds = Field(validation_alias="E")
+
+    def to_event(self) -> MarkPrice:
+        """The event. Raises UnitsError or MessageError."""
+        price = rounded_price_units(self.price, "p")
+        if price <= 0:
+            raise MessageError(f"markPrice `{self.symbol}`: the price is not positive")
+        return MarkPrice(self.symbol, price, nanoseconds(self.event_time))

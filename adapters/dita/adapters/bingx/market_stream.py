@@ -1,4 +1,7 @@
-"""The market stream: best bid and ask and public trades of some symbols (BingX, websocket market data)."""
+"""The market stream of some symbols: best bid and ask, and if wanted trades, the top of the book and the mark price.
+
+BingX, websocket market data.
+"""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -7,26 +10,29 @@ from typing import Final
 
 from dita.adapters.bingx.account_stream import SILENCE_SECONDS
 from dita.adapters.bingx.clock import Clock
-from dita.adapters.bingx.frames import BookTickerFrame, MarketTradeFrame
+from dita.adapters.bingx.frames import BookTickerFrame, DepthFrame, MarketTradeFrame, MarkPriceFrame
 from dita.adapters.bingx.json_text import as_list, as_object
 from dita.adapters.bingx.messages import MessageError, read_message
 from dita.adapters.bingx.stream_base import ResilientStream
-from dita.adapters.bingx.stream_events import TopicRefused
+from dita.adapters.bingx.stream_events import MarketDepth, MarkPrice, TopicRefused
 from dita.adapters.bingx.units import UnitsError
-from dita.adapters.bingx.websocket import Socket, StreamEnded, open_socket
+from dita.adapters.bingx.websocket import Cause, Socket, StreamEnded, open_socket
 from dita.spec.market import BookTicker, MarketTrade
-from dita.spec.scales import NANOSECONDS_PER_SECOND
+from dita.spec.scales import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
 
 TOPICS_MAX: Final = 200  # on one connection
 _ACK_SECONDS: Final = 10.0
 _SUBSCRIBE_PAUSE_SECONDS: Final = 0.12  # at most ten control messages a second
 _BOOK_TICKER: Final = "bookTicker"
 _TRADE: Final = "trade"
+_MARK_PRICE: Final = "markPrice"
+_DEPTH: Final = "depth"
+DEPTHS: Final = (0, 5, 10, 20, 50, 100)  # levels a side that there are topics of; 0: none
 _ACK_FIELDS: Final = frozenset({"id", "code"})
 
 
-class MarketStream(ResilientStream[BookTicker | MarketTrade | TopicRefused]):
-    """Book tickers and, if wanted, trades. Live once every topic is acknowledged or refused.
+class MarketStream(ResilientStream[BookTicker | MarketTrade | MarketDepth | MarkPrice | TopicRefused]):
+    """Book tickers and whatever else is wanted. Live once every topic is acknowledged or refused.
 
     Some feeds fall silent without a close: no data at all for ``data_silence_seconds`` ends the session, whatever the
     heartbeats say.
@@ -40,12 +46,17 @@ class MarketStream(ResilientStream[BookTicker | MarketTrade | TopicRefused]):
         rng: Random,
         *,
         trades: bool = True,
+        depth: int = 0,
+        mark_prices: bool = False,
         queue_max: int = 10_000,
         silence_seconds: float = SILENCE_SECONDS,
         data_silence_seconds: int = 60,
     ) -> None:
         super().__init__("market stream", clock.wall_ns, rng, queue_max)
-        kinds = (_BOOK_TICKER, _TRADE) if trades else (_BOOK_TICKER,)
+        if depth not in DEPTHS:
+            raise ValueError(f"depth: `{depth}` levels; there are topics of {', '.join(map(str, DEPTHS[1:]))}")
+        wanted = ((_TRADE, trades), (f"{_DEPTH}{depth}", depth), (_MARK_PRICE, mark_prices))
+        kinds = (_BOOK_TICKER, *(kind for kind, is_wanted in wanted if is_wanted))
         self._topics = tuple(f"{symbol}@{kind}" for symbol in sorted(symbols) for kind in kinds)
         if not 1 <= len(self._topics) <= TOPICS_MAX:
             raise ValueError(f"symbols: `{len(self._topics)}` topics; one connection takes 1 to {TOPICS_MAX}")
@@ -54,7 +65,6 @@ class MarketStream(ResilientStream[BookTicker | MarketTrade | TopicRefused]):
         self._data_silence_ns = data_silence_seconds * NANOSECONDS_PER_SECOND
         self._acknowledged: set[str] = set()
         self._refused: set[str] = set()
-        self.ignored = 0  # rows that could not be read, and frames of topics that were not acknowledged
 
     async def _session(self) -> None:
         self._acknowledged.clear()
@@ -80,7 +90,7 @@ class MarketStream(ResilientStream[BookTicker | MarketTrade | TopicRefused]):
         await asyncio.sleep(_ACK_SECONDS)
         missing = [topic for topic in self._topics if topic not in self._acknowledged | self._refused]
         if missing:
-            raise StreamEnded(f"topics not acknowledged: {', '.join(missing)[:200]}")
+            raise StreamEnded(Cause.REFUSED, f"topics not acknowledged: {', '.join(missing)[:200]}")
 
     async def _read(self, socket: Socket) -> None:
         last_data_ns = self._now_ns()
@@ -92,7 +102,7 @@ class MarketStream(ResilientStream[BookTicker | MarketTrade | TopicRefused]):
             if members is not None and self._dispatch(members):
                 last_data_ns = now_ns
             if now_ns - last_data_ns > self._data_silence_ns:
-                raise StreamEnded("heartbeats, but no market data")
+                raise StreamEnded(Cause.NO_DATA, "heartbeats, but no market data")
 
     def _dispatch(self, frame: Mapping[str, object]) -> bool:
         """Whether the frame was market data of an acknowledged topic."""
@@ -107,16 +117,30 @@ class MarketStream(ResilientStream[BookTicker | MarketTrade | TopicRefused]):
         if topic not in self._acknowledged:  # data of refused topics can leak through
             self.ignored += 1
             return False
-        kind = str(topic).partition("@")[2]
+        symbol, _, kind = str(topic).partition("@")
         for row in as_list(data) or [data]:
             try:
-                if kind == _BOOK_TICKER:
-                    self._push(read_message(BookTickerFrame, row, topic_name(topic)).to_event())
-                else:
-                    self._push(read_message(MarketTradeFrame, row, topic_name(topic)).to_event())
-            except (MessageError, UnitsError):
+                self._push(self._event(kind, symbol, row, frame))
+            except (MessageError, UnitsError) as error:
                 self.ignored += 1  # prices come again in a moment; nothing is built on a single one
+                self.notices.tell(f"{kind}: {error}")
         return True
+
+    def _event(
+        self, kind: str, symbol: str, row: object, frame: Mapping[str, object]
+    ) -> BookTicker | MarketTrade | MarketDepth | MarkPrice:
+        match kind:
+            case "bookTicker":
+                return read_message(BookTickerFrame, row, kind).to_event()
+            case "trade":
+                return read_message(MarketTradeFrame, row, kind).to_event()
+            case "markPrice":
+                return read_message(MarkPriceFrame, row, kind).to_event()
+            case _:
+                pushed = frame.get("ts")
+                told = pushed if isinstance(pushed, int) and 0 < pushed < 10**14 else 0
+                time_ms = told or self._now_ns() // NANOSECONDS_PER_MILLISECOND
+                return read_message(DepthFrame, row, kind).to_event(symbol, time_ms)
 
     def _acknowledge(self, identifier: str, code: str, text: str) -> None:
         if not identifier.isascii() or not identifier.isdigit() or int(identifier) >= len(self._topics):
@@ -130,8 +154,3 @@ class MarketStream(ResilientStream[BookTicker | MarketTrade | TopicRefused]):
             self._push(TopicRefused(topic, code[:20], text[:200]))
         if len(self._acknowledged) + len(self._refused) == len(self._topics) and self._acknowledged:
             self._became_live()
-
-
-def topic_name(topic: object) -> str:
-    """A topic as it may stand in a message."""
-    return str(topic)[:64]

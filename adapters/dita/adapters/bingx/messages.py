@@ -306,13 +306,13 @@ class PositionMessage(WireModel):
                 side = Side.LONG if units > 0 else Side.SHORT
             case _:
                 raise MessageError(f"position: side `{self.position_side}` does not go with amount `{self.amount}`")
-        if self.average_price is None:
-            raise MessageError(f"position: `{self.symbol}` has an amount of `{self.amount}` and no avgPrice")
+        # Nobody gets stuck in a position because its price is missing: without one it can be closed, and not adopted.
+        average = 0 if self.average_price is None else rounded_price_units(self.average_price, "avgPrice")
         return PositionRow(
             symbol=self.symbol,
             side=side,
             quantity=abs(units),
-            average_price=rounded_price_units(self.average_price, "avgPrice"),
+            average_price=average,
             updated_ns=nanoseconds(self.update_time),
             position_id=self.position_id,
         )

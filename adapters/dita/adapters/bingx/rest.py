@@ -67,7 +67,7 @@ from dita.adapters.bingx.messages import (
     read_message,
 )
 from dita.adapters.bingx.transport import Failure, Timeouts, Transport
-from dita.adapters.logic.rows import BalanceRow, Evidence, FillRow, IncomeRow, OrderRow, PositionRow
+from dita.adapters.logic.rows import BalanceRow, Evidence, FillRow, IncomeRow, OrderRow, OrderState, PositionRow
 from dita.spec.scales import NANOSECONDS_PER_SECOND
 from dita.spec.vocabulary import Side
 
@@ -284,7 +284,7 @@ class BingxRest:
         inner = as_object((data or {}).get("order"))
         if not data or not inner:  # code 0 with nothing in it is this venue's other way to say: unknown
             return None
-        (row,) = converted(QUERY_ORDER, _queried_row, [inner])
+        (row,) = converted(QUERY_ORDER, self._queried_row, [inner])
         if row.symbol != symbol:
             raise BadReply(QUERY_ORDER.name, f"asked about `{symbol}`, answered about `{row.symbol}`")
         return row
@@ -293,7 +293,7 @@ class BingxRest:
         """Every resting order of a symbol, ours or not, conditional ones included."""
         answer = await self.api.read(OPEN_ORDERS, {"symbol": symbol})
         rows = of_symbols(rows_of(OPEN_ORDERS, answer.data, "orders"), {symbol})
-        return tuple(converted(OPEN_ORDERS, _order_row, rows))
+        return tuple(converted(OPEN_ORDERS, self._order_row, rows))
 
     async def all_orders(self, symbol: str, start_ns: int, end_ns: int) -> tuple[OrderRow, ...]:
         """The order history of a symbol in a time range (UTC nanoseconds)."""
@@ -314,10 +314,21 @@ class BingxRest:
             documents = rows_of(endpoint, answer.data, "orders")
             if len(documents) >= PAGE_ROWS:  # rows of other symbols count, too
                 raise WindowFull
-            return converted(endpoint, _order_row, of_symbols(documents, {symbol}))
+            return converted(endpoint, self._order_row, of_symbols(documents, {symbol}))
 
         rows = await read_windows(endpoint, start_ns, end_ns, window)
         return tuple({row.order_id: row for row in rows}.values())
+
+    def _queried_row(self, row: object) -> OrderRow:
+        return self._noticed(read_message(OrderMessage, row, "order").to_row(Evidence.QUERY))
+
+    def _order_row(self, row: object) -> OrderRow:
+        return self._noticed(read_message(OrderMessage, row, "order").to_row(Evidence.LISTING))
+
+    def _noticed(self, row: OrderRow) -> OrderRow:
+        if row.state is OrderState.OTHER:
+            self.api.notices.tell(f"order: status `{row.status_text}` is no status we know; taken as not over")
+        return row
 
     async def fill_history(
         self, symbol: str, start_ns: int, end_ns: int, order_id: str | None = None
@@ -451,14 +462,6 @@ def _no_reply(endpoint: Endpoint, failure: Failure) -> NoReply:
 
 def _commission_rates(row: object) -> tuple[int, int]:
     return read_message(CommissionMessage, row, "commission").rates_ppb()
-
-
-def _queried_row(row: object) -> OrderRow:
-    return read_message(OrderMessage, row, "order").to_row(Evidence.QUERY)
-
-
-def _order_row(row: object) -> OrderRow:
-    return read_message(OrderMessage, row, "order").to_row(Evidence.LISTING)
 
 
 def _fill_row(row: object) -> FillRow:

@@ -8,15 +8,16 @@ have missed. A stream begins in a gap. When the caller falls behind, everything 
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from random import Random
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
 from dita.adapters.bingx.errors import VenueError
+from dita.adapters.bingx.notices import Notices
 from dita.adapters.bingx.stream_events import StreamGap, StreamRestored
-from dita.adapters.bingx.websocket import StreamEnded
+from dita.adapters.bingx.websocket import Cause, StreamEnded
 from dita.spec.scales import NANOSECONDS_PER_SECOND
 
 E = TypeVar("E")
@@ -52,8 +53,14 @@ class ResilientStream(ABC, Generic[E]):
         self._gap_started_ns = 0
         self._last_frame_ns = 0
         self._live_since_ns = 0
+        self.notices = Notices(name)
         self.sessions = 0  # connections attempted since the start
+        self.gaps = 0  # times that a live session ended, or the caller fell behind
+        self.restored = 0  # times that the stream became live
+        self.dark_ns = 0  # in gaps that are over, from the last frame on
         self.dropped = 0  # events dropped because the caller fell behind
+        self.ignored = 0  # frames and rows that were left out
+        self.endings: Counter[Cause] = Counter()  # why sessions ended
 
     # ---- the caller's side
 
@@ -76,6 +83,14 @@ class ResilientStream(ABC, Generic[E]):
     def is_live(self) -> bool:
         """Whether events arrive now, as far as we know."""
         return self._live
+
+    def figures(self) -> dict[str, int]:
+        """The counters by name, for whoever shows them; times in nanoseconds."""
+        ended = {f"ended: {cause.value}": count for cause, count in self.endings.items()}
+        return {
+            "sessions": self.sessions, "gaps": self.gaps, "restored": self.restored, "dark_ns": self.dark_ns,
+            "dropped": self.dropped, "ignored": self.ignored, "notices": self.notices.total, **ended,
+        }  # fmt: skip
 
     @property
     def queued(self) -> int:
@@ -126,6 +141,8 @@ class ResilientStream(ABC, Generic[E]):
         if not self._live:
             self._live = True
             self._live_since_ns = self._now_ns()
+            self.restored += 1
+            self.dark_ns += max(0, self._live_since_ns - self._gap_started_ns)
             self._push(StreamRestored(self._gap_started_ns, self._live_since_ns))
 
     def _push(self, event: E | StreamGap | StreamRestored) -> None:
@@ -140,6 +157,7 @@ class ResilientStream(ABC, Generic[E]):
         started_ns = min(_earliest_ns(queued_ns, event) for queued_ns, event in self._queue)
         self._queue.clear()
         self.dropped += dropped
+        self.gaps += self._live
         log.warning("%s: the caller fell behind, %d events dropped", self._name, dropped)
         self._queue.append((now_ns, StreamGap(started_ns, f"the caller fell behind: {dropped} events dropped")))
         if self._live:
@@ -157,16 +175,20 @@ class ResilientStream(ABC, Generic[E]):
             self.sessions += 1
             try:
                 await self._session()
-                reason = "the session ended without a reason"
-            except (StreamEnded, VenueError) as error:
-                reason = str(error)
+                cause, reason = Cause.BUG, "the session ended without a reason"
+            except StreamEnded as error:
+                cause, reason = error.cause, str(error)
+            except VenueError as error:  # no listen key was to be had
+                cause, reason = Cause.KEY, str(error)
             except Exception as error:  # noqa: BLE001 - our own bug must not leave a dead stream that nobody notices
-                reason = f"our own code raised {type(error).__name__}"
+                cause, reason = Cause.BUG, f"our own code raised {type(error).__name__}"
+            self.endings[cause] += 1
             failures += 1
             if self._live:
                 if self._now_ns() - self._live_since_ns >= _STABLE_NS:
                     failures = 0
                 self._live = False
+                self.gaps += 1
                 self._gap_started_ns = self._last_frame_ns
                 self._push(StreamGap(self._gap_started_ns, reason))
             delay = backoff_seconds(failures, self._rng)

@@ -6,7 +6,8 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from enum import Enum
+from typing import Final, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
@@ -30,8 +31,31 @@ _silent.setLevel(logging.CRITICAL)
 _NOISE: Final = re.compile(r'"e"\s*:\s*"(?:SNAPSHOT|ACCOUNT_CONFIG_UPDATE)"')
 
 
+class Cause(Enum):
+    """Why a session ended, for those who count."""
+
+    NOT_CONNECTED = "not connected"
+    LOST = "connection lost"
+    SILENT = "silent"
+    NO_DATA = "heartbeats only"
+    UNDECODABLE = "undecodable"
+    UNREADABLE = "unreadable order"
+    KEY = "listen key"
+    REFUSED = "refused by the venue"
+    BUG = "own bug"
+
+
 class StreamEnded(Exception):
     """The connection cannot be used any more; the message says why, in words that hold no secret."""
+
+    def __init__(self, cause: Cause, detail: str) -> None:
+        super().__init__(detail)
+        self.cause = cause
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
+        """What pickling needs: the constructor's own arguments."""
+        return type(self), (self.cause, self.detail)
 
 
 @dataclass(slots=True)
@@ -49,9 +73,9 @@ class Socket:
             async with asyncio.timeout(self.silence_seconds):
                 frame = await self.connection.recv()
         except TimeoutError:
-            raise StreamEnded(f"no frame for {self.silence_seconds} seconds") from None
+            raise StreamEnded(Cause.SILENT, f"no frame for {self.silence_seconds} seconds") from None
         except (WebSocketException, OSError, EOFError) as error:
-            raise StreamEnded(f"connection lost: {type(error).__name__}") from None
+            raise StreamEnded(Cause.LOST, f"connection lost: {type(error).__name__}") from None
         self.last_frame_ns = self.now_ns()
         text = decode_frame(frame)
         if text == "Ping":
@@ -62,7 +86,7 @@ class Socket:
         try:
             return parse_json(text)
         except JsonTextError as error:
-            raise StreamEnded(f"undecodable frame: {error}") from None
+            raise StreamEnded(Cause.UNDECODABLE, f"undecodable frame: {error}") from None
 
     async def send(self, text: str) -> None:
         """Send one text frame. Raises StreamEnded."""
@@ -70,7 +94,7 @@ class Socket:
             async with asyncio.timeout(self.silence_seconds):
                 await self.connection.send(text)
         except (TimeoutError, WebSocketException, OSError, EOFError) as error:
-            raise StreamEnded(f"connection lost while sending: {type(error).__name__}") from None
+            raise StreamEnded(Cause.LOST, f"connection lost while sending: {type(error).__name__}") from None
 
 
 def decode_frame(frame: str | bytes) -> str:
@@ -81,7 +105,7 @@ def decode_frame(frame: str | bytes) -> str:
         return decompress(frame, _TEXT_BYTES_MAX).decode("utf-8")
     except (CompressionError, UnicodeDecodeError) as error:
         reason = str(error) if isinstance(error, CompressionError) else "not UTF-8"
-        raise StreamEnded(f"undecodable frame: {reason}") from None
+        raise StreamEnded(Cause.UNDECODABLE, f"undecodable frame: {reason}") from None
 
 
 @asynccontextmanager
@@ -100,7 +124,7 @@ async def open_socket(url: str, now_ns: Callable[[], int], silence_seconds: floa
             logger=_silent,
         )
     except (WebSocketException, OSError, EOFError, TimeoutError, ValueError) as error:
-        raise StreamEnded(f"not connected: {type(error).__name__}") from None
+        raise StreamEnded(Cause.NOT_CONNECTED, f"not connected: {type(error).__name__}") from None
     try:
         yield Socket(connection, now_ns, silence_seconds, now_ns())
     finally:

@@ -75,8 +75,7 @@ class OrderMemory:
 
     def take_fills(self, rows: Iterable[FillRow]) -> Reading:
         """Fill rows of this order, in any order. They never end an order; they prove quantity and notional."""
-        for row in rows:
-            self._fills[row.trade_id] = row
+        self.remember_fills(rows)
         quantity = sum(row.quantity for row in self._fills.values())
         if quantity == 0:
             return _NOTHING
@@ -85,6 +84,13 @@ class OrderMemory:
             return _ASK
         newest_ns = max(row.time_ns for row in self._fills.values())
         return self._let_through(Snapshot(quantity, quote, False, newest_ns))
+
+    def remember_fills(self, rows: Iterable[FillRow]) -> bool:
+        """Keep fill rows for the notional. True when they show more than was let through: then query the order."""
+        for row in rows:
+            self._fills[row.trade_id] = row
+        known = 0 if self.forwarded is None else self.forwarded.quantity
+        return sum(row.quantity for row in self._fills.values()) > known
 
     def take_acceptance(self, time_ns: int) -> Reading:
         """The venue took the order (an ACK): a snapshot with nothing filled."""

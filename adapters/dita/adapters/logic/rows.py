@@ -91,7 +91,7 @@ class PositionRow:
     symbol: str
     side: Side
     quantity: int
-    average_price: int  # rounded by the venue
+    average_price: int  # rounded by the venue; 0 when it did not say
     updated_ns: int  # 0 when the venue did not say
     position_id: str
 
