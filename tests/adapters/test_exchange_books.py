@@ -15,7 +15,16 @@ from dita.adapters.exchange.config import Contract
 from dita.adapters.exchange.decimals import divide_half_even
 from dita.adapters.exchange.errors import VenueError
 from dita.adapters.exchange.matching import Engine
-from dita.adapters.exchange.orders import Fill, NewOrder, Order, PositionSide, Side, SplitPlan, TimeInForce
+from dita.adapters.exchange.orders import (
+    ConditionalType,
+    Fill,
+    NewOrder,
+    Order,
+    PositionSide,
+    Side,
+    SplitPlan,
+    TimeInForce,
+)
 from dita.adapters.exchange.record import VenueRecord, take_record
 from dita.adapters.exchange.timers import Timers
 from dita.spec.market import BookTicker, MarketTrade
@@ -71,7 +80,20 @@ class Transfer:
     amount: int
 
 
-Step = Tick | Trade | Submit | Cancel | Pass | Fund | Transfer
+@dataclass(frozen=True)
+class Conditional:
+    kind: ConditionalType
+    leg: int
+    lots: int
+    offset: int  # ticks from the mark
+
+
+@dataclass(frozen=True)
+class Deleverage:
+    lots: int
+
+
+Step = Tick | Trade | Submit | Cancel | Pass | Fund | Transfer | Conditional | Deleverage
 
 TICKS = st.builds(Tick, st.integers(590_000, 610_000), st.integers(1, 40), st.integers(0, 300))
 SUBMITS = st.builds(
@@ -97,23 +119,46 @@ STEPS = st.lists(
     min_size=1,
     max_size=40,
 )
+KINDS: list[ConditionalType] = ["STOP_MARKET", "TAKE_PROFIT_MARKET", "TRIGGER_MARKET"]
+ROUGH_STEPS = st.lists(
+    st.one_of(
+        st.builds(Tick, st.integers(300_000, 900_000), st.integers(1, 40), st.integers(0, 300)),
+        st.builds(
+            Submit, st.integers(0, 3), st.integers(1, 5000), st.none(), st.just("GTC"), st.just(False), st.just(0)
+        ),
+        st.builds(
+            Conditional, st.sampled_from(KINDS), st.integers(0, 3), st.integers(1, 500), st.integers(-9000, 9000)
+        ),
+        st.builds(Deleverage, st.integers(1, 500)),
+        st.builds(Transfer, st.integers(0, 100 * USDT)),
+    ),
+    min_size=5,
+    max_size=40,
+)
 
 
 class Session:
     """An engine that random steps are played on; the account class may be a defective one."""
 
     def __init__(
-        self, *, hedge: bool, liquidity: Literal["best", "ladder"] = "best", account_class: type[Account] = Account
+        self,
+        *,
+        hedge: bool,
+        liquidity: Literal["best", "ladder"] = "best",
+        account_class: type[Account] = Account,
+        wallet: int = 100_000 * USDT,
+        isolated: bool = False,
     ) -> None:
         class ThisEngine(Engine):
             pass
 
         ThisEngine.account_class = account_class
         config = exchange_config(matching=MatchingRules(liquidity=liquidity))
-        config = replace(config, accounts=(AccountConfig(KEY, "s", hedge_mode=hedge),))
+        config = replace(config, accounts=(AccountConfig(KEY, "s", hedge_mode=hedge, wallet=wallet),))
         self.timers = Timers()
         self.engine = ThisEngine(config, self.timers)
         self.account = self.engine.accounts[KEY]
+        self.account.margin_types = {"BTC-USDT": "ISOLATED"} if isolated else {}
         self.hedge = hedge
         self.now_ns = START_NS
         self.count = 0
@@ -137,6 +182,12 @@ class Session:
         elif isinstance(step, Pass):
             self.now_ns += step.ms * MS
             self.timers.advance(self.now_ns)
+        elif isinstance(step, Conditional):
+            self._conditional(step)
+        elif isinstance(step, Deleverage):
+            for position in list(account.open_positions()):
+                if position.size >= step.lots * LOT:
+                    engine.deleverage(account, position, step.lots * LOT, self.now_ns)
         elif isinstance(step, Fund):
             engine.fund("BTC-USDT", step.rate_ppb, self.now_ns)
         else:
@@ -165,6 +216,19 @@ class Session:
             if error.code not in EXPECTED_REFUSALS:
                 raise
 
+    def _conditional(self, step: Conditional) -> None:
+        side, position_side = LEGAL[step.leg]
+        stop = self.engine.marks["BTC-USDT"] // TICK * TICK + step.offset * TICK
+        position_side = position_side if self.hedge else "BOTH"
+        new = NewOrder(
+            "BTC-USDT", side, position_side, step.kind, "GTC", step.lots * LOT, 0, False, "", stop
+        )  # fmt: skip
+        try:
+            self.engine.submit(self.account, new, self.now_ns)
+        except VenueError as error:
+            if error.code not in (*EXPECTED_REFUSALS, 109400, 110411, 110413, 110424):
+                raise
+
     def flatten(self) -> None:
         """Cancel everything and close everything at a market that can take it."""
         self.engine.cancel_all(self.account, "", self.now_ns)
@@ -177,12 +241,17 @@ def audit(session: Session) -> None:
     account = session.account
     fills = list(account.fills)
     other = sum(row.income for row in account.income if row.income_type in ("FUNDING_FEE", "TRANSFER"))
-    commission = sum(_half_even(fill.notional * (200_000 if fill.maker else 500_000), 10**9) for fill in fills)
+    insured = [row.income for row in account.income if row.income_type == "INSURANCE_CLEAR" and not row.trade_id]
+    other += sum(insured)
+    free = {order.order_id for order in account.orders.values() if order.profit_type == "ADL"}
+    paying = [fill for fill in fills if fill.order_id not in free]
+    commission = sum(_half_even(fill.notional * (200_000 if fill.maker else 500_000), 10**9) for fill in paying)
     realised = sum(fill.realised for fill in fills)
 
     assert account.wallet == account.seed + realised - commission + other
     assert account.wallet == account.seed + sum(row.income for row in account.income)
     assert take_record(session.engine, session.now_ns).account(KEY).wallet_difference == 0
+    assert all(amount > 0 for amount in insured)
 
     executed: dict[int, int] = defaultdict(int)
     held: dict[str, int] = defaultdict(int)
@@ -196,6 +265,7 @@ def audit(session: Session) -> None:
     for order in account.orders.values():
         assert order.executed == executed[order.order_id] <= order.quantity
         assert (order.status == "FILLED") == (order.executed == order.quantity)
+        assert not (order.stop_price and order.executed)
     for position in account.positions.values():
         assert position.quantity == held[position.side]
         # What was paid in and not yet taken out is either still there as cost or was realised.
@@ -230,6 +300,34 @@ def test_books_balance_in_hedge_mode(steps: list[Step], liquidity: Literal["best
 def test_books_balance_in_one_way_mode(steps: list[Step], liquidity: Literal["best", "ladder"]) -> None:
     """The same with one netted position that flips."""
     play(Session(hedge=False, liquidity=liquidity), steps)
+
+
+def solvency(session: Session) -> None:
+    """No position stands without maintenance margin, and no cross account is below zero."""
+    account, mark = session.account, Fraction(session.engine.marks["BTC-USDT"], 10**10)
+    positions = list(account.open_positions())
+    profits = [
+        Fraction(p.quantity, 10**8) * mark - (1 if p.quantity > 0 else -1) * Fraction(p.cost, USDT) for p in positions
+    ]
+    needed = [abs(Fraction(p.quantity, 10**8)) * mark * 4 / 1000 for p in positions]
+    slack = Fraction(len(positions), 10**6)  # what rounding to units may hide
+    if account.margin_types:
+        for position, profit, least in zip(positions, profits, needed, strict=True):
+            assert Fraction(position.cost, 20 * USDT) + profit >= least - slack
+    elif positions:
+        assert Fraction(account.wallet, USDT) + sum(profits) >= sum(needed) - slack
+
+
+@settings(max_examples=100, deadline=None)
+@given(ROUGH_STEPS, st.booleans(), st.booleans())
+def test_books_balance_when_the_market_is_rough(steps: list[Step], hedge: bool, isolated: bool) -> None:
+    """With stops, liquidations, deleveraging and the fund the books balance, and nobody trades on without margin."""
+    session = Session(hedge=hedge, wallet=300 * USDT, isolated=isolated)
+    for step in steps:
+        session.play(step)
+        audit(session)
+        if isinstance(step, Tick):
+            solvency(session)
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,7 +1,7 @@
 """Decimal text, order numbers, timers and JSON numerals of the exchange."""
 
 import json
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal
 
 import pytest
 from hypothesis import given
@@ -24,7 +24,8 @@ WHOLE = st.integers(-(10**20), 10**20)
 @given(st.integers(0, 10**18), st.integers(0, 10), st.integers(0, 12))
 def test_decimal_text_agrees_with_decimal(value: int, digits: int, shown: int) -> None:
     """Text cuts towards zero exactly as the decimal module does."""
-    expected = Decimal(value).scaleb(-digits).quantize(Decimal(1).scaleb(-shown), ROUND_DOWN)
+    enough = Context(prec=40)  # the usual 28 digits are fewer than 18 and 12
+    expected = Decimal(value).scaleb(-digits).quantize(Decimal(1).scaleb(-shown), ROUND_DOWN, enough)
 
     assert decimal_text(value, digits, shown) == f"{expected:f}"
     assert Decimal(decimal_text(-value, digits, shown)) == -expected

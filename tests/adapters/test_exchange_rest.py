@@ -121,7 +121,15 @@ async def test_excess_decimals_can_be_refused() -> None:
         ({"symbol": None}, "symbol"),
         ({"side": "UP"}, "side"),
         ({"positionSide": "UP"}, "positionSide"),
-        ({"type": "STOP_MARKET"}, "type"),
+        ({"type": "TRAILING_STOP_MARKET", "priceRate": "0.01"}, "type"),
+        ({"type": "STOP_MARKET", "side": "SELL"}, "stopPrice"),
+        ({"type": "STOP", "side": "SELL", "stopPrice": "59000"}, "price"),
+        ({"type": "STOP_MARKET", "stopPrice": "59000", "workingType": "LAST"}, "workingType"),
+        ({"type": "STOP_MARKET", "stopPrice": "59000", "closePosition": "true"}, "quantity"),
+        ({"type": "STOP", "stopPrice": "59000", "closePosition": "true", "quantity": None}, "closePosition"),
+        ({"type": "STOP_MARKET", "stopPrice": "59000", "closePosition": "perhaps"}, "closePosition"),
+        ({"type": "LIMIT", "price": "59000", "stopPrice": "58000"}, "stopPrice"),
+        ({"type": "MARKET", "closePosition": "true", "quantity": None}, "closePosition"),
         ({"type": "LIMIT"}, "price"),
         ({"type": "LIMIT", "price": "59000", "timeInForce": "POSTONLY"}, "timeInForce"),
         ({"quantity": None}, "quantity"),
@@ -319,13 +327,17 @@ async def test_documented_fill_rows_swap_the_fields() -> None:
 
 async def test_old_fill_list_has_the_time_trap() -> None:
     """The list allFillOrders ignores the symbol, has no trade id, and its filledTm is eight hours ahead."""
+    path = f"{SWAP}/v2/trade/allFillOrders"
     async with exchange() as (_, client):
         await client.submit()
-        data = await client.data("GET", f"{SWAP}/v2/trade/allFillOrders", symbol="ETH-USDT", **window(29))
+        data = await client.data("GET", path, symbol="ETH-USDT", tradingUnit="COIN", **window(29))
         (row,) = data["fill_orders"]
 
         assert (row["filledTm"], row["filledTime"]) == ("2025-10-09T16:53:20Z", "2025-10-09T16:53:20.000+0800")
         assert (row["volume"], row["commission"], "tradeId" in row) == ("0.0100", "-0.3000", False)
+        in_contracts = await client.data("GET", path, tradingUnit="CONT", **window(29))
+        assert in_contracts["fill_orders"][0]["volume"] == "100"  # contracts of 0.0001
+        assert await client.code("GET", path, tradingUnit="LOTS", **window(29)) == 109400
 
 
 async def test_balance_positions_and_income_agree_with_the_record() -> None:

@@ -10,7 +10,16 @@ from dita.adapters.exchange.account import Account
 from dita.adapters.exchange.errors import VenueError
 from dita.adapters.exchange.events import OrderUpdate
 from dita.adapters.exchange.matching import Engine
-from dita.adapters.exchange.orders import NewOrder, Order, PositionSide, Side, SplitPlan, TimeInForce
+from dita.adapters.exchange.orders import (
+    ConditionalType,
+    NewOrder,
+    Order,
+    PositionSide,
+    Side,
+    SplitPlan,
+    TimeInForce,
+    WorkingType,
+)
 from dita.adapters.exchange.timers import Timers
 from dita.spec.market import BookTicker, MarketTrade
 from exchange_client import KEY, MS, START_NS, exchange_config, scaled, ticker
@@ -64,6 +73,35 @@ class Desk:
             f"c{self.count}" if client_id is None else client_id,
         )
         return self.engine.submit(self.account, new, self.now_ns, split=split)
+
+    def conditional(
+        self,
+        kind: ConditionalType,
+        stop: str,
+        side: Side = "SELL",
+        position_side: PositionSide = "LONG",
+        quantity: str = "0.01",
+        price: str = "",
+        *,
+        watches: WorkingType = "MARK_PRICE",
+        reduce_only: bool = False,
+    ) -> Order:
+        """Submit a conditional order; without a quantity it closes the whole position."""
+        new = NewOrder(
+            "BTC-USDT",
+            side,
+            position_side,
+            kind,
+            "GTC",
+            scaled(quantity, 8) if quantity else 0,
+            scaled(price, 10) if price else 0,
+            reduce_only,
+            "",
+            scaled(stop, 10),
+            watches,
+            close_position=not quantity,
+        )
+        return self.engine.submit(self.account, new, self.now_ns)
 
     def refused(self, *words: Any, **more: Any) -> int:
         """The code with which the same order is refused."""

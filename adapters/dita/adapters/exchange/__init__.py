@@ -14,8 +14,9 @@ second opinion on the other. One loopback port carries REST (``/openApi/...``) a
 not drive, call ``advance()`` after moving it. Also: ``fund``, ``transfer``, ``disarm``, ``cut_account_streams``,
 ``cut_market_streams``, ``report``.
 
-Offered: MARKET and LIMIT (GTC, IOC, FOK, PostOnly) in hedge and one-way mode, cross margin, funding. Orders meet the
-fed best prices, never each other. Not offered: trigger orders, batches, amendments, liquidation.
+Offered: MARKET, LIMIT (GTC, IOC, FOK, PostOnly), stop, take-profit and trigger orders; batches; hedge and one-way mode;
+cross and isolated margin; funding, liquidation, deleveraging. Orders meet the fed best prices, never each other. Not
+offered: trailing orders, stops inside another order, amendments.
 
 Layers, each usable alone: ``Engine`` (matching, accounts; pure, integers, time passed in), ``Venue`` (clock, timers,
 faults, streams), ``ExchangeServer`` (sockets). ``python -m dita.adapters.exchange --config J --port-file F`` runs it as

@@ -1,7 +1,7 @@
 """One account's books: orders, fills, positions, income and the wallet, exact to 1e-8 USDT.
 
-The wallet is only ever changed together with one of four running totals, so that at every instant
-``wallet = seed + realised - commission + funding + transfers``. No I/O, no clock: time arrives as an argument.
+The wallet is only ever changed together with one of five running totals, so that at every instant
+``wallet = seed + realised - commission + funding + transfers + insurance``. No I/O, no clock: time is an argument.
 """
 
 from collections import OrderedDict, deque
@@ -27,6 +27,7 @@ class Account:
         self.commission = 0
         self.funding = 0
         self.transfers = 0
+        self.insurance = 0  # losses beyond the margin, which the venue's fund has taken over
         self.hedge_mode = config.hedge_mode
         self.can_trade = config.can_trade
         self.read_lag_ns = read_lag_ns
@@ -81,6 +82,11 @@ class Account:
             if self.by_client_id.get(oldest.client_id) is oldest:
                 del self.by_client_id[oldest.client_id]
 
+    def forget_order(self, order: Order) -> None:
+        """A conditional order that has triggered: the venue shows it nowhere any more."""
+        del self.live[order.order_id]
+        del self.orders[order.order_id]
+
     def live_orders(self, symbol: str = "") -> list[Order]:
         """Orders that may still fill, of one symbol or of all."""
         return [order for order in self.live.values() if not symbol or order.symbol == symbol]
@@ -104,7 +110,7 @@ class Account:
         """How much of a position live closing orders already lay claim to."""
         total = 0
         for order in self.live.values():
-            if order.symbol == symbol and order.position_side == side and (order.closes_hedge or order.reduce_only):
+            if order.symbol == symbol and order.position_side == side and order.claims_position:
                 total += order.remaining
         return total
 
@@ -115,23 +121,40 @@ class Account:
 
     # -- margin
 
+    def isolated(self, symbol: str) -> bool:
+        """Whether positions of the symbol stand on a margin of their own."""
+        return self.margin_types.get(symbol) == "ISOLATED"
+
     def unrealised(self, marks: Mapping[str, int]) -> int:
         """Profit of all open positions at the given mark prices, in 1e-8 USDT."""
         return sum(p.unrealised(marks.get(p.symbol, 0), NOTIONAL_DIVISOR) for p in self.open_positions())
 
+    def cross_unrealised(self, marks: Mapping[str, int]) -> int:
+        """The same without isolated positions: their profit secures nothing else."""
+        positions = (p for p in self.open_positions() if not self.isolated(p.symbol))
+        return sum(p.unrealised(marks.get(p.symbol, 0), NOTIONAL_DIVISOR) for p in positions)
+
     def used_margin(self) -> int:
-        """Initial margin of all open positions, in 1e-8 USDT."""
+        """Margin of all open positions, in 1e-8 USDT."""
         return sum(self.position_margin(p) for p in self.open_positions())
 
-    def position_margin(self, position: Position) -> int:
+    def isolated_margin(self) -> int:
+        """Margin that only isolated positions may use, in 1e-8 USDT."""
+        return sum(self.position_margin(p) for p in self.open_positions() if self.isolated(p.symbol))
+
+    def initial_margin(self, position: Position) -> int:
         """Initial margin of one position: its exact entry cost over the leverage, rounded up."""
         return divide_up(position.cost, self.leverage(position.symbol, position.side))
+
+    def position_margin(self, position: Position) -> int:
+        """The initial margin and what was added to it by hand."""
+        return self.initial_margin(position) + position.added_margin
 
     def frozen_margin(self, marks: Mapping[str, int]) -> int:
         """Initial margin that live opening orders would need; MARKET remainders count at the mark price."""
         total = 0
         for order in self.live.values():
-            if order.closes_hedge or order.reduce_only:
+            if order.stop_price or order.claims_position:
                 continue
             price = order.price or marks.get(order.symbol, 0)
             total += divide_up(order.remaining * price, NOTIONAL_DIVISOR * order.leverage)
@@ -139,16 +162,21 @@ class Account:
 
     def available_margin(self, marks: Mapping[str, int]) -> int:
         """What new orders may use, in 1e-8 USDT; negative when the account is under water."""
-        return self.wallet + self.unrealised(marks) - self.used_margin() - self.frozen_margin(marks)
+        return self.wallet + self.cross_unrealised(marks) - self.used_margin() - self.frozen_margin(marks)
 
     # -- money
 
     def book_fill(
         self, order: Order, contract: Contract, price: int, quantity: int, maker: bool, trade_id: int, now_ns: int
     ) -> Fill:
-        """Book one match into the order, the position and the wallet. Price 1e-10 USDT, quantity 1e-8 coins."""
+        """Book one match into the order, the position and the wallet. Price 1e-10 USDT, quantity 1e-8 coins.
+
+        A deleveraging costs no commission.
+        """
         notional = price * quantity // NOTIONAL_DIVISOR  # exact: the contract has at most 8 decimals together
         rate = contract.maker_rate_ppb if maker else contract.taker_rate_ppb
+        if order.profit_type == "ADL":
+            rate = 0
         commission = divide_half_even(notional * rate, RATE_SCALE)
         realised = self._book_position(order, price, quantity, notional, now_ns)
         fill = Fill(
@@ -178,7 +206,7 @@ class Account:
         self.charge_commission(fill)
         if realised:
             self.realised += realised
-            self._book("REALIZED_PNL", fill.symbol, realised, "", now_ns, trade_id, fill.visible_ns)
+            self._book(order.profit_type, fill.symbol, realised, "", now_ns, trade_id, fill.visible_ns)
         return fill
 
     def charge_commission(self, fill: Fill) -> None:
@@ -192,6 +220,11 @@ class Account:
         """Receive (positive) or pay (negative) funding, in 1e-8 USDT."""
         self.funding += amount
         self._book("FUNDING_FEE", symbol, amount, "Funding fee", now_ns, 0, now_ns + self.read_lag_ns)
+
+    def book_insurance(self, symbol: str, amount: int, now_ns: int) -> None:
+        """The venue's fund pays for a loss beyond the margin, in 1e-8 USDT."""
+        self.insurance += amount
+        self._book("INSURANCE_CLEAR", symbol, amount, "Insurance fund", now_ns, 0, now_ns + self.read_lag_ns)
 
     def book_transfer(self, amount: int, now_ns: int) -> None:
         """Deposit (positive) or withdraw (negative), in 1e-8 USDT."""
@@ -223,5 +256,7 @@ class Account:
                 position.position_id = 0  # a new position; the engine numbers it
                 position.realised = 0
             position.open(signed, notional)
+        if not position.quantity:
+            position.added_margin = 0
         position.updated_ns = now_ns
         return realised

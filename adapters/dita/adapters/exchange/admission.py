@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from dita.adapters.exchange.account import Account
+from dita.adapters.exchange.conditional import check_protective, check_stop_price
 from dita.adapters.exchange.config import MatchingRules
 from dita.adapters.exchange.decimals import divide_up, plain_text
 from dita.adapters.exchange.errors import (
@@ -16,7 +17,7 @@ from dita.adapters.exchange.errors import (
     VenueError,
 )
 from dita.adapters.exchange.market import Market
-from dita.adapters.exchange.orders import NewOrder
+from dita.adapters.exchange.orders import PROTECTIVE, NewOrder
 from dita.spec.scales import NOTIONAL_DIVISOR, RATE_SCALE
 
 
@@ -33,14 +34,31 @@ def check_admission(
     _check_mode(account, new)
     if new.client_id and not accept_duplicate and new.client_id in account.used_client_ids:
         raise VenueError(BELOW_MINIMUM_OR_DUPLICATE, DUPLICATE_TEXT)
+    _check_count(account, rules, new.symbol)
+    if new.stop_price:
+        _check_conditional(account, market, rules, new)
+        return
     closing = _closing_quantity(account, new)
     reference = new.price or market.best_opposite(new.side)
     _check_size(market, rules, new, reference, wholly_closing=closing == new.quantity)
-    if len(account.live) >= rules.max_open_orders and len(account.live_orders(new.symbol)) >= rules.max_open_orders:
-        raise VenueError(TOO_MANY_ORDERS, f"pending orders reach the limit of {rules.max_open_orders}")
     opening = new.quantity - closing
     if opening > 0:
         _check_margin(account, market, marks, new, opening, reference)
+
+
+def _check_conditional(account: Account, market: Market, rules: MatchingRules, new: NewOrder) -> None:
+    """A conditional order asks for no margin before it triggers."""
+    protective = new.order_type in PROTECTIVE
+    if protective:
+        check_protective(account, new)
+    check_stop_price(market, new)
+    if not new.close_position:
+        _check_size(market, rules, new, new.price or new.stop_price, wholly_closing=protective)
+
+
+def _check_count(account: Account, rules: MatchingRules, symbol: str) -> None:
+    if len(account.live) >= rules.max_open_orders and len(account.live_orders(symbol)) >= rules.max_open_orders:
+        raise VenueError(TOO_MANY_ORDERS, f"pending orders reach the limit of {rules.max_open_orders}")
 
 
 def _check_mode(account: Account, new: NewOrder) -> None:

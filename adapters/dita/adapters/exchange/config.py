@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Literal
 from pydantic import ConfigDict, TypeAdapter
 
 from dita.adapters.exchange.faults import FaultPlan
-from dita.spec.scales import MONEY_SCALE
+from dita.spec.scales import MONEY_SCALE, RATIO_SCALE
 
 _PRICE_DIGITS: Final = 10
 _QUANTITY_DIGITS: Final = 8
@@ -32,6 +32,7 @@ class Contract:
     taker_rate_ppb: int = 500_000
     maker_rate_ppb: int = 200_000
     max_leverage: int = 125
+    maintenance_ppm: int = 4_000  # of the value at the mark price; below it a position is liquidated
     status: int = 1  # 1 trading, 25 suspended
     funding_rate_ppb: int = 0  # charged to longs, paid to shorts, at every funding instant; 0 = no funding
 
@@ -48,6 +49,8 @@ class Contract:
             )
         if self.min_quantity <= 0 or self.min_quantity % self.lot:
             raise ValueError(f"min_quantity: `{self.min_quantity}` is not a positive multiple of the lot {self.lot}")
+        if not 0 <= self.maintenance_ppm < RATIO_SCALE:
+            raise ValueError(f"maintenance_ppm: `{self.maintenance_ppm}` is outside 0 to {RATIO_SCALE - 1}")
 
     @property
     def asset(self) -> str:
@@ -85,6 +88,8 @@ class MatchingRules:
 
     ``liquidity``: ``best`` fills what the best level holds and lets the rest wait for the next ticker; ``ladder`` adds
     deeper levels, each of the best level's size and ``ladder_step_ticks`` further away.
+    ``stops_end_with_position``: whether protective orders are cancelled when their position goes flat; otherwise they
+    stay and meet the next one, which is what a client has to be ready for.
     ``minimum_applies_to_closing``: whether tradeMinUSDT also refuses orders that close.
     """
 
@@ -96,6 +101,7 @@ class MatchingRules:
     over_precision: Literal["truncate", "refuse"] = "truncate"
     post_only_crossing: Literal["refuse", "cancel"] = "refuse"
     minimum_applies_to_closing: bool = True
+    stops_end_with_position: bool = False
     max_open_orders: int = 200  # per symbol and account
     cancel_repeat_ms: int = 1000  # 109201: the same order number cancelled twice within this time
     funding_interval_s: int = 28_800

@@ -40,6 +40,7 @@ class AccountUpdate(NamedTuple):
     account: str
     reason: UpdateReason
     wallet: int
+    isolated_margin: int  # the part of the wallet that only isolated positions may use
     change: int  # what moved apart from trading: transfers and funding
     positions: tuple[PositionValue, ...]
     time_ns: int

@@ -7,6 +7,7 @@ import zlib
 from typing import Final
 
 from dita.adapters.exchange.account import Account
+from dita.adapters.exchange.candles import DAY_MS, Bar
 from dita.adapters.exchange.config import Contract, WireVariants
 from dita.adapters.exchange.decimals import decimal_text
 from dita.adapters.exchange.events import AccountUpdate, OrderUpdate, PositionValue
@@ -41,19 +42,19 @@ def order_frame(update: OrderUpdate, contract: Contract, wire: WireVariants, pus
         "o": order.order_type,
         "q": decimal_text(order.quantity, 8, EVENT_DIGITS),
         "p": decimal_text(shown_price, 10, EVENT_DIGITS),
-        "sp": "0.00000000",
+        "sp": decimal_text(order.stop_price, 10, EVENT_DIGITS),
         "ap": decimal_text(average_price(update.notional, update.executed, contract), 10, EVENT_DIGITS),
         "x": update.execution,
         "X": "CANCELED" if update.status == "CANCELLED" else update.status,
         "N": wire.settlement_asset,
         "n": money_text(-commission),
         "T": time_ms,
-        "wt": "MARK_PRICE",
+        "wt": order.working_type,
         "ps": order.position_side,
         "rp": money_text(fill.realised if fill is not None else 0),
         "z": decimal_text(update.executed, 8, EVENT_DIGITS),
         "sg": "false",
-        "ti": 0,
+        "ti": order.parent_id,
         "ro": order.reduce_only,
         "td": fill.trade_id if fill is not None else 0,
         "tv": money_text(fill.notional if fill is not None else 0, 1),
@@ -66,8 +67,8 @@ def order_frame(update: OrderUpdate, contract: Contract, wire: WireVariants, pus
 
 def account_frame(update: AccountUpdate, account: Account, wire: WireVariants, pushed_ms: int) -> str:
     """Wallet and changed positions; a position that went flat is told with amount 0."""
-    wallet = money_text(update.wallet)
-    balance: JsonObject = {"a": wire.settlement_asset, "wb": wallet, "cw": wallet, "bc": money_text(update.change)}
+    wallet, cross = money_text(update.wallet), money_text(update.wallet - update.isolated_margin)
+    balance: JsonObject = {"a": wire.settlement_asset, "wb": wallet, "cw": cross, "bc": money_text(update.change)}
     positions = [_position(value, account) for value in update.positions]
     changes: JsonObject = {"m": update.reason, "B": [balance], "P": positions}
     return json_text({"e": "ACCOUNT_UPDATE", "E": pushed_ms, "T": milliseconds(update.time_ns), "a": changes})
@@ -80,7 +81,7 @@ def _position(value: PositionValue, account: Account) -> JsonObject:
         "pa": decimal_text(value.quantity if signed else abs(value.quantity), 8, EVENT_DIGITS),
         "ep": decimal_text(value.average_price, 10, EVENT_DIGITS),
         "up": money_text(value.unrealised),
-        "mt": "isolated" if account.margin_types.get(value.symbol) == "ISOLATED" else "cross",
+        "mt": "isolated" if account.isolated(value.symbol) else "cross",
         "iw": money_text(value.margin),
         "ps": value.side,
         "cr": money_text(value.realised),
@@ -94,7 +95,7 @@ def snapshot_frame(account: Account, symbol: str, pushed_ms: int) -> str:
         "s": symbol,
         "l": account.leverage(symbol, "LONG" if sides[0] == "LONG" else "BOTH"),
         "S": account.leverage(symbol, "SHORT" if sides[1] == "SHORT" else "BOTH"),
-        "mt": "isolated" if account.margin_types.get(symbol) == "ISOLATED" else "cross",
+        "mt": "isolated" if account.isolated(symbol) else "cross",
     }
     return json_text({"e": "SNAPSHOT", "E": pushed_ms, "ac": config})
 
@@ -156,6 +157,53 @@ def depth_frame(topic: str, market: Market, depth: int, pushed_ms: int) -> str:
     asks = depth_rows(market.asks(), market.contract, depth)
     asks.reverse()
     return data_frame(topic, {"bids": depth_rows(market.bids(), market.contract, depth), "asks": asks}, ts=pushed_ms)
+
+
+def change_percent(day: Bar) -> str:
+    """By how many percent the last price differs from the first one, with two decimals."""
+    return decimal_text((day.close - day.open) * 10_000 // day.open if day.open else 0, 2, 2)
+
+
+def day_frame(topic: str, market: Market, pushed_ms: int) -> str:
+    """24hTicker: capital A and B are prices, the small letters their sizes, the reverse of bookTicker."""
+    day, contract = market.day(), market.contract
+    price, quantity = contract.price_precision, contract.quantity_precision
+    return data_frame(
+        topic,
+        {
+            "e": "24hTicker",
+            "E": pushed_ms,
+            "s": contract.symbol,
+            "p": decimal_text(day.close - day.open, 10, price),
+            "P": change_percent(day),
+            "c": decimal_text(day.close, 10, price),
+            "L": decimal_text(market.last_quantity, 8, quantity),
+            "h": decimal_text(day.high, 10, price),
+            "l": decimal_text(day.low, 10, price),
+            "v": decimal_text(day.volume, 8, quantity),
+            "q": money_text(day.notional, 2),
+            "o": decimal_text(day.open, 10, price),
+            "O": max(0, pushed_ms - DAY_MS),
+            "C": pushed_ms,
+            "A": decimal_text(market.ask_price, 10, price),
+            "a": decimal_text(market.ask_quantity, 8, quantity),
+            "B": decimal_text(market.bid_price, 10, price),
+            "b": decimal_text(market.bid_quantity, 8, quantity),
+        },
+    )
+
+
+def bar_frame(topic: str, market: Market, interval_ms: int) -> str | None:
+    """kline: the newest bar, ``T`` is its beginning; None before the first price."""
+    bar, contract = market.candles.newest(interval_ms), market.contract
+    if bar is None:
+        return None
+    row: JsonObject = {
+        name: decimal_text(value, 10, contract.price_precision)
+        for name, value in (("c", bar.close), ("o", bar.open), ("h", bar.high), ("l", bar.low))
+    }
+    row |= {"v": decimal_text(bar.volume, 8, contract.quantity_precision), "T": bar.time_ms}
+    return data_frame(topic, [row], s=contract.symbol)
 
 
 def price_frame(topic: str, market: Market, pushed_ms: int) -> str:

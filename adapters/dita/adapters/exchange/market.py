@@ -1,14 +1,17 @@
 """One symbol's market as the exchange sees it: the best bid and ask, what is left of them, and the resting orders."""
 
 import heapq
+from collections import deque
 
 from dita.adapters.exchange.account import Account
+from dita.adapters.exchange.candles import Bar, Candles
 from dita.adapters.exchange.config import Contract, MatchingRules
 from dita.adapters.exchange.orders import Order, Side
 from dita.spec.market import BookTicker
 
 _FIRST = -(1 << 62)  # a waiting MARKET order stands before every LIMIT order
 _COMPACT_MIN = 64
+_FUNDING_MAX = 1000
 
 Line = list[tuple[int, int, Order, Account]]  # a heap by (price key, order number)
 
@@ -35,9 +38,13 @@ class Market:
         self.last_price = 0
         self.time_ns = 0
         self.updates = 0
+        self.candles = Candles()
+        self.funding: deque[tuple[int, int]] = deque(maxlen=_FUNDING_MAX)  # UTC nanoseconds, rate in 1e-9
         self.buys: Line = []
         self.sells: Line = []
+        self.conditional: list[tuple[Order, Account]] = []  # oldest first
         self._compact_at = {"BUY": _COMPACT_MIN, "SELL": _COMPACT_MIN}
+        self._compact_conditional_at = _COMPACT_MIN
         self._levels_max = rules.ladder_levels if rules.liquidity == "ladder" else 1
         self._step = rules.ladder_step_ticks * contract.tick
         self._lot = contract.lot
@@ -54,6 +61,9 @@ class Market:
         self.updates += 1
         self._asks = None
         self._bids = None
+        if not self.candles.trades:
+            mark = self.mark_price
+            self.candles.price(mark - mark % self.contract.tick, ticker.time_ns)
 
     def whole_lots(self, quantity: int) -> int:
         """What the contract can trade of a quantity (1e-8 coins): a feed may be finer, but no fill is part of a lot."""
@@ -65,6 +75,15 @@ class Market:
         if self.bid_price and self.ask_price:
             return (self.bid_price + self.ask_price) // 2
         return self.bid_price or self.ask_price
+
+    @property
+    def last_quantity(self) -> int:
+        """What the last public trade moved, in 1e-8 coins."""
+        return self.candles.trades[-1].quantity if self.candles.trades else 0
+
+    def day(self) -> Bar:
+        """The last 24 hours; before the first price a bar of zeros."""
+        return self.candles.day() or Bar(0, 0, 0, 0, 0, 0, 0)
 
     def asks(self) -> list[Level]:
         """Offers, best first."""
@@ -107,6 +126,14 @@ class Market:
             line[:] = [entry for entry in line if entry[2].live]
             heapq.heapify(line)
             self._compact_at[order.side] = max(_COMPACT_MIN, 2 * len(line))
+
+    def wait(self, order: Order, account: Account) -> None:
+        """Keep a conditional order until its price is reached."""
+        waiting = self.conditional
+        waiting.append((order, account))
+        if len(waiting) >= self._compact_conditional_at:
+            waiting[:] = [entry for entry in waiting if entry[0].live]
+            self._compact_conditional_at = max(_COMPACT_MIN, 2 * len(waiting))
 
     def _ladder(self, price: int, quantity: int, step: int) -> list[Level]:
         if not price or not quantity:

@@ -2,6 +2,7 @@
 
 Every method takes the exchange's time and appends what happened to ``events``, which the owner takes with
 ``take_events``. Orders never meet each other; they meet the ``BookTicker`` and ``MarketTrade`` events that are fed.
+A market event first fills resting orders, then triggers conditional ones, then liquidates.
 """
 
 import heapq
@@ -9,6 +10,13 @@ from collections.abc import Iterable, Sequence
 
 from dita.adapters.exchange.account import Account
 from dita.adapters.exchange.admission import check_admission
+from dita.adapters.exchange.conditional import (
+    becomes,
+    closing_side,
+    ends_with_position,
+    has_triggered,
+    triggers_falling,
+)
 from dita.adapters.exchange.config import Contract, ExchangeConfig
 from dita.adapters.exchange.decimals import divide_half_even
 from dita.adapters.exchange.errors import (
@@ -19,8 +27,9 @@ from dita.adapters.exchange.errors import (
 )
 from dita.adapters.exchange.events import AccountUpdate, Execution, OrderUpdate, PositionValue, UpdateReason, VenueEvent
 from dita.adapters.exchange.identifiers import Snowflakes
+from dita.adapters.exchange.margin import positions_to_liquidate
 from dita.adapters.exchange.market import Level, Market
-from dita.adapters.exchange.orders import NewOrder, Order, Position, Side, SplitPlan, Status
+from dita.adapters.exchange.orders import NewOrder, Order, Position, PositionSide, ProfitType, Side, SplitPlan, Status
 from dita.adapters.exchange.timers import Timers
 from dita.spec.market import BookTicker, MarketEvent
 from dita.spec.scales import (
@@ -78,10 +87,13 @@ class Engine:
                 self._match_resting(market, "BUY", market.asks(), now_ns)
             if market.sells:
                 self._match_resting(market, "SELL", market.bids(), now_ns)
+            self._trigger(market, now_ns)
+            self._liquidate(event.symbol, now_ns)
             return
         if event.price <= 0 or event.quantity < 0:
             raise ValueError(f"trade: `{event}` has a price of 0 or less or a negative quantity")
         market.last_price = event.price
+        market.candles.trade(event)
         # A trade at the very price of a resting order says nothing about its place in the queue; only a trade
         # beyond that price proves that the order would have been reached.
         tick, quantity = market.contract.tick, market.whole_lots(event.quantity)
@@ -89,6 +101,7 @@ class Engine:
             self._match_resting(market, "BUY", [Level(event.price + tick, quantity)], now_ns)
         elif not event.buyer_is_maker and market.sells and market.sells[0][2].price:
             self._match_resting(market, "SELL", [Level(max(event.price - tick, 0), quantity)], now_ns)
+        self._trigger(market, now_ns)
 
     def market(self, symbol: str) -> Market:
         """The market of a symbol. Raises 109425 when there is none."""
@@ -106,7 +119,7 @@ class Engine:
             raise VenueError(SYMBOL_PAUSED, f"trading of {new.symbol} is paused, no market")
         check_admission(account, market, self.marks, self.rules, new, accept_duplicate=accept_duplicate)
         refuses = new.time_in_force == "PostOnly" and self.rules.post_only_crossing == "refuse"
-        if refuses and market.crosses(new.price, new.side):
+        if refuses and not new.stop_price and market.crosses(new.price, new.side):
             raise VenueError(POST_ONLY_WOULD_TAKE, "post only order would immediately match")
         return market
 
@@ -122,6 +135,17 @@ class Engine:
     ) -> Order:
         """Admit an order and match it. ``hidden_ns`` delays only what GET shows. Raises ``VenueError``."""
         market = self.check(account, new, accept_duplicate=accept_duplicate)
+        return self._place(market, account, new, now_ns, split, hidden_ns)
+
+    def _place(
+        self,
+        market: Market,
+        account: Account,
+        new: NewOrder,
+        now_ns: int,
+        split: SplitPlan | None = None,
+        hidden_ns: int = 0,
+    ) -> Order:
         order = Order(
             self._snowflakes.take(now_ns // NANOSECONDS_PER_MILLISECOND),
             new.client_id,
@@ -138,10 +162,17 @@ class Engine:
             now_ns,
             now_ns + max(hidden_ns, account.read_lag_ns),
             split=split,
+            stop_price=new.stop_price,
+            working_type=new.working_type,
+            close_position=new.close_position,
+            triggers_falling=bool(new.stop_price) and triggers_falling(new, market),
+            parent_id=new.parent_id,
         )
         account.add_order(order)
         self._tell_order(account, order, "NEW", now_ns)
-        if (new.time_in_force == "PostOnly" and market.crosses(new.price, new.side)) or (
+        if new.stop_price:
+            market.wait(order, account)
+        elif (new.time_in_force == "PostOnly" and market.crosses(new.price, new.side)) or (
             new.time_in_force == "FOK" and self._available(market, order) < order.quantity
         ):
             self._finish(account, order, "CANCELLED", "CANCELED", now_ns)
@@ -160,14 +191,16 @@ class Engine:
             self._finish(account, order, "CANCELLED", "CANCELED", now_ns)
         return orders
 
-    def close_all(self, account: Account, symbol: str, now_ns: int) -> list[Order]:
+    def close_all(self, account: Account, symbol: str, now_ns: int, only: PositionSide | None = None) -> list[Order]:
         """Close positions at the market; closing orders that stand in the way are cancelled first."""
         placed: list[Order] = []
         for position in list(account.open_positions(symbol)):
+            if only not in (None, position.side):
+                continue
             for order in account.live_orders(position.symbol):
-                if order.position_side == position.side and (order.closes_hedge or order.reduce_only):
+                if order.position_side == position.side and order.claims_position:
                     self._finish(account, order, "CANCELLED", "CANCELED", now_ns)
-            side: Side = "SELL" if position.quantity > 0 else "BUY"
+            side = closing_side(position.quantity)
             reduce_only = position.side == "BOTH"
             new = NewOrder(
                 position.symbol, side, position.side, "MARKET", "GTC", position.size, 0, reduce_only, client_id=""
@@ -206,6 +239,7 @@ class Engine:
     def fund(self, symbol: str, rate_ppb: int, now_ns: int) -> None:
         """Settle funding of one symbol at its mark price: longs pay a positive rate, shorts receive it."""
         mark = self.marks[symbol]
+        self.markets[symbol].funding.append((now_ns, rate_ppb))
         for account in self.accounts.values():
             amount = 0
             touched = list(account.open_positions(symbol))
@@ -214,7 +248,8 @@ class Engine:
                 amount -= divide_half_even(value * rate_ppb, RATE_SCALE)
             if touched:
                 account.book_funding(symbol, amount, now_ns)
-                self._tell_account(account, "FUNDING_FEE", amount, (), now_ns)
+                shown = touched if account.isolated(symbol) else ()
+                self._tell_account(account, "FUNDING_FEE", amount, shown, now_ns)
 
     def schedule_funding(self, now_ns: int) -> None:
         """Settle every contract with a funding rate at each multiple of the funding interval after ``now_ns``."""
@@ -229,6 +264,99 @@ class Engine:
             self.timers.at(due_ns + interval_ns, settle)
 
         self.timers.at((now_ns // interval_ns + 1) * interval_ns, settle)
+
+    # -- conditional orders
+
+    def _trigger(self, market: Market, now_ns: int) -> None:
+        """Let other orders take the place of conditional ones whose price is reached, oldest first."""
+        waiting = market.conditional
+        if not waiting:
+            return
+        due = [entry for entry in waiting if entry[0].live and has_triggered(entry[0], market)]
+        for order, account in due:
+            if not order.live:
+                continue  # an earlier one has closed the position, and the rules end this one with it
+            new = becomes(order, account)
+            try:
+                if new is not None and not (new.reduce_only or order.closes_hedge):
+                    self.check(account, new)
+            except VenueError:
+                new = None
+            if new is None:
+                self._finish(account, order, "EXPIRED", "EXPIRED", now_ns)
+                continue
+            order.status = "EXPIRED"  # gone without a word: the stream tells of the other one
+            account.forget_order(order)
+            self._place(market, account, new, now_ns)
+        if due:
+            waiting[:] = [entry for entry in waiting if entry[0].live]
+
+    # -- force
+
+    def _liquidate(self, symbol: str, now_ns: int) -> None:
+        """Close what the mark price of a symbol has left without maintenance margin."""
+        for account in self.accounts.values():
+            if next(account.open_positions(symbol), None) is None:
+                continue
+            lost = positions_to_liquidate(account, self.contracts, self.marks)
+            for name in {position.symbol: None for position in lost}:
+                self.cancel_all(account, name, now_ns)
+            # Profits first, so that they pay for the losses before the fund does.
+            for position in sorted(lost, key=lambda p: -p.unrealised(self.marks[p.symbol], NOTIONAL_DIVISOR)):
+                self._take_over(account, position, now_ns)
+
+    def _take_over(self, account: Account, position: Position, now_ns: int) -> None:
+        """Close a whole position at the market; the fund pays, beforehand, what is more than its margin."""
+        market = self.markets[position.symbol]
+        price = market.best_opposite(closing_side(position.quantity)) or market.mark_price
+        price -= price % market.contract.tick
+        if account.isolated(position.symbol):
+            means = account.position_margin(position)
+        else:
+            value = position.size * price // NOTIONAL_DIVISOR
+            fee = divide_half_even(value * market.contract.taker_rate_ppb, RATE_SCALE)
+            means = account.wallet - account.isolated_margin() - fee
+        shortfall = -position.unrealised(price, NOTIONAL_DIVISOR) - means
+        if shortfall > 0:
+            account.book_insurance(position.symbol, shortfall, now_ns)
+            self._tell_account(account, "ORDER", shortfall, (), now_ns)
+        self._force(account, position, position.size, price, "INSURANCE_CLEAR", now_ns)
+
+    def deleverage(self, account: Account, position: Position, quantity: int, now_ns: int) -> Order:
+        """Close a part of a position at the mark price, because somebody else's loss needs its counterparty.
+
+        ``quantity`` in 1e-8 coins, whole lots and at most the position. Raises ValueError.
+        """
+        lot = self.contracts[position.symbol].lot
+        if not 0 < quantity <= position.size or quantity % lot:
+            raise ValueError(f"quantity: `{quantity}` is not a part of the position's {position.size} in lots of {lot}")
+        mark = self.marks[position.symbol]
+        price = mark - mark % self.contracts[position.symbol].tick
+        return self._force(account, position, quantity, price, "ADL", now_ns)
+
+    def _force(
+        self, account: Account, position: Position, quantity: int, price: int, kind: ProfitType, now_ns: int
+    ) -> Order:
+        order = Order(
+            self._snowflakes.take(now_ns // NANOSECONDS_PER_MILLISECOND),
+            "",
+            position.symbol,
+            closing_side(position.quantity),
+            position.side,
+            "LIQUIDATION",
+            "GTC",
+            quantity,
+            0,
+            position.side == "BOTH",
+            account.leverage(position.symbol, position.side),
+            now_ns,
+            now_ns,
+            now_ns + account.read_lag_ns,
+            profit_type=kind,
+        )
+        account.add_order(order)
+        self._fill(self.markets[position.symbol], account, order, price, quantity, now_ns)
+        return order
 
     # -- matching
 
@@ -347,7 +475,7 @@ class Engine:
             OrderUpdate(
                 account.key,
                 order,
-                "TRADE",
+                "CALCULATED" if order.order_type == "LIQUIDATION" else "TRADE",
                 order.status,
                 order.executed,
                 order.notional,
@@ -357,6 +485,10 @@ class Engine:
             )
         )
         self._tell_account(account, "ORDER", 0, (position,), now_ns)
+        if not position.quantity and self.rules.stops_end_with_position:
+            for other in account.live_orders(order.symbol):
+                if ends_with_position(other, account):
+                    self._finish(account, other, "CANCELLED", "CANCELED", now_ns)
 
     def _finish(self, account: Account, order: Order, status: Status, execution: Execution, now_ns: int) -> None:
         order.status = status
@@ -386,7 +518,8 @@ class Engine:
         self, account: Account, reason: UpdateReason, change: int, positions: Iterable[Position], now_ns: int
     ) -> None:
         values = tuple(self.position_value(account, position) for position in positions)
-        self._events.append(AccountUpdate(account.key, reason, account.wallet, change, values, now_ns))
+        isolated = account.isolated_margin() if account.margin_types else 0
+        self._events.append(AccountUpdate(account.key, reason, account.wallet, isolated, change, values, now_ns))
 
     def position_value(self, account: Account, position: Position) -> PositionValue:
         """A position as the wire shows it: average price rounded to the tick, profit at the mark price."""

@@ -5,12 +5,18 @@ from typing import Literal, NamedTuple
 
 Side = Literal["BUY", "SELL"]
 PositionSide = Literal["LONG", "SHORT", "BOTH"]
-OrderType = Literal["MARKET", "LIMIT"]
+ConditionalType = Literal["STOP_MARKET", "STOP", "TAKE_PROFIT_MARKET", "TAKE_PROFIT", "TRIGGER_MARKET", "TRIGGER_LIMIT"]
+OrderType = Literal["MARKET", "LIMIT", "LIQUIDATION"] | ConditionalType
+WorkingType = Literal["MARK_PRICE", "CONTRACT_PRICE", "INDEX_PRICE"]
 TimeInForce = Literal["GTC", "IOC", "FOK", "PostOnly"]
 Status = Literal["NEW", "PARTIALLY_FILLED", "FILLED", "CANCELLED", "EXPIRED"]
-IncomeType = Literal["TRADING_FEE", "REALIZED_PNL", "FUNDING_FEE", "TRANSFER"]
+ProfitType = Literal["REALIZED_PNL", "INSURANCE_CLEAR", "ADL"]  # a trade's, a liquidation's, a deleveraging's
+IncomeType = Literal["TRADING_FEE", "FUNDING_FEE", "TRANSFER"] | ProfitType
 
 LIVE: frozenset[Status] = frozenset(("NEW", "PARTIALLY_FILLED"))
+STOPS: frozenset[OrderType] = frozenset(("STOP_MARKET", "STOP"))
+TAKE_PROFITS: frozenset[OrderType] = frozenset(("TAKE_PROFIT_MARKET", "TAKE_PROFIT"))
+PROTECTIVE: frozenset[OrderType] = STOPS | TAKE_PROFITS
 
 
 class SplitPlan(NamedTuple):
@@ -21,7 +27,11 @@ class SplitPlan(NamedTuple):
 
 
 class NewOrder(NamedTuple):
-    """A validated request to trade, before it has a number. ``price`` is 0 for MARKET."""
+    """A validated request to trade, before it has a number. ``price`` is 0 for whatever trades at the market.
+
+    ``stop_price`` (1e-10 USDT) makes it a conditional order. With ``close_position`` its quantity is 0: it closes what
+    is open when it triggers.
+    """
 
     symbol: str
     side: Side
@@ -32,11 +42,18 @@ class NewOrder(NamedTuple):
     price: int
     reduce_only: bool
     client_id: str
+    stop_price: int = 0
+    working_type: WorkingType = "MARK_PRICE"
+    close_position: bool = False
+    parent_id: int = 0  # the conditional order that became this one
 
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """One order. ``notional``, ``commission`` (positive = paid) and ``realised`` are sums over its fills."""
+    """One order. ``notional``, ``commission`` (positive = paid) and ``realised`` are sums over its fills.
+
+    A conditional order (``stop_price``) never fills: when its price is reached another order takes its place.
+    """
 
     order_id: int
     client_id: str
@@ -61,6 +78,12 @@ class Order:
     split: SplitPlan | None = None
     scheduled: bool = False  # its fills come from timers, not from tickers
     cancel_asked_ns: int = 0
+    stop_price: int = 0
+    working_type: WorkingType = "MARK_PRICE"
+    close_position: bool = False
+    triggers_falling: bool = False  # a conditional order: whether the price has to fall to it
+    parent_id: int = 0
+    profit_type: ProfitType = "REALIZED_PNL"  # as what its profit is booked
 
     @property
     def live(self) -> bool:
@@ -71,6 +94,11 @@ class Order:
     def remaining(self) -> int:
         """What is not filled yet."""
         return self.quantity - self.executed
+
+    @property
+    def claims_position(self) -> bool:
+        """Whether it lays claim to a part of a position; a conditional order does not before it triggers."""
+        return not self.stop_price and (self.reduce_only or self.closes_hedge)
 
     @property
     def closes_hedge(self) -> bool:
@@ -127,6 +155,7 @@ class Position:
     quantity: int = 0
     cost: int = 0
     realised: int = 0
+    added_margin: int = 0  # isolated margin beyond the initial one, put in by hand
     opened_ns: int = 0
     updated_ns: int = 0
 

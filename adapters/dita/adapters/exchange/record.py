@@ -32,6 +32,8 @@ class OrderRecord:
     realised: int
     created_ns: int
     updated_ns: int
+    stop_price: int = 0  # of a conditional order
+    parent_id: int = 0  # the conditional order whose place this one has taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class AccountRecord:
     orders: tuple[OrderRecord, ...]
     fills: tuple[FillRecord, ...]
     positions: tuple[PositionRecord, ...]
+    insurance: int = 0  # losses that the venue's fund has taken over
 
     @property
     def open_orders(self) -> tuple[OrderRecord, ...]:
@@ -89,7 +92,8 @@ class AccountRecord:
     @property
     def wallet_difference(self) -> int:
         """Wallet minus what it should be; anything but 0 is a defect of the exchange."""
-        return self.wallet - (self.seed + self.realised - self.commission + self.funding + self.transfers)
+        booked = self.realised - self.commission + self.funding + self.transfers + self.insurance
+        return self.wallet - (self.seed + booked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,8 @@ def _account(account: Account) -> AccountRecord:
             order.realised,
             order.created_ns,
             order.updated_ns,
+            order.stop_price,
+            order.parent_id,
         )
         for order in account.orders.values()
     )
@@ -172,4 +178,5 @@ def _account(account: Account) -> AccountRecord:
         orders,
         fills,
         positions,
+        account.insurance,
     )

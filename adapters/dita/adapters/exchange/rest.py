@@ -30,6 +30,7 @@ from dita.adapters.exchange.json_text import json_text
 from dita.adapters.exchange.limits import too_many_errors
 from dita.adapters.exchange.replies import GATEWAY_PAGE, JSON_TYPE, NoReply, TornReply, refusal, success
 from dita.adapters.exchange.rest_account import ACCOUNT_ROUTES
+from dita.adapters.exchange.rest_batch import BATCH_ROUTES
 from dita.adapters.exchange.rest_market import MARKET_ROUTES
 from dita.adapters.exchange.rest_routes import Bare, Call, Route, Routes
 from dita.adapters.exchange.rest_trade import TRADE_ROUTES
@@ -44,7 +45,7 @@ from dita.adapters.exchange.signed_request import (
 from dita.adapters.exchange.venue import Venue
 from dita.spec.scales import NANOSECONDS_PER_MILLISECOND
 
-ROUTES: Final[Routes] = {**MARKET_ROUTES, **TRADE_ROUTES, **ACCOUNT_ROUTES}
+ROUTES: Final[Routes] = {**MARKET_ROUTES, **TRADE_ROUTES, **BATCH_ROUTES, **ACCOUNT_ROUTES}
 _PATHS: Final = frozenset(path for _, path in ROUTES)
 _CLIENT_ID_SHOWN: Final = 64
 HTTP_OK: Final = 200

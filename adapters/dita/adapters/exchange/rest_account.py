@@ -3,11 +3,13 @@
 from typing import Final
 
 from dita.adapters.exchange.account import MarginType
-from dita.adapters.exchange.decimals import decimal_text
+from dita.adapters.exchange.decimals import decimal_text, parse_decimal
 from dita.adapters.exchange.errors import (
     BAD_PARAMETER,
+    INSUFFICIENT_MARGIN,
     LEVERAGE_OVER_MAXIMUM,
     MODE_SWITCH_REFUSED,
+    NOT_ENOUGH_POSITION,
     VenueError,
     bad_parameter,
 )
@@ -66,8 +68,8 @@ def positions(call: Call) -> object:
             account,
             position,
             engine.position_value(account, position),
-            engine.contracts[position.symbol],
-            engine.marks[position.symbol],
+            engine.contracts,
+            engine.marks,
             wire,
         )
         for position in account.open_positions(symbol)
@@ -199,6 +201,42 @@ def set_margin_type(call: Call) -> object:
     return Bare({"code": 0, "msg": ""})
 
 
+def change_margin(call: Call) -> object:
+    """POST trade/positionMargin: put margin into an isolated position (1) or take it out again (2).
+
+    What was put in by hand can be taken out, and no more; the reply has its fields at the top.
+    """
+    symbol, account = call.parameters.required("symbol"), call.account
+    call.venue.engine.market(symbol)
+    side = call.parameters.get("positionSide") or ("LONG" if account.hedge_mode else "BOTH")
+    found = [position for position in account.open_positions(symbol) if position.side == side]
+    if not found or not account.isolated(symbol):
+        raise VenueError(NOT_ENOUGH_POSITION, f"no isolated position of {symbol} {side[:8]}")
+    position = found[0]
+    kind = call.parameters.integer("type", 0, 1, 2)
+    text = call.parameters.required("amount")
+    try:
+        amount, exact = parse_decimal(text, 8)
+    except ValueError:
+        raise bad_parameter("amount", text, "is not a plain decimal number") from None
+    if not kind or not amount or not exact:
+        raise bad_parameter("amount" if kind else "type", text if kind else "", "is missing, zero or too fine")
+    if kind == 1 and amount > account.available_margin(call.venue.engine.marks):
+        raise VenueError(INSUFFICIENT_MARGIN, "Insufficient margin")
+    if kind == 2 and amount > position.added_margin:
+        raise bad_parameter("amount", text, f"is more than the {money_text(position.added_margin)} that were added")
+    position.added_margin += amount if kind == 1 else -amount
+    return Bare({"code": 0, "msg": "", "amount": number(amount, 8), "type": kind})
+
+
+def maintenance_ratio(call: Call) -> object:
+    """GET v1 maintMarginRatio: one tier for every size."""
+    contract = call.venue.engine.market(call.parameters.required("symbol")).contract
+    ratio = decimal_text(contract.maintenance_ppm, 6, 6)
+    tier: JsonObject = {"tier": "tier 1", "symbol": contract.symbol, "minPositionVal": "0", "maxPositionVal": "0"}
+    return [{**tier, "maintMarginRatio": ratio, "maintAmount": "0"}]
+
+
 def create_listen_key(call: Call) -> object:
     """POST userDataStream: a bare object without an envelope."""
     key = call.venue.keys.create(call.account.key, call.now_ns, reuse=call.venue.config.wire.one_listen_key)
@@ -244,6 +282,8 @@ ACCOUNT_ROUTES: Final[Routes] = {
     ("POST", f"{SWAP}/v2/trade/leverage"): Route(set_leverage, 5),
     ("GET", f"{SWAP}/v2/trade/marginType"): Route(margin_type, 2),
     ("POST", f"{SWAP}/v2/trade/marginType"): Route(set_margin_type, 2),
+    ("POST", f"{SWAP}/v2/trade/positionMargin"): Route(change_margin, 2),
+    ("GET", f"{SWAP}/v1/maintMarginRatio"): Route(maintenance_ratio, 5),
     ("POST", _LISTEN_KEY): Route(create_listen_key, 2, security="key", occasion="listen_key"),
     ("PUT", _LISTEN_KEY): Route(extend_listen_key, 2, security="key", occasion="listen_key"),
     ("DELETE", _LISTEN_KEY): Route(delete_listen_key, 2, security="key", occasion="listen_key"),

@@ -3,14 +3,26 @@
 from collections.abc import Callable
 from typing import Final
 
+from dita.adapters.exchange.candles import DAY_MS, INTERVALS_MS
+from dita.adapters.exchange.decimals import decimal_text
 from dita.adapters.exchange.errors import bad_parameter
-from dita.adapters.exchange.frames import depth_rows
+from dita.adapters.exchange.frames import change_percent, depth_rows
 from dita.adapters.exchange.market import Market
 from dita.adapters.exchange.rest_routes import SWAP, Call, Route, Routes
-from dita.adapters.exchange.wire import JsonObject, contract_row, milliseconds, number, price_text
+from dita.adapters.exchange.wire import (
+    JsonObject,
+    contract_row,
+    milliseconds,
+    money_text,
+    number,
+    price_text,
+    quantity_text,
+)
+from dita.spec.scales import NOTIONAL_DIVISOR
 
 _DEPTHS: Final = (5, 10, 20, 50, 100, 500, 1000)
 _PUBLIC_PER_SECOND: Final = 50
+_TIME_MAX: Final = 10**14
 
 
 def server_time(call: Call) -> object:
@@ -68,27 +80,98 @@ def depth(call: Call) -> object:
     return {"T": call.now_ms, "bids": bids, "asks": asks, "bidsCoin": bids, "asksCoin": asks}
 
 
+def trades(call: Call) -> object:
+    """GET quote/trades: the last public trades, newest first, without ids."""
+    market = _market(call)
+    limit = call.parameters.integer("limit", 500, 1, 1000)
+    contract = market.contract
+    return [
+        {
+            "time": milliseconds(trade.time_ns),
+            "isBuyerMaker": trade.buyer_is_maker,
+            "price": price_text(trade.price, contract),
+            "qty": quantity_text(trade.quantity, contract),
+            "quoteQty": money_text(trade.price * trade.quantity // NOTIONAL_DIVISOR, 2),
+        }
+        for trade in list(market.candles.trades)[: -limit - 1 : -1]
+    ]
+
+
+def klines(call: Call) -> object:
+    """GET v3 quote/klines: objects, newest first; only the last 24 hours are kept."""
+    market, parameters = _market(call), call.parameters
+    interval_ms = INTERVALS_MS.get(parameters.required("interval"))
+    if interval_ms is None:
+        raise bad_parameter("interval", parameters.get("interval"), f"is not one of {', '.join(INTERVALS_MS)}")
+    start_ms = parameters.integer("startTime", 0, 0, _TIME_MAX)
+    end_ms = parameters.integer("endTime", call.now_ms, 0, _TIME_MAX)
+    limit = parameters.integer("limit", 500, 1, 1440)
+    bars = market.candles.bars(interval_ms, start_ms, end_ms)
+    contract = market.contract
+    return [
+        {
+            "open": price_text(bar.open, contract),
+            "close": price_text(bar.close, contract),
+            "high": price_text(bar.high, contract),
+            "low": price_text(bar.low, contract),
+            "volume": quantity_text(bar.volume, contract),
+            "time": bar.time_ms,
+        }
+        for bar in bars[: -limit - 1 : -1]
+    ]
+
+
+def funding_rates(call: Call) -> object:
+    """GET quote/fundingRate: what was settled, newest first; null when nothing was."""
+    market, parameters = _market(call), call.parameters
+    start_ms = parameters.integer("startTime", 0, 0, _TIME_MAX)
+    end_ms = parameters.integer("endTime", call.now_ms, 0, _TIME_MAX)
+    limit = parameters.integer("limit", 100, 1, 1000)
+    rows = [
+        {
+            "symbol": market.contract.symbol,
+            "fundingRate": decimal_text(rate_ppb, 9, 8),
+            "fundingTime": milliseconds(time_ns),
+        }
+        for time_ns, rate_ppb in reversed(market.funding)
+        if start_ms <= milliseconds(time_ns) <= end_ms
+    ]
+    return rows[:limit] or None
+
+
+def open_interest(call: Call) -> object:
+    """GET quote/openInterest: the longs of all accounts at the mark price."""
+    market = _market(call)
+    symbol = market.contract.symbol
+    longs = sum(
+        position.quantity
+        for account in call.venue.engine.accounts.values()
+        for position in account.open_positions(symbol)
+        if position.quantity > 0
+    )
+    value = money_text(longs * market.mark_price // NOTIONAL_DIVISOR, 2)
+    return {"openInterest": value, "symbol": symbol, "time": call.now_ms}
+
+
 def ticker(call: Call) -> object:
-    """GET quote/ticker: 24 hours of which only the last price is kept."""
+    """GET quote/ticker: the last 24 hours."""
     return _one_or_all(call, _ticker)
 
 
 def _ticker(market: Market) -> JsonObject:
-    contract = market.contract
-    last = price_text(market.last_price or market.mark_price, contract)
-    now_ms = milliseconds(market.time_ns)
+    contract, now_ms, day = market.contract, milliseconds(market.time_ns), market.day()
     return {
         "symbol": contract.symbol,
-        "priceChange": "0",
-        "priceChangePercent": "0.00%",
-        "lastPrice": last,
-        "lastQty": "0",
-        "highPrice": last,
-        "lowPrice": last,
-        "volume": "0",
-        "quoteVolume": "0",
-        "openPrice": last,
-        "openTime": max(0, now_ms - 86_400_000),
+        "priceChange": price_text(day.close - day.open, contract),
+        "priceChangePercent": f"{change_percent(day)}%",
+        "lastPrice": price_text(day.close, contract),
+        "lastQty": quantity_text(market.last_quantity, contract),
+        "highPrice": price_text(day.high, contract),
+        "lowPrice": price_text(day.low, contract),
+        "volume": quantity_text(day.volume, contract),
+        "quoteVolume": money_text(day.notional, 2),
+        "openPrice": price_text(day.open, contract),
+        "openTime": max(0, now_ms - DAY_MS),
         "closeTime": now_ms,
         "bidPrice": number(market.bid_price, 10),
         "bidQty": number(market.bid_quantity, 8),
@@ -166,11 +249,16 @@ MARKET_ROUTES: Final[Routes] = {
         ("v1/ticker/price", price),
         ("v2/quote/bookTicker", book_ticker),
         ("v2/quote/depth", depth),
+        ("v2/quote/trades", trades),
+        ("v3/quote/klines", klines),
+        ("v2/quote/fundingRate", funding_rates),
+        ("v2/quote/openInterest", open_interest),
         ("v2/quote/ticker", ticker),
         ("v2/quote/premiumIndex", premium_index),
         ("v1/tradingRules", trading_rules),
     )
 } | {
+    ("GET", "/openApi/spot/v1/server/time"): Route(server_time, _PUBLIC_PER_SECOND, security="public"),
     ("GET", "/openApi/spot/v1/common/symbols"): Route(no_symbols, _PUBLIC_PER_SECOND, security="public"),
     ("GET", "/openApi/cswap/v1/market/contracts"): Route(nothing, _PUBLIC_PER_SECOND, security="public"),
     ("GET", "/openApi/wallets/v1/capital/config/getall"): Route(nothing, 5),

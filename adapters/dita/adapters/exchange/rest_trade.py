@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Final
 
-from dita.adapters.exchange.account import Account
 from dita.adapters.exchange.errors import (
     ALREADY_DONE,
     BAD_PARAMETER,
@@ -17,6 +16,7 @@ from dita.adapters.exchange.faults import AcceptDuplicate, CancelLosesToFill, Hi
 from dita.adapters.exchange.order_form import read_client_id, read_order
 from dita.adapters.exchange.orders import Fill, Order, SplitPlan
 from dita.adapters.exchange.rest_routes import SWAP, Call, Route, Routes
+from dita.adapters.exchange.signed_request import Parameters
 from dita.adapters.exchange.wire import (
     JsonObject,
     fill_row,
@@ -38,7 +38,12 @@ _ID_DIGITS_MAX: Final = 19
 
 def submit(call: Call) -> object:
     """POST trade/order."""
-    venue, account, parameters = call.venue, call.account, call.parameters
+    return {"order": submit_one(call, call.parameters)}
+
+
+def submit_one(call: Call, parameters: Parameters) -> JsonObject:
+    """Place the order behind the parameters and echo it. Raises ``VenueError``."""
+    venue, account = call.venue, call.account
     market = venue.engine.market(parameters.required("symbol"))
     contract = market.contract
     new = read_order(parameters, contract, venue.config.matching, hedge_mode=account.hedge_mode)
@@ -61,7 +66,7 @@ def submit(call: Call) -> object:
         hidden_ns=hide.lag_ms * NANOSECONDS_PER_MILLISECOND if hide is not None else 0,
         accept_duplicate=accept_duplicate,
     )
-    return {"order": order_echo(order, contract, venue.config.wire, _client_id_name(call))}
+    return order_echo(order, contract, venue.config.wire, _client_id_name(parameters))
 
 
 def submit_test(call: Call) -> object:
@@ -70,11 +75,11 @@ def submit_test(call: Call) -> object:
     contract = venue.engine.market(call.parameters.required("symbol")).contract
     new = read_order(call.parameters, contract, venue.config.matching, hedge_mode=account.hedge_mode)
     venue.engine.check(account, new)
-    return {"order": test_echo(new, _client_id_name(call))}
+    return {"order": test_echo(new, _client_id_name(call.parameters))}
 
 
-def _client_id_name(call: Call) -> str:
-    return "clientOrderId" if call.parameters.get("clientOrderId") else "clientOrderID"
+def _client_id_name(parameters: Parameters) -> str:
+    return "clientOrderId" if parameters.get("clientOrderId") else "clientOrderID"
 
 
 def _duplicate_variant(error: VenueError, variant: str) -> VenueError:
@@ -87,11 +92,17 @@ def _duplicate_variant(error: VenueError, variant: str) -> VenueError:
 
 def cancel(call: Call) -> object:
     """DELETE trade/order. The echo shows the order as the cancel left it."""
+    return {"order": cancel_one(call, call.parameters)}
+
+
+def cancel_one(call: Call, parameters: Parameters) -> JsonObject:
+    """Cancel the order that the parameters name and show it. Raises ``VenueError``."""
     venue, account = call.venue, call.account
-    order = _find(call, visible_only=False)
+    order = _find(call, parameters, visible_only=False)
     if order is None:
         raise unknown_order(_cancel_variant(venue.config.wire.unknown_order))
-    if order.live and venue.faults.fire(CancelLosesToFill, "cancel", call.now_ms, order.client_id, order.symbol):
+    may_fill = order.live and not order.stop_price
+    if may_fill and venue.faults.fire(CancelLosesToFill, "cancel", call.now_ms, order.client_id, order.symbol):
         venue.engine.fill_completely(account, order, call.now_ns)
     repeat_ns = venue.config.matching.cancel_repeat_ms * NANOSECONDS_PER_MILLISECOND
     if order.cancel_asked_ns and call.now_ns - order.cancel_asked_ns < repeat_ns:
@@ -100,7 +111,7 @@ def cancel(call: Call) -> object:
     if not order.live:
         raise _done_order(venue.config.wire.done_order_on_cancel)
     venue.engine.cancel(account, order, call.now_ns)
-    return {"order": _row(call, order)}
+    return order_of(call, order)
 
 
 def cancel_all(call: Call) -> object:
@@ -109,7 +120,7 @@ def cancel_all(call: Call) -> object:
     if symbol:
         call.venue.engine.market(symbol)
     cancelled = call.venue.engine.cancel_all(call.account, symbol, call.now_ns)
-    return {"success": [_row(call, order) for order in cancelled] or None, "failed": None}
+    return {"success": [order_of(call, order) for order in cancelled] or None, "failed": None}
 
 
 def cancel_all_after(call: Call) -> object:
@@ -143,26 +154,26 @@ def close_all_positions(call: Call) -> object:
 
 def query(call: Call) -> object:
     """GET trade/order: by order id, which wins, or by client order id."""
-    order = _find(call, visible_only=True)
+    order = _find(call, call.parameters, visible_only=True)
     if order is None:
         if call.venue.config.wire.unknown_order == "empty":
             return {}
         raise unknown_order(call.venue.config.wire.unknown_order)
-    return {"order": _row(call, order)}
+    return {"order": order_of(call, order)}
 
 
 def open_order(call: Call) -> object:
     """GET trade/openOrder: like the query, but only for orders that may still fill."""
-    order = _find(call, visible_only=True)
+    order = _find(call, call.parameters, visible_only=True)
     if order is None or not order.live:
         raise unknown_order("80016")
-    return {"order": _row(call, order)}
+    return {"order": order_of(call, order)}
 
 
 def open_orders(call: Call) -> object:
     """GET trade/openOrders."""
     symbol = call.parameters.get("symbol")
-    rows = [_row(call, order) for order in call.account.live_orders(symbol) if order.visible_ns <= call.now_ns]
+    rows = [order_of(call, order) for order in call.account.live_orders(symbol) if order.visible_ns <= call.now_ns]
     return listing("orders", rows, call.venue.config.wire)
 
 
@@ -193,7 +204,7 @@ def _history(call: Call, orders: Iterable[Order]) -> object:
     found = found[:limit] if after else found[-limit:]
     if call.venue.config.wire.newest_first:
         found.reverse()
-    return listing("orders", [_row(call, order) for order in found], call.venue.config.wire)
+    return listing("orders", [order_of(call, order) for order in found], call.venue.config.wire)
 
 
 def fill_history(call: Call) -> object:
@@ -213,10 +224,17 @@ def fill_history(call: Call) -> object:
 
 
 def all_fill_orders(call: Call) -> object:
-    """GET trade/allFillOrders: the older list, without trade ids; ``symbol`` is ignored, as observed."""
+    """GET trade/allFillOrders: the older list, without trade ids; ``symbol`` is ignored, as observed.
+
+    ``tradingUnit`` CONT counts volumes in contracts of tradeMinQuantity, COIN in coins.
+    """
+    unit = call.parameters.required("tradingUnit")
+    if unit not in ("COIN", "CONT"):
+        raise bad_parameter("tradingUnit", unit, "is neither COIN nor CONT")
     fills = _fills(call, _MONTH_MS, ignore_symbol=True)[:_OLD_FILLS_MAX]
     contracts, wire = call.venue.engine.contracts, call.venue.config.wire
-    return listing("fill_orders", [old_fill_row(fill, contracts[fill.symbol], wire) for fill in fills], wire)
+    rows = [old_fill_row(fill, contracts[fill.symbol], wire, in_contracts=unit == "CONT") for fill in fills]
+    return listing("fill_orders", rows, wire)
 
 
 def _fills(call: Call, longest_ms: int, *, ignore_symbol: bool = False) -> list[Fill]:
@@ -249,9 +267,9 @@ def _window(call: Call, start_name: str, end_name: str, longest_ms: int) -> tupl
     return start_ms, end_ms
 
 
-def _find(call: Call, *, visible_only: bool) -> Order | None:
+def _find(call: Call, parameters: Parameters, *, visible_only: bool) -> Order | None:
     """The order meant by ``orderId`` or the client id; None if unknown, hidden, or of another symbol."""
-    parameters, account = call.parameters, call.account
+    account = call.account
     symbol = parameters.required("symbol")
     call.venue.engine.market(symbol)
     text = parameters.either("orderId", "orderID")
@@ -262,7 +280,7 @@ def _find(call: Call, *, visible_only: bool) -> Order | None:
             raise bad_parameter("orderId", text, "is not an order number")
         order = account.orders.get(int(text))
     elif client_id:
-        order = _by_client_id(account, client_id)
+        order = account.by_client_id.get(client_id)
     else:
         raise bad_parameter("orderId", "", "is missing, send it or clientOrderId")
     if order is None or order.symbol != symbol or (visible_only and order.visible_ns > call.now_ns):
@@ -270,11 +288,8 @@ def _find(call: Call, *, visible_only: bool) -> Order | None:
     return order
 
 
-def _by_client_id(account: Account, client_id: str) -> Order | None:
-    return account.by_client_id.get(client_id)
-
-
-def _row(call: Call, order: Order) -> JsonObject:
+def order_of(call: Call, order: Order) -> JsonObject:
+    """An order as queries show it."""
     return order_row(order, call.venue.engine.contracts[order.symbol], call.venue.config.wire)
 
 

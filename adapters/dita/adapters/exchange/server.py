@@ -21,6 +21,7 @@ from dita.adapters.exchange.config import ExchangeConfig
 from dita.adapters.exchange.errors import KEY_UNKNOWN, VenueError
 from dita.adapters.exchange.faults import Fault
 from dita.adapters.exchange.json_text import json_text
+from dita.adapters.exchange.orders import PositionSide
 from dita.adapters.exchange.record import VenueRecord, take_record
 from dita.adapters.exchange.replies import JSON_TYPE
 from dita.adapters.exchange.rest import RestApi
@@ -187,6 +188,19 @@ class ExchangeServer:
         """Deposit (positive) or withdraw (negative), in 1e-8 USDT."""
         now_ns = self.venue.enter()
         self.venue.engine.transfer(self._account_of(api_key), amount, now_ns)
+        self.venue.settle()
+
+    def deleverage(self, api_key: str, symbol: str, side: PositionSide, quantity: int) -> None:
+        """Close a part (1e-8 coins) of a position at the mark price, as the venue does to balance others' losses.
+
+        Raises ValueError without such a position, or when the quantity is no part of it.
+        """
+        now_ns = self.venue.enter()
+        account = self._account_of(api_key)
+        found = [position for position in account.open_positions(symbol) if position.side == side]
+        if not found:
+            raise ValueError(f"position: `{symbol}` {side} is no open position, deleverage one that is")
+        self.venue.engine.deleverage(account, found[0], quantity, now_ns)
         self.venue.settle()
 
     def arm(self, faults: Sequence[Fault]) -> None:

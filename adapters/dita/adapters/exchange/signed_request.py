@@ -7,7 +7,7 @@ form body follows the query without a separator. HMAC-SHA256 over it, lower-case
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
@@ -155,8 +155,17 @@ def _json_pairs(body: bytes) -> list[tuple[str, str]]:
         raise bad_parameter("body", "", "is not JSON") from None
     if not isinstance(parsed, _Items):
         raise bad_parameter("body", "", "is not a JSON object")
+    return _scalars(parsed.items)
+
+
+def parameters_from_json(item: Mapping[str, object]) -> Parameters:
+    """The parameters of one order inside a list of orders; its numbers have been read as text."""
+    return Parameters(_scalars(item.items()), [], "")
+
+
+def _scalars(items: Iterable[tuple[str, object]]) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
-    for name, value in parsed.items:
+    for name, value in items:
         if isinstance(value, bool):
             pairs.append((name, "true" if value else "false"))
         elif isinstance(value, str):

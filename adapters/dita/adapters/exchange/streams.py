@@ -8,10 +8,13 @@ from typing import Final, cast
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from dita.adapters.exchange.account import Account
+from dita.adapters.exchange.candles import INTERVALS_MS
 from dita.adapters.exchange.client_socket import TRANSPORT_KEY, ClientSocket, Frame, Transport
 from dita.adapters.exchange.config import ExchangeConfig
 from dita.adapters.exchange.errors import BAD_TOPIC, TOO_MANY_TOPICS
 from dita.adapters.exchange.frames import (
+    bar_frame,
+    day_frame,
     depth_frame,
     expired_frame,
     gzip_frame,
@@ -29,7 +32,10 @@ from dita.spec.scales import NANOSECONDS_PER_MILLISECOND
 
 _CONTROL_BYTES_MAX: Final = 4096
 _DEPTHS: Final = {f"depth{depth}{pace}": depth for depth in (5, 10, 20, 50, 100) for pace in ("", "@200ms", "@500ms")}
+_KLINES: Final = {f"kline_{name}": interval_ms for name, interval_ms in INTERVALS_MS.items()}
+_PLAIN: Final = frozenset(("trade", "bookTicker", "markPrice", "lastPrice", "ticker"))
 _MARK_PACE_MS: Final = 1000
+_DAY_PACE_MS: Final = 1000
 _DEPTH_PACE_MS: Final = 200
 _EMPTY_SUBSCRIBE: Final = 80014
 
@@ -117,6 +123,8 @@ class Streams:
                         client.push(frame)
 
     def _topic_text(self, topic: str, channel: str, market: Market, event: MarketEvent, now_ms: int) -> str | None:
+        if channel == "ticker" or channel in _KLINES:
+            return self._day_text(topic, channel, market, now_ms) if self._due(topic, now_ms, _DAY_PACE_MS) else None
         if not isinstance(event, BookTicker):
             if channel == "trade":
                 return trade_frame(topic, event, market.contract)
@@ -130,6 +138,11 @@ class Streams:
         elif channel == "markPrice" and self._due(topic, now_ms, _MARK_PACE_MS):
             return price_frame(topic, market, now_ms)
         return None
+
+    def _day_text(self, topic: str, channel: str, market: Market, now_ms: int) -> str | None:
+        if channel == "ticker":
+            return day_frame(topic, market, now_ms)
+        return bar_frame(topic, market, _KLINES[channel])
 
     def _due(self, topic: str, now_ms: int, pace_ms: int) -> bool:
         if pace_ms and now_ms - self._told_ms.get(topic, -pace_ms) < pace_ms:
@@ -242,20 +255,24 @@ class Streams:
         market, now_ms = self._engine.markets[symbol], self._now_ms()
         if not market.updates or channel == "trade":
             return
+        text: str | None
         if channel == "bookTicker":
             text = ticker_frame(topic, market, now_ms)
         elif channel in _DEPTHS:
             text = depth_frame(topic, market, _DEPTHS[channel], now_ms)
+        elif channel == "ticker" or channel in _KLINES:
+            text = self._day_text(topic, channel, market, now_ms)
         else:
             text = price_frame(topic, market, now_ms)
-        client.push(self.encode(text))
+        if text is not None:
+            client.push(self.encode(text))
 
     def _known(self, topic: str) -> bool:
         symbol, _, channel = topic.partition("@")
         contract = self._engine.contracts.get(symbol)
         if contract is None or contract.status != 1:
             return False
-        return channel in ("trade", "bookTicker", "markPrice", "lastPrice") or channel in _DEPTHS
+        return channel in _PLAIN or channel in _DEPTHS or channel in _KLINES
 
     def _ack(self, identity: object, code: int, text: str) -> str:
         shown = identity if isinstance(identity, str) else ""

@@ -9,8 +9,9 @@ from dita.adapters.exchange.config import Contract, WireVariants
 from dita.adapters.exchange.decimals import decimal_text, divide_half_even, plain_text
 from dita.adapters.exchange.events import PositionValue
 from dita.adapters.exchange.json_text import Numeral
+from dita.adapters.exchange.margin import liquidation_price, risk_ppm
 from dita.adapters.exchange.orders import Fill, IncomeRow, NewOrder, Order, Position
-from dita.spec.scales import NANOSECONDS_PER_MILLISECOND, NOTIONAL_DIVISOR
+from dita.spec.scales import NANOSECONDS_PER_MILLISECOND, NOTIONAL_DIVISOR, QUANTITY_SCALE
 
 JsonObject = dict[str, object]
 
@@ -104,20 +105,7 @@ def order_echo(order: Order, contract: Contract, wire: WireVariants, client_id_n
     told = order.executed if order.order_type == "MARKET" and wire.market_order_reply == "filled" else 0
     notional = order.notional if told else 0
     return {
-        **_echo_of_request(
-            NewOrder(
-                order.symbol,
-                order.side,
-                order.position_side,
-                order.order_type,
-                order.time_in_force,
-                order.quantity,
-                order.price,
-                order.reduce_only,
-                order.client_id,
-            ),
-            client_id_name,
-        ),
+        **_echo_of_request(order, client_id_name),
         "orderId": order.order_id,
         "orderID": str(order.order_id),
         "status": rest_status(order, wire) if told else "NEW",
@@ -131,7 +119,7 @@ def test_echo(new: NewOrder, client_id_name: str) -> JsonObject:
     return {**_echo_of_request(new, client_id_name), "orderId": 0, "orderID": ""}
 
 
-def _echo_of_request(new: NewOrder, client_id_name: str) -> JsonObject:
+def _echo_of_request(new: NewOrder | Order, client_id_name: str) -> JsonObject:
     return {
         "symbol": new.symbol,
         "positionSide": new.position_side,
@@ -140,8 +128,8 @@ def _echo_of_request(new: NewOrder, client_id_name: str) -> JsonObject:
         "price": number(new.price, _PRICE_DIGITS),
         "quantity": number(new.quantity, _QUANTITY_DIGITS),
         "quoteOrderQty": 0,
-        "stopPrice": 0,
-        "workingType": "MARK_PRICE",
+        "stopPrice": number(new.stop_price, _PRICE_DIGITS),
+        "workingType": new.working_type,
         "clientOrderID": new.client_id if client_id_name == "clientOrderID" else "",
         "clientOrderId": new.client_id if client_id_name == "clientOrderId" else "",
         "timeInForce": new.time_in_force,
@@ -150,7 +138,7 @@ def _echo_of_request(new: NewOrder, client_id_name: str) -> JsonObject:
         "takeProfit": "",
         "reduceOnly": new.reduce_only,
         "activationPrice": 0,
-        "closePosition": "",
+        "closePosition": "true" if new.close_position else "",
         "stopGuaranteed": "",
     }
 
@@ -168,7 +156,7 @@ def order_row(order: Order, contract: Contract, wire: WireVariants) -> JsonObjec
         "executedQty": quantity_text(order.executed, contract),
         "avgPrice": price_text(average_price(order.notional, order.executed, contract), contract),
         "cumQuote": money_text(order.notional, 0),
-        "stopPrice": "",
+        "stopPrice": price_text(order.stop_price, contract) if order.stop_price else "",
         "profit": money_text(order.realised, 4),
         "commission": money_text(-order.commission, 6),
         "status": rest_status(order, wire),
@@ -183,12 +171,12 @@ def order_row(order: Order, contract: Contract, wire: WireVariants) -> JsonObjec
         "takeProfitEntrustPrice": 0,
         "stopLossEntrustPrice": 0,
         "orderType": "",
-        "workingType": "MARK_PRICE",
+        "workingType": order.working_type,
         "onlyOnePosition": order.position_side == "BOTH",
         "reduceOnly": order.reduce_only,
         "stopGuaranteed": "",
-        "triggerOrderId": 0,
-        "closePosition": "",
+        "triggerOrderId": order.parent_id,
+        "closePosition": "true" if order.close_position else "",
     }
 
 
@@ -223,12 +211,16 @@ def fill_row(fill: Fill, contract: Contract, wire: WireVariants) -> JsonObject:
     return row
 
 
-def old_fill_row(fill: Fill, contract: Contract, wire: WireVariants) -> JsonObject:
+def old_fill_row(fill: Fill, contract: Contract, wire: WireVariants, *, in_contracts: bool) -> JsonObject:
     """A row of allFillOrders: no trade id, four decimals of commission, and ``filledTm`` eight hours ahead."""
+    if in_contracts:
+        volume = plain_text(fill.quantity * QUANTITY_SCALE // contract.min_quantity, _QUANTITY_DIGITS)
+    else:
+        volume = quantity_text(fill.quantity, contract)
     return {
         "filledTm": _beijing(fill.time_ns, "Z", milliseconds_shown=False),
         "filledTime": _beijing(fill.time_ns, "+0800"),
-        "volume": quantity_text(fill.quantity, contract),
+        "volume": volume,
         "price": price_text(fill.price, contract),
         "amount": plain_text(fill.notional, _MONEY_DIGITS),
         "commission": money_text(-fill.commission, 4),
@@ -263,7 +255,7 @@ def balance_row(account: Account, marks: Mapping[str, int], wire: WireVariants) 
         "equity": money_text(account.wallet + unrealised, shown),
         "unrealizedProfit": money_text(unrealised, shown),
         "realizedProfit" if vst else "realisedProfit": money_text(account.realised, shown),
-        "availableMargin": money_text(max(0, account.wallet + unrealised - used - frozen), shown),
+        "availableMargin": money_text(max(0, account.available_margin(marks)), shown),
         "usedMargin": money_text(used, shown),
         "frozenMargin" if vst else "freezedMargin": money_text(frozen, shown),
         "shortUid": "1001",
@@ -277,9 +269,15 @@ def empty_balance_row(asset: str) -> JsonObject:
 
 
 def position_row(
-    account: Account, position: Position, value: PositionValue, contract: Contract, mark: int, wire: WireVariants
+    account: Account,
+    position: Position,
+    value: PositionValue,
+    contracts: Mapping[str, Contract],
+    marks: Mapping[str, int],
+    wire: WireVariants,
 ) -> JsonObject:
     """A position as queries show it: unsigned for LONG and SHORT, signed for BOTH."""
+    contract, mark = contracts[position.symbol], marks[position.symbol]
     one_way = position.side == "BOTH"
     signed = one_way and wire.one_way_rows == "BOTH"
     side = position.side if signed or not one_way else ("LONG" if position.quantity > 0 else "SHORT")
@@ -293,17 +291,17 @@ def position_row(
         "positionAmt": quantity_text(amount, contract),
         "availableAmt": quantity_text(account.closable(position.symbol, position.side), contract),
         "positionSide": side,
-        "isolated": account.margin_types.get(position.symbol) == "ISOLATED",
+        "isolated": account.isolated(position.symbol),
         "avgPrice": price_text(value.average_price, contract),
-        "initialMargin": money_text(margin),
+        "initialMargin": money_text(account.initial_margin(position)),
         "margin": money_text(margin + value.unrealised),
         "leverage": account.leverage(position.symbol, position.side),
         "unrealizedProfit": money_text(value.unrealised),
         "realisedProfit": money_text(value.realised),
-        "liquidationPrice": 0,
+        "liquidationPrice": number(liquidation_price(account, position, contracts, marks), _PRICE_DIGITS),
         "pnlRatio": decimal_text(value.unrealised * 10_000 // margin if margin else 0, 4, 4),
         "maxMarginReduction": "0",
-        "riskRate": "0",
+        "riskRate": decimal_text(risk_ppm(account, position, contracts, marks), 6, 4),
         "markPrice": price_text(mark, contract),
         "positionValue": money_text(notional),
         "onlyOnePosition": one_way,
