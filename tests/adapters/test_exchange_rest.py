@@ -507,46 +507,6 @@ async def test_listen_keys_can_differ_each_time() -> None:
         assert (await client.raw("PUT", LISTEN_KEY, listenKey=first)).status_code == 200
 
 
-async def test_rate_limits_are_per_endpoint_and_second() -> None:
-    """The eleventh submit of a second is 100410 and not placed; cancels have a budget of their own; headers count."""
-    clock = HandClock()
-    async with exchange(exchange_config(requests=RequestRules()), clock) as (server, client):
-        replies = [await client.submit(quantity="0.001", clientOrderID=f"c{number}") for number in range(11)]
-        cancel = await client.raw("DELETE", ORDER, symbol="BTC-USDT", clientOrderId="c0")
-
-        assert [reply["code"] for reply in replies] == [0] * 10 + [100410]
-        assert server.report().orders_made == 10
-        assert (cancel.json()["code"], cancel.headers["X-RateLimit-Requests-Remain"]) == (80018, "9")
-        assert cancel.headers["X-RateLimit-Requests-Expire"] == "1000"
-        clock.move_ms(1000)
-        assert (await client.submit(clientOrderID="c10"))["code"] == 0
-
-
-async def test_rate_limits_can_wear_http_429() -> None:
-    """By switch the refusal travels with HTTP 429."""
-    config = replace(variants(rate_limit="http429"), requests=RequestRules())
-    async with exchange(config) as (_, client):
-        replies = [await client.raw("GET", f"{SWAP}/v2/user/income") for _ in range(6)]
-
-        assert [reply.status_code for reply in replies] == [200] * 5 + [429]
-        assert replies[-1].json()["code"] == 100410
-
-
-async def test_too_many_errors_pause_the_account() -> None:
-    """After the configured number of refusals every call is 109429 with the time at which to come back."""
-    clock = HandClock()
-    rules = RequestRules(rate_limits=False, error_limit=3, error_pause_ms=60_000)
-    async with exchange(exchange_config(requests=rules), clock) as (_, client):
-        codes = [(await client.submit(quantity="9999"))["code"] for _ in range(3)]
-        paused = await client.submit()
-        clock.move_ms(60_000)
-
-        assert codes == [101204] * 3
-        assert paused["code"] == 109429
-        assert f"can retry after time: {NOW_MS + 60_000}" in paused["msg"]
-        assert (await client.submit())["code"] == 0
-
-
 async def test_other_houses_are_empty() -> None:
     """Clients that first ask for spot, coin-margined and wallet lists get empty ones."""
     async with exchange() as (_, client):

@@ -178,8 +178,9 @@ class StreamRules:
 class RequestRules:
     """Clock window, limits and size bounds of REST requests.
 
-    ``error_limit``: after that many refused signed requests within ten seconds 109429 follows for ``error_pause_ms``;
-    0 = never.
+    ``public_limit``: market data calls of one address in ten seconds. ``error_limit``: after that many refused signed
+    requests within ten seconds 109429 follows for ``error_pause_ms``. ``ban_after``: after that many refusals for
+    frequency in ten seconds every call of the address is HTTP 418 for ``ban_pause_ms``. 0 = never.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -189,6 +190,9 @@ class RequestRules:
     future_tolerance_ms: int = 1000
     clock_skew_ms: int = 0  # added to the exchange's clock
     rate_limits: bool = True
+    public_limit: int = 500
+    ban_after: int = 0
+    ban_pause_ms: int = 300_000
     error_limit: int = 0
     error_pause_ms: int = 900_000
     signature_last: bool = True

@@ -62,14 +62,20 @@ class RestApi:
         """One request to one reply. Business refusals travel with HTTP 200, as the venue does it."""
         self._venue.requests_served += 1
         headers: dict[str, str] = {}
+        address = request.client.host if request.client is not None else ""
         try:
-            return await self._answer(request, headers)
+            self._venue.budget.check_ban(address, self._venue.now_ns())
+            return await self._answer(request, headers, address)
         except VenueError as error:
+            if error.code == RATE_LIMITED:
+                self._venue.budget.count_refusal(address, self._venue.now_ns())
+                if self._venue.config.wire.rate_limit == "http429" and error.status == HTTP_OK:
+                    error.status = 429
             return Response(refusal(error), error.status, headers, JSON_TYPE)
         except ClientDisconnect:
             return NoReply("hang")
 
-    async def _answer(self, request: Request, headers: dict[str, str]) -> Response:
+    async def _answer(self, request: Request, headers: dict[str, str], address: str) -> Response:
         raw = await self._read(request)
         route = _route(raw.method, raw.path)
         parameters = read_parameters(raw)
@@ -89,7 +95,7 @@ class RestApi:
                     return NoReply("hang")
                 now_ns = self._venue.enter()
                 self._check_clock(parameters, now_ns)
-            call = Call(self._venue, parameters, now_ns, account, f"{raw.method} {raw.path}")
+            call = Call(self._venue, parameters, now_ns, account, f"{raw.method} {raw.path}", address)
             value = self._carry_out(stage, route, call, headers)
         finally:
             self._venue.settle()
@@ -100,18 +106,16 @@ class RestApi:
         account = call.known_account
         try:
             _refuse_by_plan(stage, call.now_ns)
+            budget = self._venue.budget
             if account is not None:
-                remaining, expires_ms = self._venue.budget.spend(
-                    account.key, call.endpoint, route.per_second, call.now_ns
-                )
-                headers["X-RateLimit-Requests-Remain"] = str(remaining)
-                headers["X-RateLimit-Requests-Expire"] = str(expires_ms)
+                left = budget.spend(account.key, call.endpoint, route.per_second, call.now_ns)
+            else:
+                left = budget.spend_public(call.address, call.now_ns)
+            headers["X-RateLimit-Requests-Remain"], headers["X-RateLimit-Requests-Expire"] = map(str, left)
             return route.handler(call)
-        except VenueError as error:
+        except VenueError:
             if account is not None:
                 self._venue.budget.count_error(account.key, call.now_ns)
-            if error.code == RATE_LIMITED and self._venue.config.wire.rate_limit == "http429":
-                error.status = 429 if error.status == HTTP_OK else error.status
             raise
 
     async def _read(self, request: Request) -> RawRequest:

@@ -30,6 +30,7 @@ class Call:
     now_ns: int
     known_account: Account | None
     endpoint: str = ""  # method and path, what a request budget is for
+    address: str = ""  # where the call comes from
 
     @property
     def account(self) -> Account:
