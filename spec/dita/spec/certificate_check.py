@@ -1,6 +1,7 @@
 """Whether a certificate holds here and now: pure comparison, the first difference is the named reason."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from dita.spec.assumptions import ASSUMPTIONS
 from dita.spec.canonical import sha256_hex
@@ -100,9 +101,10 @@ def _verify_layer(statement: Statement, layer: Layer, rule: LayerRule | None, co
 def _verify_origin(statement: Statement, name: str, depends_on: Sequence[str], evidence: Evidence) -> None:
     """Evidence was made with what the certificate binds; the bindings themselves were held against what is here."""
     what = f"layer `{name}`"
-    for binding in depends_on:
-        stated, found = getattr(statement.bindings, binding), evidence.depends_on.get(binding)
-        _must_equal(Refusal.EVIDENCE_STALE, f"{what}: {binding}", stated, found)
+    bindings = {name: str(value) for name, value in asdict(statement.bindings).items()}
+    for binding in dict.fromkeys((*depends_on, *evidence.depends_on)):
+        found = evidence.depends_on.get(binding)
+        _must_equal(Refusal.EVIDENCE_STALE, f"{what}: {binding}", bindings.get(binding), found)
     _must_equal(Refusal.EVIDENCE_STALE, f"{what}: tier", statement.tier, evidence.tier)
     _must_equal(Refusal.EVIDENCE_STALE, f"{what}: toolchain", dict(statement.toolchain), dict(evidence.toolchain))
 
