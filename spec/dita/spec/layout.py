@@ -5,7 +5,7 @@ order, so there is no padding. Both sides compute ``LAYOUT_TEXT`` independently 
 """
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeVar, cast
 
 from dita.spec.inputs import Input
@@ -15,6 +15,7 @@ from dita.spec.state import Account, Instrument, Slot, State
 WORD_BYTES: Final = 8
 Record = Input | Outcome | Account | Instrument | Slot | State
 T = TypeVar("T", Input, Outcome, Account, Instrument, Slot, State)
+Nested = TypeVar("Nested")
 
 
 def flatten_words(record: object) -> list[int]:
@@ -68,8 +69,12 @@ def unpack(kind: type[T], data: bytes) -> T:
     """The record behind ``data``. Raises ValueError when the length is wrong."""
     if len(data) != size_of(kind):
         raise ValueError(f"{kind.__name__}: `{len(data)}` bytes given, {size_of(kind)} expected")
-    words = iter(_STRUCTS[kind].unpack(data))
-    return cast("T", _rebuild(kind(), words))
+    return filled(kind(), _STRUCTS[kind].unpack(data))
+
+
+def filled(template: Nested, words: Iterable[int]) -> Nested:
+    """The nested record with these words in place of its own, depth first."""
+    return cast("Nested", _rebuild(template, iter(words)))
 
 
 def _rebuild(template: object, words: Iterator[int]) -> object:

@@ -6,8 +6,8 @@ stepped by CPython, and the very predicate that was refuted is evaluated on what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final, NamedTuple, TypeVar, cast
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 from dita.conformance.prove.models import Found
 from dita.conformance.prove.world import BLANK
@@ -16,13 +16,12 @@ from dita.reference.focus import Refused
 from dita.reference.step import answer
 from dita.spec.inputs import Input
 from dita.spec.invariants import ACCOUNT, INSTRUMENT, WHOLE, broken
+from dita.spec.layout import filled
 from dita.spec.outcome import Outcome
 from dita.spec.properties import STEP, WHOLE_STEP
 from dita.spec.shares import CONTEXT, FOLLOWS
 from dita.spec.slot_invariants import HELD, SLOT
 from dita.spec.state import Account, Focus, Instrument, Slot, State, focus_of
-
-T = TypeVar("T")
 
 TOTAL: Final = "step-is-total"
 PLACED: Final = "answer-is-placed"
@@ -49,19 +48,6 @@ def stepped(before: State, event: Input) -> Stepped:
     except Exception as error:  # noqa: BLE001 - a defect may raise anything, and that it does is the finding
         return Stepped(before, event, before, Outcome(), repr(error))
     return Stepped(before, event, after, outcome)
-
-
-def filled(template: T, words: Iterable[int]) -> T:
-    """The nested record with these words in place of its own, depth first."""
-    return cast("T", _filled(template, iter(words)))
-
-
-def _filled(template: object, words: Iterator[int]) -> object:
-    if not isinstance(template, tuple):
-        return next(words)
-    items = [_filled(item, words) for item in cast("tuple[object, ...]", template)]
-    make = cast("Callable[[list[object]], object]", getattr(type(cast("object", template)), "_make", tuple))
-    return make(items)
 
 
 def state_of(found: Found) -> tuple[State, Input]:

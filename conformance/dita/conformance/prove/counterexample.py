@@ -18,7 +18,6 @@ from dita.conformance.prove.concrete import (
     Breaks,
     Stepped,
     breaks_of,
-    filled,
     is_sound,
     placed,
     state_of,
@@ -30,7 +29,7 @@ from dita.conformance.shrink import shrink
 from dita.conformance.tasks import until
 from dita.spec.inputs import Input
 from dita.spec.invariants import broken
-from dita.spec.layout import flatten_words, word_names
+from dita.spec.layout import filled, flatten_words, word_names
 from dita.spec.state import Plan, State, focus_of
 from dita.spec.trace import WORD_MAX, WORD_MIN, Trace, format_input, format_trace
 from dita.spec.vocabulary import Mode, Phase, Side

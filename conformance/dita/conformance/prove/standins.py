@@ -9,7 +9,6 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
@@ -19,34 +18,8 @@ from dita.conformance.prove.contracts import CONTRACTS, Applications
 from dita.conformance.prove.merging import merging
 from dita.conformance.prove.proxies import SymBool, is_symbolic, term_of
 from dita.conformance.prove.rewriting import HELP, rewritten
-from dita.reference import books, control, focus, ledger, lifecycle, orders, trades
-from dita.spec import (
-    answer_properties,
-    book_properties,
-    invariants,
-    laws,
-    order_properties,
-    properties,
-    shares,
-    slot_invariants,
-    state,
-)
+from dita.conformance.prove.seams import BUILTINS, PREDICATES, REFERENCE, is_merged
 
-REFERENCE: Final[tuple[ModuleType, ...]] = (
-    focus, ledger, lifecycle, orders, trades, books, control, import_module("dita.reference.step"),
-)  # fmt: skip
-PREDICATES: Final[tuple[ModuleType, ...]] = (
-    state, slot_invariants, invariants, shares, book_properties, order_properties, answer_properties, laws, properties,
-)  # fmt: skip
-MERGED: Final = frozenset(module.__name__ for module in PREDICATES)
-BUILTINS: Final = ("max", "min", "abs")
-# Pure helpers of the reference: no early exit in them, so their branches may be merged into their result.
-HELPERS: Final = (
-    "in_range", "with_evidence", "profit", "provisional_fees", "compared", "frozen", "in_entry", "in_exit",
-    "in_flight_attempt", "is_graded", "has_room", "is_mine", "not_mine", "is_possible", "shown_by", "advances",
-    "is_in_flight", "was_seen", "is_definitely_absent", "settlement_advances", "tail_profit", "tail_provisional",
-    "income_advances", "position_explained",
-)  # fmt: skip
 # Relations of the predicates, and the named function whose value they fix (each proved to in ``lemmas``).
 EQUALITIES: Final = {"is_predicted_fee": "predicted_fee", "is_cost_share": "cost_share"}
 SAME: Final = {
@@ -96,7 +69,7 @@ def _replacement(function: FunctionType, sink: Sink, applications: Applications)
         return _equality(EQUALITIES[name], function, sink, applications)
     if name in SAME:
         return _contracted(SAME[name], function, sink, applications)
-    if function.__module__ in MERGED or name in HELPERS:
+    if is_merged(function):
         return merging(rewritten(function))
     return function
 
