@@ -44,9 +44,15 @@ def rows_of(endpoint: Endpoint, data: object, key: str | None = None) -> list[ob
     return rows
 
 
-def of_symbols(rows: Sequence[object], symbols: set[str]) -> list[object]:
-    """Only the rows of these symbols: filters have been ignored, and a stranger's row must not spoil our reading."""
-    return [row for row in rows if (as_object(row) or {}).get("symbol") in symbols]
+def of_symbol(endpoint: Endpoint, rows: Sequence[object], symbol: str) -> list[object]:
+    """Only the rows of this symbol: filters have been ignored, and a stranger's row must not spoil our reading.
+
+    Raises BadReply for a row that does not say whose it is: it could be ours.
+    """
+    for row in rows:
+        if not isinstance((as_object(row) or {}).get("symbol"), str):
+            raise BadReply(endpoint.name, "symbol: a row does not say it")
+    return [row for row in rows if (as_object(row) or {}).get("symbol") == symbol]
 
 
 def converted(endpoint: Endpoint, convert: Callable[[object], T], rows: Sequence[object]) -> list[T]:

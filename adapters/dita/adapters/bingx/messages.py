@@ -63,15 +63,15 @@ def _maybe_decimal(value: object) -> Decimal | None:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, str) and len(value) <= 256:
+    if isinstance(value, str) and 0 < len(value) <= 256:
         return value
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**48:
         return str(value)
     raise ValueError("neither a short text nor an integer")
 
 
 def _maybe_text(value: object) -> str:
-    return "" if value is None else _text(value)
+    return "" if value is None or value == "" else _text(value)
 
 
 def _milliseconds(value: object) -> int:
@@ -109,7 +109,7 @@ def _strict_flag(value: object) -> bool:
 
 Money = Annotated[Decimal, BeforeValidator(_decimal)]  # required: missing or "" is refused
 MaybeMoney = Annotated[Decimal | None, BeforeValidator(_maybe_decimal)]  # "" and null mean: not said
-Text = Annotated[str, BeforeValidator(_text)]
+Text = Annotated[str, BeforeValidator(_text)]  # required: missing or "" is refused
 MaybeText = Annotated[str, BeforeValidator(_maybe_text)]
 Milliseconds = Annotated[int, BeforeValidator(_milliseconds)]
 MaybeMilliseconds = Annotated[int, BeforeValidator(_maybe_milliseconds)]

@@ -46,7 +46,7 @@ from dita.adapters.bingx.listings import (
     PAGE_ROWS,
     WindowFull,
     converted,
-    of_symbols,
+    of_symbol,
     read_windows,
     rows_of,
     time_range,
@@ -170,7 +170,7 @@ class BingxRest:
     async def contracts(self, symbols: Sequence[str]) -> dict[str, Contract]:
         """Terms of the named symbols. Raises BadReply naming a symbol that is not listed or does not fit the books."""
         answer = await self.api.read(CONTRACTS, {})
-        rows = of_symbols(rows_of(CONTRACTS, answer.data), set(symbols))
+        rows = [row for row in rows_of(CONTRACTS, answer.data) if (as_object(row) or {}).get("symbol") in list(symbols)]
         found: dict[str, Contract] = {}
         for contract in converted(CONTRACTS, _contract, rows):
             if contract.symbol in found:
@@ -200,7 +200,7 @@ class BingxRest:
         answer = await self.api.read(POSITIONS, {} if symbol is None else {"symbol": symbol})
         documents = rows_of(POSITIONS, answer.data)
         if symbol is not None:
-            documents = of_symbols(documents, {symbol})
+            documents = of_symbol(POSITIONS, documents, symbol)
         rows = converted(POSITIONS, _position_row, documents)
         return tuple(row for row in rows if row is not None)
 
@@ -292,7 +292,7 @@ class BingxRest:
     async def open_orders(self, symbol: str) -> tuple[OrderRow, ...]:
         """Every resting order of a symbol, ours or not, conditional ones included."""
         answer = await self.api.read(OPEN_ORDERS, {"symbol": symbol})
-        rows = of_symbols(rows_of(OPEN_ORDERS, answer.data, "orders"), {symbol})
+        rows = of_symbol(OPEN_ORDERS, rows_of(OPEN_ORDERS, answer.data, "orders"), symbol)
         return tuple(converted(OPEN_ORDERS, self._order_row, rows))
 
     async def all_orders(self, symbol: str, start_ns: int, end_ns: int) -> tuple[OrderRow, ...]:
@@ -314,7 +314,7 @@ class BingxRest:
             documents = rows_of(endpoint, answer.data, "orders")
             if len(documents) >= PAGE_ROWS:  # rows of other symbols count, too
                 raise WindowFull
-            return converted(endpoint, self._order_row, of_symbols(documents, {symbol}))
+            return converted(endpoint, self._order_row, of_symbol(endpoint, documents, symbol))
 
         rows = await read_windows(endpoint, start_ns, end_ns, window)
         return tuple({row.order_id: row for row in rows}.values())
@@ -362,7 +362,7 @@ class BingxRest:
             answer = await self.api.read(FILL_HISTORY, {**parameters, "pageIndex": str(page)})
             documents = rows_of(FILL_HISTORY, answer.data, "fill_history_orders")
             seen += len(documents)
-            rows += converted(FILL_HISTORY, _fill_row, of_symbols(documents, {symbol}))
+            rows += converted(FILL_HISTORY, _fill_row, of_symbol(FILL_HISTORY, documents, symbol))
             total = (as_object(answer.data) or {}).get("total")
             more_said = isinstance(total, int) and total > seen and len(documents) > 0
             if len(documents) < PAGE_ROWS and not more_said:

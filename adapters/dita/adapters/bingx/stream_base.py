@@ -59,7 +59,7 @@ class ResilientStream(ABC, Generic[E]):
         self.restored = 0  # times that the stream became live
         self.dark_ns = 0  # in gaps that are over, from the last frame on
         self.dropped = 0  # events dropped because the caller fell behind
-        self.ignored = 0  # frames and rows that were left out
+        self.ignored: int = 0  # frames and rows that were left out
         self.endings: Counter[Cause] = Counter()  # why sessions ended
 
     # ---- the caller's side
