@@ -141,7 +141,7 @@ def test_a_status_nobody_wrote_down_keeps_the_order_open_and_is_told_once(
 def test_an_event_nobody_wrote_down_is_told_once_and_the_next_one_counts(caplog: pytest.LogCaptureFixture) -> None:
     """New events, and rows of an account update that cannot be read, are left out; what follows is not."""
     stream = account_stream()
-    odd = {
+    odd: dict[str, object] = {
         "e": "ACCOUNT_UPDATE",
         "E": 1,
         "a": {"m": 7, "B": [{"a": "USDT", "wb": "x"}, {"wb": "1"}, 5], "P": [{}, None]},
