@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 
 import pytest
+from pydantic import SecretStr
 
 from bingx_replies import scripted_rest
 from bingx_venue import StepClock
@@ -88,6 +89,11 @@ async def server_ns(rest: BingxRest) -> int:
     return (await rest.server_time()).server_ns
 
 
+async def listen_key(rest: BingxRest) -> str:
+    """The bare key."""
+    return (await rest.create_listen_key()).get_secret_value()
+
+
 SETTINGS: list[tuple[str, Question, object]] = [
     (
         '{"code":0,"msg":"","data":{"longLeverage":50,"shortLeverage":50,"maxLongLeverage":75,"maxShortLeverage":75}}',
@@ -119,11 +125,11 @@ SETTINGS: list[tuple[str, Question, object]] = [
     ('{"code":"0","msg":"","data":{"commission":{"takerCommissionRate":"0.0005","makerCommissionRate":"-0.0001"}}}',
      lambda rest: rest.commission_rates(), (500_000, -100_000)),
     ('{"listenKey":"a8ea75681542e66f1a50a1616dd06ed77dab61baa0c296bca03a9b13ee5f2dd7"}',
-     lambda rest: rest.create_listen_key(), "a8ea75681542e66f1a50a1616dd06ed77dab61baa0c296bca03a9b13ee5f2dd7"),
-    ('{"code":0,"msg":"","data":{"listenKey":"ab12"}}', lambda rest: rest.create_listen_key(), "ab12"),
-    ("", lambda rest: rest.extend_listen_key("ab12"), None),
-    ("{}", lambda rest: rest.extend_listen_key("ab12"), None),
-    ('{"code":0,"msg":"","data":null}', lambda rest: rest.delete_listen_key("ab12"), None),
+     listen_key, "a8ea75681542e66f1a50a1616dd06ed77dab61baa0c296bca03a9b13ee5f2dd7"),
+    ('{"code":0,"msg":"","data":{"listenKey":"ab12"}}', listen_key, "ab12"),
+    ("", lambda rest: rest.extend_listen_key(SecretStr("ab12")), None),
+    ("{}", lambda rest: rest.extend_listen_key(SecretStr("ab12")), None),
+    ('{"code":0,"msg":"","data":null}', lambda rest: rest.delete_listen_key(SecretStr("ab12")), None),
     (('{"code":0,"msg":"","data":{"triggerTime":1760000010,"status":"ACTIVATED","note":"All your perpetual pending '
      'orders will be closed automatically at 2025-10-09 UTC(+0),before that you can cancel the timer"}}'),
      lambda rest: rest.cancel_all_after(10), None),
@@ -143,7 +149,7 @@ REFUSALS: list[tuple[str, Question]] = [
     ('{"code":0,"msg":"","data":{"status":"FAILED","note":"x"}}', lambda rest: rest.cancel_all_after(10)),
     ('{"code":0,"msg":"","data":{"marginType":"PORTFOLIO"}}', lambda rest: rest.margin_mode("X-USDT")),
     ('{"code":100400,"msg":"please use POST"}', lambda rest: rest.create_listen_key()),
-    ('{"code":100401,"msg":"listenKey expired"}', lambda rest: rest.extend_listen_key("ab12")),
+    ('{"code":100401,"msg":"listenKey expired"}', lambda rest: rest.extend_listen_key(SecretStr("ab12"))),
     ('{"success":false,"code":100410,"msg":"rate limited","timestamp":1}', lambda rest: rest.positions()),
     ('{"code":109400,"msg":"date of query is too wide, exceeding 7 days","data":{}}',
      lambda rest: rest.all_orders("X-USDT", T0, T1)),
@@ -563,7 +569,7 @@ async def test_topics_are_asked_for_by_name() -> None:
     with pytest.raises(ValueError, match="depth: `7`"):
         MarketStream("ws://127.0.0.1:9", ["BTC-USDT"], StepClock(), Random(1), depth=7)
     with pytest.raises(VenueRefused):
-        await scripted_rest((404, "")).extend_listen_key("gone")
+        await scripted_rest((404, "")).extend_listen_key(SecretStr("gone"))
 
 
 def test_a_json_text_of_ours_is_what_a_stranger_would_read() -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import cast
 
 import pytest
+from pydantic import SecretStr
 
 from bingx_venue import START_NS, Say, StepClock, StubVenue, ask, connected, moving_clock, no, yes
 from dita.adapters.bingx.contracts import Contract
@@ -302,16 +303,16 @@ async def test_a_listen_key_comes_bare_or_wrapped_and_is_extended_and_deleted() 
     async with StubVenue().serving() as venue, connected(venue, moving_clock()) as rest:
         for body in ({"listenKey": key}, {"code": 0, "data": {"listenKey": key}}):
             venue.on("POST", LISTEN_KEY, Say(body))
-            assert await rest.create_listen_key() == key
+            assert await rest.create_listen_key() == SecretStr(key)
         for answer in (Say(""), Say("{}"), yes({})):
             venue.on("PUT", LISTEN_KEY, answer)
             venue.on("DELETE", LISTEN_KEY, answer)
-            await rest.extend_listen_key(key)
-            await rest.delete_listen_key(key)
+            await rest.extend_listen_key(SecretStr(key))
+            await rest.delete_listen_key(SecretStr(key))
         for refusal in (Say("", 404), Say("", 204), no(100401, "expired"), Say("", 500)):
             venue.on("PUT", LISTEN_KEY, refusal)
             with pytest.raises(VenueRefused):
-                await rest.extend_listen_key(key)
+                await rest.extend_listen_key(SecretStr(key))
         for nonsense in (
             Say({"listenKey": ""}),
             Say({"listenKey": "a b?"}),

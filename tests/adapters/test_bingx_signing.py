@@ -7,10 +7,12 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from dita.adapters.bingx.signing import canonical_text, plain_query, sign, signed_query, wire_query
 
 SECRET = "simSecret_0123456789abcdefSIM"
+HIDDEN = SecretStr(SECRET)
 ORDER = {
     "symbol": "BTC-USDT",
     "side": "BUY",
@@ -73,13 +75,13 @@ VECTORS = [
 @pytest.mark.parametrize(("name", "canonical", "signature"), VECTORS)
 def test_every_vector_signs_to_its_signature(name: str, canonical: str, signature: str) -> None:
     """The HMAC is over the raw text, in whatever order it is given, as lower-case hexadecimal."""
-    assert sign(SECRET, canonical) == signature
+    assert sign(HIDDEN, canonical) == signature
 
 
 def test_parameters_are_sorted_by_their_ascii_names_timestamp_included() -> None:
     """V2 is what the adapter sends: every key in ASCII order, so that what is sent is what was signed."""
     assert canonical_text(ORDER) == VECTORS[1][1]
-    assert signed_query(SECRET, ORDER) == f"{VECTORS[1][1]}&signature={VECTORS[1][2]}"
+    assert signed_query(HIDDEN, ORDER) == f"{VECTORS[1][1]}&signature={VECTORS[1][2]}"
 
 
 @pytest.mark.parametrize("index", [5, 6])
@@ -87,12 +89,12 @@ def test_the_listen_key_and_cancel_vectors_are_what_the_adapter_builds(index: in
     """V6 and V7 are already in ASCII order: our canonical text is theirs."""
     _, canonical, signature = VECTORS[index]
     parameters = dict(part.split("=") for part in canonical.split("&"))
-    assert signed_query(SECRET, dict(reversed(parameters.items()))) == f"{canonical}&signature={signature}"
+    assert signed_query(HIDDEN, dict(reversed(parameters.items()))) == f"{canonical}&signature={signature}"
 
 
 def test_values_are_encoded_on_the_wire_after_the_raw_text_was_signed() -> None:
     """V5: the JSON value goes out percent-encoded, the signature is that of the raw text and comes last."""
-    wire = wire_query(JSON_TEXT, sign(SECRET, JSON_TEXT))
+    wire = wire_query(JSON_TEXT, sign(HIDDEN, JSON_TEXT))
     assert wire == (
         "positionSide=LONG&quantity=0.01&side=BUY&stopLoss=%7B%22type%22%3A%22STOP_MARKET%22%2C%22stopPrice%22%3A58000.5"
         "%2C%22workingType%22%3A%22MARK_PRICE%22%7D&symbol=BTC-USDT&type=MARKET&timestamp=1760000000000"
@@ -103,7 +105,7 @@ def test_values_are_encoded_on_the_wire_after_the_raw_text_was_signed() -> None:
 def test_signing_the_encoded_text_gives_the_documented_wrong_answer() -> None:
     """V5, the trap: the signature of the encoded text is another one, which the venue refuses with 100001."""
     encoded = wire_query(JSON_TEXT, "x").removesuffix("&signature=x")
-    assert sign(SECRET, encoded) == "3cafd8662387fd6a7e6c21209f3475eff346dc79b18a4a8054e6e0c15c866f91"
+    assert sign(HIDDEN, encoded) == "3cafd8662387fd6a7e6c21209f3475eff346dc79b18a4a8054e6e0c15c866f91"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ values = st.text([chr(code) for code in range(0x20, 0x7F) if chr(code) not in "&
 @given(st.dictionaries(names, values, max_size=8))
 def test_what_is_sent_verifies_by_the_venues_own_algorithm(parameters: dict[str, str]) -> None:
     """Decode each received value, join in received order without the signature, compare: it holds for any values."""
-    received = [part.partition("=") for part in signed_query(SECRET, parameters).split("&")]
+    received = [part.partition("=") for part in signed_query(HIDDEN, parameters).split("&")]
     assert received[-1][0] == "signature"
     joined = "&".join(f"{name}={unquote(value)}" for name, _, value in received[:-1])
     assert hmac.new(SECRET.encode(), joined.encode(), sha256).hexdigest() == received[-1][2]

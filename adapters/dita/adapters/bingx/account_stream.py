@@ -11,6 +11,8 @@ from random import Random
 from typing import Final
 from urllib.parse import quote
 
+from pydantic import SecretStr
+
 from dita.adapters.bingx.errors import ErrorClass, VenueError, VenueRefused
 from dita.adapters.bingx.frames import BalanceFrame, OrderFrame, PositionFrame
 from dita.adapters.bingx.json_text import as_list, as_object
@@ -51,14 +53,14 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
         self._symbols = frozenset(symbols)
         self._silence_seconds = silence_seconds
         self._extend_seconds = extend_seconds
-        self._listen_key = ""
+        self._listen_key: SecretStr | None = None
 
     async def _session(self) -> None:
-        self._listen_key = await self._rest.create_listen_key()
-        url = f"{self._rest.api.hosts.account_stream}?listenKey={quote(self._listen_key, safe='')}"
+        key = self._listen_key = await self._rest.create_listen_key()
+        url = _with_key(self._rest.api.hosts.account_stream, key)
         async with open_socket(url, self._now_ns, self._silence_seconds) as socket:
             reader = asyncio.create_task(self._read(socket), name="account stream reader")
-            keeper = asyncio.create_task(self._keep_key(self._listen_key), name="listen key keeper")
+            keeper = asyncio.create_task(self._keep_key(key), name="listen key keeper")
             try:
                 await asyncio.wait({reader, keeper}, return_when=asyncio.FIRST_COMPLETED)
                 for task in (keeper, reader):
@@ -70,7 +72,7 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
                 await asyncio.gather(reader, keeper, return_exceptions=True)
 
     async def _release(self) -> None:
-        if not self._listen_key:
+        if self._listen_key is None:
             return
         try:
             async with asyncio.timeout(_RELEASE_SECONDS):
@@ -78,7 +80,7 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
         except (VenueError, TimeoutError) as error:
             log.info("listen key: not deleted (%s); it expires within the hour", type(error).__name__)
 
-    async def _keep_key(self, listen_key: str) -> None:
+    async def _keep_key(self, listen_key: SecretStr) -> None:
         tries = 0
         while True:
             await asyncio.sleep(_EXTEND_RETRY_SECONDS if tries else self._extend_seconds)
@@ -157,6 +159,10 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
     def _leave_out(self, why: str) -> None:
         self.ignored += 1
         self.notices.tell(why)
+
+
+def _with_key(url: str, key: SecretStr) -> SecretStr:
+    return SecretStr(f"{url}?listenKey={quote(key.get_secret_value(), safe='')}")
 
 
 def _key_is_gone(error: VenueError) -> bool:

@@ -5,8 +5,9 @@ Reads raise a ``VenueError`` when they fail; calls that may leave an order behin
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Final
 
@@ -36,6 +37,9 @@ _CLOCK_AGE_NS_MAX: Final = 300 * NANOSECONDS_PER_SECOND
 _GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
 _TRY_OTHER_HOST: Final = frozenset({FailureKind.NOT_CONNECTED, FailureKind.TIMED_OUT, FailureKind.CONNECTION_LOST})
 
+# A venue that quotes a request at us quotes what must not be logged: signatures and listen keys are long tokens.
+_TOKEN: Final = re.compile(r"[0-9A-Za-z]{32,}")
+
 log = logging.getLogger(__name__)
 
 
@@ -46,8 +50,8 @@ class Answer:
     reply: Reply
     code: str | None
     text: str
-    data: object
-    root: Mapping[str, object] | None  # the whole object, for the few calls that have no envelope
+    data: object = field(repr=False)
+    root: Mapping[str, object] | None = field(repr=False)  # the whole object, for the few calls that have no envelope
     meaning: Meaning | None
 
     @property
@@ -164,6 +168,7 @@ class Api:
             return result
         try:
             answer = judge(result, kind)
+            answer = replace(answer, text=self.transport.redacted(answer.text))
             self._react(endpoint, answer)
         except Exception as error:  # noqa: BLE001 - as in Transport.exchange: our own bug is reported as not knowing
             log.error("%s: our own code raised %s", endpoint.name, type(error).__name__)  # noqa: TRY400 - may quote
@@ -235,5 +240,5 @@ def _message(root: Mapping[str, object] | None) -> str:
     for name in ("msg", "message"):
         text = None if root is None else root.get(name)
         if isinstance(text, str) and text:
-            return text[:1000]
+            return _TOKEN.sub("…", text[:1000])
     return ""

@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping
 from random import Random
 from typing import Final
 
+from pydantic import SecretStr
+
 from dita.adapters.bingx.account_stream import SILENCE_SECONDS
 from dita.adapters.bingx.clock import Clock
 from dita.adapters.bingx.frames import BookTickerFrame, DepthFrame, MarketTradeFrame, MarkPriceFrame
@@ -60,7 +62,7 @@ class MarketStream(ResilientStream[BookTicker | MarketTrade | MarketDepth | Mark
         self._topics = tuple(f"{symbol}@{kind}" for symbol in sorted(symbols) for kind in kinds)
         if not 1 <= len(self._topics) <= TOPICS_MAX:
             raise ValueError(f"symbols: `{len(self._topics)}` topics; one connection takes 1 to {TOPICS_MAX}")
-        self._url = url
+        self._url = SecretStr(url)  # it holds no secret; that of the account stream does
         self._silence_seconds = silence_seconds
         self._data_silence_ns = data_silence_seconds * NANOSECONDS_PER_SECOND
         self._acknowledged: set[str] = set()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Final, TypeVar
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from dita.adapters.bingx.units import (
     money_e18,
@@ -107,12 +107,19 @@ def _strict_flag(value: object) -> bool:
     return _flag(value)
 
 
+def _listen_key(value: object) -> SecretStr:
+    if isinstance(value, str) and 0 < len(value) <= 256 and value.isascii() and value.replace("-", "").isalnum():
+        return SecretStr(value)
+    raise ValueError("not letters, digits and hyphens")
+
+
 Money = Annotated[Decimal, BeforeValidator(_decimal)]  # required: missing or "" is refused
 MaybeMoney = Annotated[Decimal | None, BeforeValidator(_maybe_decimal)]  # "" and null mean: not said
 Text = Annotated[str, BeforeValidator(_text)]  # required: missing or "" is refused
 MaybeText = Annotated[str, BeforeValidator(_maybe_text)]
 Milliseconds = Annotated[int, BeforeValidator(_milliseconds)]
 MaybeMilliseconds = Annotated[int, BeforeValidator(_maybe_milliseconds)]
+ListenKey = Annotated[SecretStr, BeforeValidator(_listen_key)]
 Count = Annotated[int, BeforeValidator(_count)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 StrictFlag = Annotated[bool, BeforeValidator(_strict_flag)]  # not said is refused
@@ -397,7 +404,7 @@ class SwitchMessage(WireModel):
 class ListenKeyMessage(WireModel):
     """The reply that holds a listen key, which is a secret."""
 
-    listen_key: Text = Field(validation_alias="listenKey", repr=False)
+    listen_key: ListenKey = Field(validation_alias="listenKey")
 
 
 class LeverageMessage(WireModel):

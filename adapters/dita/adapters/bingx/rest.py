@@ -10,6 +10,8 @@ from enum import Enum
 from random import Random
 from typing import Final, Self
 
+from pydantic import SecretStr
+
 from dita.adapters.bingx.api import Answer, Api, judge
 from dita.adapters.bingx.clock import Clock, ClockOffset, ClockSample
 from dita.adapters.bingx.contracts import Contract, ContractMessage, contract_from
@@ -72,7 +74,6 @@ from dita.spec.scales import NANOSECONDS_PER_SECOND
 from dita.spec.vocabulary import Side
 
 _PAGES_MAX: Final = 100
-_LISTEN_KEY_CHARACTERS_MAX: Final = 256
 
 
 class MarginMode(Enum):
@@ -395,27 +396,29 @@ class BingxRest:
 
     # ---- listen key and dead-man switch
 
-    async def create_listen_key(self) -> str:
+    async def create_listen_key(self) -> SecretStr:
         """A key that opens the account stream for an hour. It reads the account: treat it as a secret."""
         result = await self.api.call(CREATE_LISTEN_KEY, {}, Call.QUERY, rank=Rank.READING)
         if isinstance(result, Failure):
             raise _no_reply(CREATE_LISTEN_KEY, result)
         for document in (result.root, result.data):  # bare on the wire, wrapped on the venue's page
             key = _listen_key(document)
-            if result.reply.status == 200 and key:
+            if result.reply.status == 200 and key is not None:
                 return key
         raise _refused(CREATE_LISTEN_KEY, result)
 
-    async def extend_listen_key(self, listen_key: str) -> None:
+    async def extend_listen_key(self, listen_key: SecretStr) -> None:
         """Another hour for the key. Raises VenueRefused when the venue no longer knows it."""
         await self._listen_key_call(EXTEND_LISTEN_KEY, listen_key)
 
-    async def delete_listen_key(self, listen_key: str) -> None:
+    async def delete_listen_key(self, listen_key: SecretStr) -> None:
         """Invalidate the key at once."""
         await self._listen_key_call(DELETE_LISTEN_KEY, listen_key)
 
-    async def _listen_key_call(self, endpoint: Endpoint, listen_key: str) -> None:
-        result = await self.api.call(endpoint, {"listenKey": listen_key}, Call.QUERY, rank=Rank.READING)
+    async def _listen_key_call(self, endpoint: Endpoint, listen_key: SecretStr) -> None:
+        result = await self.api.call(
+            endpoint, {"listenKey": listen_key.get_secret_value()}, Call.QUERY, rank=Rank.READING
+        )
         if isinstance(result, Failure):
             raise _no_reply(endpoint, result)
         # An empty body, `{}` and an envelope with code 0 all say yes here; 204 says that there was no key to act on.
@@ -442,13 +445,11 @@ class BingxRest:
             )
 
 
-def _listen_key(document: object) -> str:
+def _listen_key(document: object) -> SecretStr | None:
     try:
-        key = read_message(ListenKeyMessage, document, "listen key").listen_key
+        return read_message(ListenKeyMessage, document, "listen key").listen_key
     except MessageError:
-        return ""  # the caller says what came instead, without quoting it
-    usable = len(key) <= _LISTEN_KEY_CHARACTERS_MAX and key.isascii() and key.replace("-", "").isalnum()
-    return key if usable else ""
+        return None  # the caller says what came instead, without quoting it
 
 
 def _refused(endpoint: Endpoint, answer: Answer) -> VenueRefused:

@@ -7,9 +7,10 @@ sort again, so what is sent must be, byte for byte, what was signed (observed on
 import hmac
 import re
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
+
+from pydantic import SecretStr
 
 _KEY: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*\Z")
 _VALUE: Final = re.compile(r"[\x20-\x7e]*\Z")
@@ -27,9 +28,12 @@ def canonical_text(parameters: Mapping[str, str]) -> str:
     return "&".join(f"{key}={parameters[key]}" for key in sorted(parameters))
 
 
-def sign(secret: str, canonical: str) -> str:
-    """Lower-case hexadecimal HMAC-SHA256 of the raw canonical text."""
-    return hmac.new(secret.encode(), canonical.encode(), sha256).hexdigest()
+def sign(secret: SecretStr, canonical: str) -> str:
+    """Lower-case hexadecimal HMAC-SHA256 of the raw canonical text.
+
+    The secret is bare only inside this expression: no frame of ours ever has it as a variable that a trace could show.
+    """
+    return hmac.digest(secret.get_secret_value().encode(), canonical.encode(), "sha256").hex()
 
 
 def wire_query(canonical: str, signature: str) -> str:
@@ -39,7 +43,7 @@ def wire_query(canonical: str, signature: str) -> str:
     return "&".join([*encoded, f"signature={signature}"])
 
 
-def signed_query(secret: str, parameters: Mapping[str, str]) -> str:
+def signed_query(secret: SecretStr, parameters: Mapping[str, str]) -> str:
     """Sort, sign and encode ``parameters`` (which hold the timestamp already). Raises ValueError."""
     canonical = canonical_text(parameters)
     return wire_query(canonical, sign(secret, canonical))

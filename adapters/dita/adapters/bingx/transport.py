@@ -3,8 +3,8 @@
 The timestamp and the signature are made *while the request is being written*, in httpcore's trace hook for the start of
 the request headers: after the limiter, after the wait for a pooled connection, after connect and TLS. So a queue inside
 this process can never age a timestamp, nothing is written after ``send_by_ns``, and whether the venue can have seen any
-byte of a request is known for certain (``sent``), also on re-used connections. The URL that httpx knows, and logs, has
-no query: neither parameters nor signature can reach a log.
+byte of a request is known for certain (``sent``), also on re-used connections. What httpx knows of a request, and logs
+and puts into its exceptions, has neither a query nor a key: parameters, signature and key can reach no log.
 """
 
 import asyncio
@@ -66,7 +66,7 @@ class Reply:
     """A complete reply, not judged. Times are our wall clock; ``timestamp_ms`` is the venue time we signed."""
 
     status: int
-    body: bytes
+    body: bytes = field(repr=False)
     headers: Mapping[str, str]
     sent_ns: int
     received_ns: int
@@ -130,6 +130,8 @@ class _Attempt:
         query = self.transport.query_at(self.endpoint, self.parameters, self.timestamp_ms)
         if query:
             request.url.target += b"?" + query.encode("ascii")
+        if self.endpoint.with_key and self.transport.credentials is not None:
+            request.headers.append((b"X-BX-APIKEY", self.transport.credentials.api_key.get_secret_value().encode()))
         self.sent_ns = self.transport.clock.wall_ns()
         self.sent = True
 
@@ -199,7 +201,13 @@ class Transport:
         stamped = {**parameters, "timestamp": str(timestamp_ms)}
         if self.send_recv_window:
             stamped["recvWindow"] = str(self.recv_window_ms)
-        return signed_query(self.credentials.secret.get_secret_value(), stamped)
+        return signed_query(self.credentials.secret, stamped)
+
+    def redacted(self, text: str) -> str:
+        """A text from outside without our key, should it quote our own request at us."""
+        if self.credentials is None:
+            return text
+        return text.replace(self.credentials.api_key.get_secret_value(), "…")
 
     async def exchange(
         self,
@@ -297,11 +305,8 @@ class Transport:
 
     async def _send(self, base_url: str, attempt: _Attempt) -> Reply | Failure:
         endpoint = attempt.endpoint
-        headers: dict[str, str] = {}
-        if endpoint.with_key and self.credentials is not None:
-            headers["X-BX-APIKEY"] = self.credentials.api_key.get_secret_value()
         async with self._client.stream(
-            endpoint.method, base_url + endpoint.path, headers=headers, extensions={"trace": attempt.on_trace}
+            endpoint.method, base_url + endpoint.path, extensions={"trace": attempt.on_trace}
         ) as response:
             body = bytearray()
             async for chunk in response.aiter_raw():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Self
 
+from pydantic import SecretStr
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
@@ -109,12 +110,12 @@ def decode_frame(frame: str | bytes) -> str:
 
 
 @asynccontextmanager
-async def open_socket(url: str, now_ns: Callable[[], int], silence_seconds: float) -> AsyncGenerator[Socket]:
+async def open_socket(url: SecretStr, now_ns: Callable[[], int], silence_seconds: float) -> AsyncGenerator[Socket]:
     """Connect (through the proxy that the environment names, if any) and close on the way out. Raises StreamEnded."""
     try:
         # The address is looked up at every connect. The venue sends application heartbeats, so we send no pings.
         connection = await connect(
-            url,
+            url.get_secret_value(),
             compression=None,
             ping_interval=None,
             open_timeout=_OPEN_SECONDS,
