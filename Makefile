@@ -21,7 +21,7 @@ step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \
 	if output=$$( ($(2)) 2>&1); then printf 'ok %4ss\n' $$(( $$(date +%s) - begin )); \
 	else printf 'FAILED\n%s\n' "$$output"; exit 1; fi
 
-.PHONY: help run test check test-services gate prove build tools format lock clean
+.PHONY: help run test check test-services gate prove tampering build tools valgrind format lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -31,7 +31,7 @@ run: build ## paper session on the built-in exchange: environment, build, certif
 	@$(BIN)/dita run
 
 test: check ## everything that needs only Python, cargo and a C compiler: check, then all tests (what CI runs)
-	@$(BIN)/pytest -q -n 2 --dist worksteal
+	@$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/services
 
 check: build ## the static part of test: style, types, import contract, dependencies, and the crate's own tests
 	$(call step,ruff,$(BIN)/ruff check $(CODE))
@@ -44,13 +44,16 @@ check: build ## the static part of test: style, types, import contract, dependen
 	$(call step,cargo clippy,$(CARGO) clippy --quiet --offline --locked --all-targets -- -D warnings)
 	$(call step,cargo test,$(CARGO) test --quiet --offline --locked --lib)
 
-test-services: build ## tests that need system packages beyond those of test; there are none yet
-	@echo '0 service tests exist yet'
+test-services: build valgrind ## tests that need a system package: valgrind (installed when missing, if you are root)
+	@$(BIN)/pytest -q tests/services
 
-gate: test test-services prove ## what a release has to pass: test, test-services, every layer's full tier; may take hours
+gate: test test-services prove tampering ## what a release has to pass: test, test-services, every layer's full tier; may take hours
 
 prove: build ## prove the reference: every obligation, on every path, with two solvers
 	@$(BIN)/dita prove --tier full
+
+tampering: build ## every byte of certificate, evidence and image replaced in turn, and every defect of the boundary planted
+	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/conformance/test_tampering.py tests/kernel/test_boundary.py
 
 build: $(STAMP) ## the environment in .venv and the kernel image
 	$(call step,kernel image,$(BIN)/python kernel_rs/build_kernel.py)
@@ -71,6 +74,10 @@ tools:
 	@test -n '$(PYTHON)' || { echo 'python 3.11 or newer is missing: install python3 with python3-venv and python3-dev'; exit 1; }
 	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust 1.85 or newer (rustup, or the package cargo)'; exit 1; }
 	@command -v cc >/dev/null || { echo 'cc is missing: install a C compiler (the package gcc or clang)'; exit 1; }
+
+valgrind:
+	@command -v valgrind >/dev/null || { test "$$(id -u)" = 0 && { apt-get -q update && apt-get -q -y install valgrind; } \
+	>/dev/null; } || { echo 'valgrind is missing: install the package valgrind'; exit 1; }
 
 $(STAMP): | tools
 	$(call step,environment,test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \

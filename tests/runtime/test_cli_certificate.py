@@ -13,8 +13,9 @@ from dita.conformance.certify import run_certify
 from dita.conformance.layers import LayerOrder, LayerOutcome, LayerRunner
 from dita.conformance.signing import SigningKey
 from dita.kernel.loader import RawKernel, installed_bindings, load_certified
+from dita.runtime.cli_checks import certify
 from dita.runtime.cli_keygen import read_signing_key
-from dita.runtime.cli_report import CommandError
+from dita.runtime.cli_report import CommandError, Reporter
 from dita.runtime.doors import certified_kernel
 from dita.runtime.settings import SettingsError, load_settings
 from dita.spec.certificate import REQUIRED_LAYERS, CertificateRefused, LayerRule, Refusal, Trust
@@ -72,22 +73,24 @@ def test_a_key_that_others_can_read_is_refused_by_name(tmp_path: Path, mode: int
 
 
 def test_certify_refuses_a_bad_key_before_it_works(tmp_path: Path) -> None:
-    """A key that is missing, too open or no key: status 2 at once, the file is named, no certificate is touched."""
+    """A key that is missing, too open or no key: the file is named at once, and no certificate touched."""
     (tmp_path / "open.pem").write_bytes(pem := SigningKey.generate().to_pem())
     (tmp_path / "open.pem").chmod(0o644)
     (tmp_path / "text.pem").write_text("very secret text")
     (tmp_path / "text.pem").chmod(0o600)
-    for name, says in (("none.pem", "cannot be opened"), ("open.pem", "run chmod 600"), ("text.pem", "cannot sign")):
-        done = dita(tmp_path, "certify", "--sign", name)
-        assert done.returncode == 2, done.stdout + done.stderr
-        assert name in done.stderr
-        assert says in done.stderr
-        assert "Traceback" not in done.stderr
+    refusals = (PrivateFileError, CommandError)
+    for name, says in (("none.pem", "cannot be opened"), ("open.pem", "run chmod 600"), ("text.pem", "no private key")):
+        with pytest.raises(refusals, match=f"{name}.*{says}") as caught:
+            certify(Reporter(), tier="quick", sign=tmp_path / name)
         for secret in (pem.splitlines()[1].decode(), "very secret text"):
-            assert secret not in done.stdout + done.stderr
+            assert secret not in str(caught.value)
+
+    done = dita(tmp_path, "certify", "--sign", "open.pem")
+
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "open.pem" in done.stderr
+    assert "Traceback" not in done.stderr
     assert not (tmp_path / "out").exists()
-    with pytest.raises(CommandError, match="no private key"):
-        read_signing_key(tmp_path / "text.pem")
 
 
 def test_a_certificate_signed_on_writing_loads_where_its_key_is_trusted(raw_kernel: RawKernel, tmp_path: Path) -> None:
@@ -122,16 +125,16 @@ def test_live_makes_no_certificate_of_its_own(raw_kernel: RawKernel, tmp_path: P
     """Where a signature is required, a missing certificate stays missing; on paper the quick one is made."""
     made: list[Path] = []
 
-    def certify(path: Path) -> None:
+    def make(path: Path) -> None:
         made.append(path)
         written_certificate(path.parent, installed_bindings(raw_kernel))
 
     path = tmp_path / "out" / "certificate.json"
     with pytest.raises(CertificateRefused) as refused:
-        certified_kernel(path, certify=certify, trust=Trust((KEY,), signature_required=True))
+        certified_kernel(path, certify=make, trust=Trust((KEY,), signature_required=True))
     assert (refused.value.reason, made) == (Refusal.MISSING, [])
 
-    assert not certified_kernel(path, certify=certify).clearance.signed
+    assert not certified_kernel(path, certify=make).clearance.signed
     assert made == [path]
 
 
