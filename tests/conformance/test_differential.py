@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from dita.conformance import differential
 from dita.conformance.campaign import Campaign, run_campaign
 from dita.conformance.declare import never
 from dita.conformance.differential import Diverged, Lockstep, StateHash
@@ -21,6 +22,7 @@ from dita.kernel.binding import Kernel
 from dita.kernel.loader import RawKernel
 from dita.reference import step
 from dita.spec.inputs import Input
+from dita.spec.outcome import Outcome
 from dita.spec.scales import RATIO_SCALE
 from dita.spec.state import State
 from dita.spec.trace import parse_trace
@@ -64,7 +66,7 @@ def test_the_distribution_is_printed_whole(campaign: Campaign) -> None:
     text = distribution_text(campaign.distribution)
 
     assert all(name in text for name in (*Kind.__members__, *Code.__members__, *Phase.__members__))
-    assert "POSITION_OPEN → EXIT_REQUESTED" in text
+    assert "POSITION_OPEN -EXIT→ EXIT_REQUESTED" in text
 
 
 def test_the_same_seed_gives_the_same_campaign() -> None:
@@ -78,7 +80,7 @@ def test_the_same_seed_gives_the_same_campaign() -> None:
 @pytest.mark.parametrize("word", [0, 25, 500, STATE_BYTES // 8 - 1])
 def test_a_fault_in_any_word_of_the_state_is_found(raw_kernel: RawKernel, word: int) -> None:
     """One flipped word, however far from the slot that the input names, ends the campaign with a finding."""
-    planted = Canary(CallerMemory(raw_kernel), kind=Kind.ENTER, hits=2, word=word, in_outcome=False)
+    planted = Canary(CallerMemory(raw_kernel), kind=Kind.ENTER, hits=1, word=word, in_outcome=False)
 
     found = run_campaign(planted, None, 31, 20_000, never).findings
 
@@ -172,6 +174,19 @@ def test_a_timeline_of_agreement_says_so(raw_kernel: RawKernel) -> None:
     text = timeline([Input(kind=Kind.CALIBRATE, ratio_ppm=RATIO_SCALE)], CallerMemory(raw_kernel))
 
     assert text.endswith("no divergence")
+
+
+def test_a_reference_that_raises_is_a_divergence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted defect: an exception out of the reference ends the run with a finding, not with a traceback."""
+
+    def raising(state: State, event: Input) -> tuple[State, Outcome]:
+        del state, event
+        raise IndexError
+
+    monkeypatch.setattr(differential, "step", raising)
+
+    with pytest.raises(Diverged, match=r"reference\.raises IndexError"):
+        Lockstep(ReferenceStandIn()).step(Input(kind=Kind.SET_MODE, mode=2))
 
 
 def test_lockstep_stops_at_the_first_difference() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from dita.conformance.differential import Distribution
+from dita.conformance.floors import FLOORS, NO_FLOORS, Floors, Met, below
 from dita.conformance.matrix import declared_results, results_of
 from dita.conformance.small_worlds import worlds
 from dita.conformance.tasks import Report, Task, TaskResult, run_task
@@ -47,12 +48,13 @@ class Sizes:
     distinct_min: int
     kernel_steps_min: int
     shrink_seconds: int = 15  # for one finding
+    floors: Floors = NO_FLOORS  # of what the random runs met
 
 
 TIERS: Final[dict[str, Sizes]] = {
-    "quick": Sizes("quick", 200_000, 2, 1, 120, 200_000, 1_000_000),
-    "ci": Sizes("quick", 400_000, 4, 2, 180, 400_000, 1_500_000),
-    "full": Sizes("full", 4_000_000, 16, 4, 1_500, 4_000_000, 15_000_000),
+    "quick": Sizes("quick", 200_000, 2, 1, 120, 200_000, 1_000_000, floors=FLOORS["quick"]),
+    "ci": Sizes("quick", 400_000, 4, 2, 180, 400_000, 1_500_000, floors=FLOORS["ci"]),
+    "full": Sizes("full", 4_000_000, 16, 4, 1_500, 4_000_000, 15_000_000, floors=FLOORS["full"]),
 }
 
 
@@ -67,6 +69,7 @@ class ConformReport:
     details: dict[str, int] = field(default_factory=dict[str, int])
     parts: list[Part] = field(default_factory=list[Part])  # of the evidence: a task each, and the matrix
     distribution: Distribution = field(default_factory=Distribution)
+    met: Met = field(default_factory=Met)  # by the random runs alone
     divergences: list[Report] = field(default_factory=list[Report])
     problems: list[str] = field(default_factory=list[str])
 
@@ -125,6 +128,8 @@ def _add_up(report: ConformReport, results: list[TaskResult], size: Sizes) -> No
         distinct[part] += result.distinct
         random_seconds += result.seconds if part == "random" else 0.0
         report.distribution.update(result.distribution)
+        if part == "random":
+            report.met.add(result.distribution, result.pairs, result.guards)
         report.divergences += result.reports
         if result.void:
             report.problems.append(f"{result.task.name}: {result.void}")
@@ -149,6 +154,8 @@ def _add_up(report: ConformReport, results: list[TaskResult], size: Sizes) -> No
         "results_seen": len(seen),
         "results_declared": len(declared),
         "results_undeclared": len(seen - declared),
+        "transition_pairs": len(report.met.pairs),
+        "guards_answered_both_ways": sum(1 for tally in report.met.guards.values() if tally.true and tally.false),
         "small_world_states": sum(result.states for result in results if result.task.part == "exhaustive"),
     }
     report.parts = sorted((_part(result) for result in results), key=lambda part: part.name)
@@ -160,6 +167,7 @@ def _add_up(report: ConformReport, results: list[TaskResult], size: Sizes) -> No
         report.problems.append(f"`{distinct['random']}` distinct random pairs, `{size.distinct_min}` are required")
     if kernel_steps < size.kernel_steps_min:
         report.problems.append(f"`{kernel_steps}` kernel steps, `{size.kernel_steps_min}` are required")
+    report.problems += below(report.met, size.floors)
 
 
 def _part(result: TaskResult) -> Part:

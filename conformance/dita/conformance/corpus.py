@@ -13,9 +13,9 @@ from typing import Final
 
 from dita.conformance.differential import Diverged, Lockstep, cell_of
 from dita.conformance.exhaustive import Enumeration, Finding, broken_laws
-from dita.conformance.generate import Generator
 from dita.conformance.matrix import Result, declared_results, result_of
 from dita.conformance.shrink import shrink
+from dita.conformance.traffic import Traffic, stretched
 from dita.conformance.under_test import StepUnderTest
 from dita.reference import step
 from dita.spec.inputs import Input
@@ -57,9 +57,9 @@ def run_corpus(kernel: StepUnderTest, traces: Iterable[tuple[str, Trace]]) -> En
     return result
 
 
-def shown_by(inputs: Sequence[Input]) -> Iterable[Result]:
-    """The results of a trace's steps from the blank state, by the reference."""
-    state = State()
+def shown_by(inputs: Sequence[Input], start: State) -> Iterable[Result]:
+    """The results of a trace's steps, by the reference."""
+    state = start
     for event in inputs:
         after, outcome = step(state, event)
         result = result_of(cell_of(state, event, outcome))
@@ -68,11 +68,19 @@ def shown_by(inputs: Sequence[Input]) -> Iterable[Result]:
         state = after
 
 
-def undeclared(known: set[Result], seed: int, steps: int) -> Iterable[tuple[Result, tuple[Input, ...]]]:
-    """Results that are not known, each with a short trace that shows it."""
+def undeclared(known: set[Result], seed: int, steps: int) -> Iterable[tuple[Result, Trace]]:
+    """Results that are not known, each with a short trace that shows it.
+
+    Every other run begins blank, or else near a bound where the one before it had ended.
+    """
     rng = random.Random(seed)
-    for _ in range(steps // RUN_LENGTH):
-        source, state = Generator(rng), State()
+    state = State()
+    for number in range(steps // RUN_LENGTH):
+        near = stretched(rng, state) if number % 2 else None
+        start = State() if near is None else near
+        source, state = Traffic(rng, preamble=near is None), start
+        if near is not None:
+            source.adapt(start)
         inputs: list[Input] = []
         for _ in range(RUN_LENGTH):
             event = source.next(state)
@@ -82,11 +90,11 @@ def undeclared(known: set[Result], seed: int, steps: int) -> Iterable[tuple[Resu
             state = after
             if result is not None and result not in known:
                 known.add(result)
-                yield result, shrink(inputs, _shows(result), lambda: False)
+                yield result, Trace(shrink(inputs, _shows(result, start), lambda: False), start)
 
 
-def _shows(result: Result) -> Callable[[Sequence[Input]], bool]:
-    return lambda inputs: result in shown_by(inputs)
+def _shows(result: Result, start: State) -> Callable[[Sequence[Input]], bool]:
+    return lambda inputs: result in shown_by(inputs, start)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -95,13 +103,13 @@ def main(arguments: Sequence[str]) -> int:
     CORPUS.mkdir(exist_ok=True)
     known = set(declared_results())
     for _, trace in corpus():
-        known |= set(shown_by(trace.inputs))
-    for result, inputs in undeclared(known, seed, steps):
+        known |= set(shown_by(trace.inputs, trace.start))
+    for result, trace in undeclared(known, seed, steps):
         mark = sha256(repr(result).encode()).hexdigest()[:8]
         path = CORPUS / f"{result.phase}-{result.kind}-{mark}.jsonl".lower()
-        text = f"# {result.phase} {result.kind}: {result.text}\n{format_trace(Trace(inputs))}"
+        text = f"# {result.phase} {result.kind}: {result.text}\n{format_trace(trace)}"
         path.write_text(text, encoding="utf-8")
-        sys.stdout.write(f"{path.name}: {len(inputs)} inputs: {result.text}\n")
+        sys.stdout.write(f"{path.name}: {len(trace.inputs)} inputs: {result.text}\n")
     return 0
 
 

@@ -107,7 +107,10 @@ class Lockstep:
         """Carry out one input on both sides and compare everything."""
         before = self.state
         theirs = self._kernel.step(pack_input(event))
-        after, outcome = step(before, event)
+        try:
+            after, outcome = step(before, event)
+        except Exception as error:  # a step is total (clause R3); whatever it raises is a divergence
+            raise Diverged(event, Difference("reference", f"raises {type(error).__name__}", 1, 0)) from error
         write_changes(self._mirror, before, after, event)
         self.state = after
         self.outcome_bytes = pack_outcome(outcome)

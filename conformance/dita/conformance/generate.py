@@ -6,7 +6,7 @@ same states.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from dita.conformance import likely
@@ -18,6 +18,8 @@ from dita.spec.state import State
 from dita.spec.vocabulary import SLOTS, Phase
 
 Action = Callable[[Draw, Scene], Input]
+Own = Mapping[int, tuple[tuple[Action, float], ...]]
+"""For each phase what is likely in it, besides what is common to all, with weights."""
 
 TABLE_LENGTH: Final = 128  # entries of a weighted table
 IDLE_SHARE: Final = 0.4  # most inputs mean nothing to an idle slot
@@ -35,7 +37,7 @@ COMMON: Final[tuple[tuple[Action, float], ...]] = (
 ANSWERS: Final[tuple[tuple[Action, float], ...]] = (
     (likely.rejected, 1), (likely.unknown, 1), (likely.silent, 1), (likely.not_found, 1.5),
 )  # fmt: skip
-OWN: Final[dict[int, tuple[tuple[Action, float], ...]]] = {
+OWN: Final[Own] = {
     Phase.IDLE: ((likely.enter, 9), (likely.heal, 2), (likely.settle, 2), (likely.tail_order, 1), (likely.adopt, 1)),
     Phase.ENTRY_REQUESTED: ((likely.entry_order, 5), *ANSWERS),
     Phase.ENTRY_WORKING: ((likely.entry_order, 6), *ANSWERS),
@@ -50,17 +52,17 @@ OWN: Final[dict[int, tuple[tuple[Action, float], ...]]] = {
 class Generator:
     """One run's source of inputs."""
 
-    def __init__(self, rng: random.Random, preamble: bool = True) -> None:
-        self._draw = Draw(rng)
+    def __init__(
+        self, rng: random.Random, preamble: bool = True, *, draw: Draw | None = None, own: Own | None = None
+    ) -> None:
+        self._draw = Draw(rng) if draw is None else draw
         self._random = rng.random
         self._recent: list[Input] = []
         swing = {action: self._draw.among((0.1, 1.0, 1.0, 4.0)) for action, _ in COMMON}
-        self._tables = [
-            _table(
-                [*OWN[phase], *((a, w * swing[a] * (IDLE_SHARE if phase == Phase.IDLE else 1.0)) for a, w in COMMON)]
-            )
-            for phase in Phase
-        ]
+        common = [(action, weight * swing[action]) for action, weight in COMMON]
+        idle = [(action, weight * IDLE_SHARE) for action, weight in common]
+        mine = OWN if own is None else own
+        self._tables = [_table([*mine[phase], *(common if phase else idle)]) for phase in Phase]
         self._pending = self._draw.preamble() if preamble else []
 
     def adapt(self, state: State) -> None:

@@ -6,6 +6,7 @@ does its work. A task that finds no canary, runs out of time or has nothing to c
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +15,14 @@ from typing import Final
 from dita.conformance.boundary import run_boundary, sample_states
 from dita.conformance.campaign import run_campaign
 from dita.conformance.corpus import corpus, run_corpus
+from dita.conformance.decisions import Recorder, Tally
 from dita.conformance.differential import Distribution, Diverged, Lockstep
 from dita.conformance.encoding import OUTCOME_BYTES, STATE_BYTES
 from dita.conformance.exhaustive import Finding, enumerate_world
 from dita.conformance.shrink import shrink
 from dita.conformance.small_worlds import worlds
 from dita.conformance.timeline import timeline
+from dita.conformance.transitions import Pair
 from dita.conformance.under_test import ByHandle, CallerMemory, Canary, StepUnderTest, open_image
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import RawKernel
@@ -70,6 +73,8 @@ class TaskResult:
     seconds: float = 0.0
     void: str = ""
     distribution: Distribution = field(default_factory=Distribution)
+    pairs: Counter[Pair] = field(default_factory=Counter[Pair])  # random: of consecutive transitions
+    guards: dict[str, Tally] = field(default_factory=dict[str, Tally])  # random: on a part of the runs
     reports: list[Report] = field(default_factory=list[Report])
 
 
@@ -132,10 +137,11 @@ def _random(task: Task, raw: RawKernel, result: TaskResult) -> None:
         _count_canary(
             result, run_campaign(CallerMemory(raw), planted, task.seed, CANARY_STEPS, until(CANARY_SECONDS)).findings
         )
-        done = run_campaign(CallerMemory(raw), ByHandle(kernel), task.seed, task.distinct, until(task.seconds))
+        recorder, memory, out_of_time = Recorder(), CallerMemory(raw), until(task.seconds)
+        done = run_campaign(memory, ByHandle(kernel), task.seed, task.distinct, out_of_time, recorder=recorder)
     result.states = done.runs
     result.compared, result.distinct, result.kernel_steps = done.steps, done.distinct, done.kernel_steps
-    result.distribution = done.distribution
+    result.distribution, result.pairs, result.guards = done.distribution, done.pairs, recorder.tallies()
     if done.distinct < task.distinct and not done.findings:
         result.void = f"`{done.distinct}` of `{task.distinct}` distinct pairs in `{task.seconds}` seconds"
     _report(result, done.findings, raw)

@@ -5,9 +5,11 @@ from typing import Final
 
 from rich.console import RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from dita.conformance.certify import CERTIFICATE_NAME, CertifyReport, run_certify
 from dita.conformance.conform import Progress, Tier, run_conform
+from dita.conformance.distribution import met_text
 from dita.conformance.explore import run_explore
 from dita.conformance.signing import SigningKey
 from dita.runtime.cli_keygen import read_signing_key
@@ -23,6 +25,7 @@ def conform(reporter: Reporter, *, tier: Tier, seed: int | None) -> Report:
     shown: list[RenderableType] = [
         table(f"conform, tier {report.tier}, seed {report.seed}", report.figures, ("figure", "value")),
         table("of which", report.details, ("detail", "value")),
+        Text(f"what the random runs met\n\n{met_text(report.met)}\n", no_wrap=True, overflow="ignore"),
         *(escape(found.timeline) for found in report.divergences),
     ]
     return Report(report.figures, report.problems, shown)
