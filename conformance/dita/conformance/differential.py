@@ -6,6 +6,7 @@ far from the named slot.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -25,6 +26,9 @@ from dita.spec.layout import word_names
 from dita.spec.outcome import Outcome
 from dita.spec.state import State
 from dita.spec.vocabulary import Kind, Phase
+
+Step = Callable[[State, Input], tuple[State, Outcome]]
+"""The reference's step: the interpreted one, or the same compiled (``dita.conformance.oracle``)."""
 
 
 class Cell(NamedTuple):
@@ -85,10 +89,14 @@ class Diverged(Exception):
 
 
 class Lockstep:
-    """Both sides on one trace. Raises Diverged from ``step``; after that it is of no more use."""
+    """Both sides on one trace. Raises Diverged from ``step``; after that it is of no more use.
 
-    def __init__(self, kernel: StepUnderTest, start: State | None = None) -> None:
+    ``oracle`` says what the kernel has to answer.
+    """
+
+    def __init__(self, kernel: StepUnderTest, start: State | None = None, oracle: Step = step) -> None:
         self._kernel = kernel
+        self._oracle = oracle
         self.state = State() if start is None else start
         self.outcome_bytes = b""
         self._begin = (self.state, bytes(fresh_buffer(self.state)))
@@ -108,7 +116,7 @@ class Lockstep:
         before = self.state
         theirs = self._kernel.step(pack_input(event))
         try:
-            after, outcome = step(before, event)
+            after, outcome = self._oracle(before, event)
         except Exception as error:  # a step is total (clause R3); whatever it raises is a divergence
             raise Diverged(event, Difference("reference", f"raises {type(error).__name__}", 1, 0)) from error
         write_changes(self._mirror, before, after, event)
