@@ -101,6 +101,7 @@ DEFECTS: list[tuple[Rule, Files]] = [
     (house_rules.only_the_loader_clears, {"a.py": "import dita.spec.clearance as m\nm.Clearance('', '', False)"}),
     (house_rules.only_the_loader_clears, {"a.py": "make = Clearance"}),
     (house_rules.only_the_loader_clears, {"a.py": "c = object.__new__(Clearance)"}),
+    (house_rules.only_the_loader_clears, {"a.py": "import dataclasses\nc = dataclasses.replace(given, signed=True)"}),
     (fences_are_known, {"README.md": "```bash\nmake\n```\n"}),
     (fences_are_known, {"docs/a.md": "```sh long\nmake test\n```\n"}),
     (long_commands_are_run, {"README.md": "```sh long\nmake x\n```\n", ".ci/run": "make test", "Makefile": "gate: y"}),

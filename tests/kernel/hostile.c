@@ -7,9 +7,9 @@
  *
  *     hostile SEED ROUNDS guard|heap    heap: each record is a block of its own, for memcheck
  *
- * Prints `part checks refusals` a line; exit status 1 and one line on what was wrong. The numbers of the spec come from
- * test_boundary.py by -D: KIND_LAST, CODE_LAST, VERDICT_LAST, REFUSED, KIND_REGISTER, KIND_SET_LIMITS, KIND_SEED,
- * KIND_ENTER, KIND_ORDER.
+ * Prints `source DIGEST`, then `part checks refusals` a line; exit status 1 and one line on what was wrong. The numbers
+ * of the spec come from hostile_driver.py by -D: ABI_VERSION, KIND_LAST, CODE_LAST, VERDICT_LAST, REFUSED, and the kinds
+ * of the opening.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -202,6 +202,27 @@ static void prepare(int64_t handle) {
 }
 
 /* ---- the parts ---- */
+
+/* The three questions that any loader may ask any image: they write 32 bytes and no more. */
+static void identity(void) {
+    begin("identity");
+    want(dita_abi_version() == ABI_VERSION, "another version of the interface than the package speaks");
+    struct room room = room_for(32);
+    for (int side = 0; side < 2; side++) {
+        at_high = side;
+        unsigned char *out = in(&room);
+        memset(room.low, PATTERN, guarded ? room.pages : 32);
+        dita_layout_fingerprint(out);
+        want(!untouched(out, 32) && (side || !guarded || untouched(out + 32, room.pages - 32)), "layout: 32 bytes");
+        memset(room.low, PATTERN, guarded ? room.pages : 32);
+        dita_source_digest(out);
+        want(!untouched(out, 32) && (side || !guarded || untouched(out + 32, room.pages - 32)), "source: 32 bytes");
+    }
+    printf("source ");
+    for (int i = 0; i < 32; i++) printf("%02x", ((unsigned char *)in(&room))[i]);
+    printf("\n");
+    give_back(&room);
+}
 
 static void any_bits(long rounds) {
     begin("any_bits");
@@ -508,6 +529,7 @@ int main(int argc, char **argv) {
     long rounds = strtol(argv[2], NULL, 10);
     guarded = !strcmp(argv[3], "guard");
     for (size_t i = 0; i < LENGTH(ROOMS); i++) *ROOMS[i] = room_for(SIZES[i]);
+    identity();
     any_bits(50 * rounds);
     for (int side = 1; side >= 0; side--) {
         at_high = side;

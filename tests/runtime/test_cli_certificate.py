@@ -138,6 +138,19 @@ def test_live_makes_no_certificate_of_its_own(raw_kernel: RawKernel, tmp_path: P
     assert made == [path]
 
 
+def test_a_certificate_of_another_version_is_made_anew(raw_kernel: RawKernel, tmp_path: Path) -> None:
+    """What an older DITA left behind is no damage: on paper the quick certificate takes its place."""
+    path = written_certificate(tmp_path / "out", installed_bindings(raw_kernel))
+    sound = path.read_bytes()
+    path.write_bytes(sound.replace(b"urn:dita:certificate:v2", b"urn:dita:certificate:v1"))
+
+    def make(old: Path) -> None:
+        assert b"certificate:v1" in old.read_bytes()
+        old.write_bytes(sound)
+
+    assert certified_kernel(path, certify=make).raw is raw_kernel
+
+
 def test_a_live_session_refuses_an_unsigned_certificate(raw_kernel: RawKernel, tmp_path: Path) -> None:
     """`dita run` under the live profile: status 2, UNSIGNED and what to do; nothing was started. Doctor says it too."""
     written_certificate(tmp_path / "out", installed_bindings(raw_kernel))

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from dita.kernel.abi import ABI_VERSION
 from dita.spec.vocabulary import Code, Kind, Verdict
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
@@ -15,6 +16,7 @@ RELEASED: Final = REPOSITORY / "kernel_rs" / "target" / "release" / "libdita_ker
 
 SANITIZED: Final = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 _NUMBERS: Final = {
+    "ABI_VERSION": ABI_VERSION,
     "KIND_LAST": max(Kind),
     "CODE_LAST": max(Code),
     "VERDICT_LAST": max(Verdict),
@@ -81,11 +83,10 @@ def run(program: Path, seed: int, rounds: int, memory: str, *before: str) -> Don
 def counted(done: Done) -> dict[str, tuple[int, int]]:
     """Checks and refusals by part. Raises AssertionError with what was said unless it ended well."""
     assert done.returncode == 0, f"status {done.returncode}\n{done.stdout}{done.stderr}"
-    lines = [line.split() for line in done.stdout.splitlines()]
-    assert lines, "nothing was counted"
-    assert lines[-1][0] == "total", done.stdout
+    first, *lines = (line.split() for line in done.stdout.splitlines())
+    assert (first[0], lines[-1][0]) == ("source", "total"), done.stdout
     found: dict[str, tuple[int, int]] = {}
-    for name, checks, refusals in (line for line in lines[:-1]):
+    for name, checks, refusals in lines[:-1]:
         before = found.get(name, (0, 0))
         found[name] = (before[0] + int(checks), before[1] + int(refusals))
     assert sum(checks for checks, _ in found.values()) == int(lines[-1][1])

@@ -215,7 +215,17 @@ def only_the_loader_clears(files: Files) -> list[Violation]:
             for node in ast.walk(tree)
             if isinstance(node, ast.Name | ast.Attribute) and id(node) not in harmless and _names(node, names)
         ]
+    for path, tree in _trees({p: t for p, t in files.items() if "signed=" in t and p not in CLEARANCE_MAKERS}):
+        found += [
+            Violation(path, node.lineno, "take the clearance of a signed certificate; nobody makes one of another")
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call) and _called(node) == "replace" and "signed" in {k.arg for k in node.keywords}
+        ]
     return found
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
 def _names(node: ast.AST, names: set[str]) -> bool:

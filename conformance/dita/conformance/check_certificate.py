@@ -144,10 +144,10 @@ def _opened(certificate: bytes) -> tuple[Any, str]:
 
 def _statement(document: Any) -> Any:
     _fields(document, ("_type", "predicate", "predicateType", "subject"), "statement")
-    for name, wanted in (
-        ("_type", "https://in-toto.io/Statement/v1"), ("predicateType", "urn:dita:certificate:v2"),
-    ):  # fmt: skip
-        _same("WRONG_FORMAT", name, document[name], wanted)
+    kind = document["predicateType"]
+    known = re.fullmatch(r"urn:dita:certificate:v\d+", str(kind))
+    _same("OTHER_VERSION" if known else "WRONG_FORMAT", "predicateType", kind, "urn:dita:certificate:v2")
+    _same("WRONG_FORMAT", "_type", document["_type"], "https://in-toto.io/Statement/v1")
     subjects = _list(document["subject"], "subject")
     if len(subjects) != 1:
         raise Refused("WRONG_FORMAT", f"`subject` names `{len(subjects)}` things, expected 1")

@@ -10,8 +10,8 @@ from dita.spec.certificate import PAPER, CertificateRefused, Refusal, Trust
 # There is no certificate for this image, spec and reference: one can be made. Any other reason says that a certificate
 # was damaged or edited, or that it found a fault; then nothing is made in its place.
 _NONE_YET: Final = frozenset(
-    {Refusal.MISSING, Refusal.WRONG_BINARY, Refusal.WRONG_ABI, Refusal.WRONG_LAYOUT, Refusal.WRONG_SOURCE,
-     Refusal.STALE_SOURCE}
+    {Refusal.MISSING, Refusal.OTHER_VERSION, Refusal.WRONG_BINARY, Refusal.WRONG_ABI, Refusal.WRONG_LAYOUT,
+     Refusal.WRONG_SOURCE, Refusal.STALE_SOURCE}
 )  # fmt: skip
 
 

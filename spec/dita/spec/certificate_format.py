@@ -76,7 +76,7 @@ def unwrap(content: bytes) -> tuple[bytes, Envelope | None]:
 
 
 def decode_statement(content: bytes) -> Statement:
-    """Read a statement. Raises CertificateRefused: UNREADABLE, NOT_CANONICAL or WRONG_FORMAT."""
+    """Read a statement. Raises CertificateRefused: UNREADABLE, NOT_CANONICAL, OTHER_VERSION or WRONG_FORMAT."""
     try:
         return _statement(_canonical_document(content))
     except _Malformed as problem:
@@ -127,6 +127,8 @@ def _encode_or_none(document: object) -> bytes | None:
 
 def _statement(document: object) -> Statement:
     top = _record(document, "statement", _STATEMENT_KEYS)
+    if re.fullmatch(r"urn:dita:certificate:v\d+", str(top["predicateType"])) and top["predicateType"] != PREDICATE_TYPE:
+        raise CertificateRefused(Refusal.OTHER_VERSION, f"it is a `{top['predicateType']}`, not a `{PREDICATE_TYPE}`")
     for key, expected in (("_type", STATEMENT_TYPE), ("predicateType", PREDICATE_TYPE)):
         if top[key] != expected:
             raise _Malformed(f"`{key}` is `{top[key]}`, expected `{expected}`")
