@@ -13,15 +13,18 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 # The environment is made anew only when what it is made from changes.
 MADE_FROM := requirements/dev.txt pyproject.toml hatch_build.py
 STAMP := $(VENV)/.made-from-$(shell cat $(MADE_FROM) | cksum | tr ' ' '-')
+# Other people's clients of the exchange simulator, apart from us.
+STRANGERS := $(VENV)/strangers
+STRANGERS_STAMP := $(STRANGERS)/.made-from-$(shell cksum < requirements/strangers.txt | tr ' ' '-')
 CARGO := cd kernel_rs && cargo
-CODE := spec reference_py kernel_rs conformance adapters runtime tests typings hatch_build.py
+CODE := spec reference_py kernel_rs conformance adapters runtime tests typings examples hatch_build.py
 
 # $(call step,name,command): run quietly, print name and seconds; on failure print what the command printed.
 step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \
 	if output=$$( ($(2)) 2>&1); then printf 'ok %4ss\n' $$(( $$(date +%s) - begin )); \
 	else printf 'FAILED\n%s\n' "$$output"; exit 1; fi
 
-.PHONY: help run test check test-services gate prove tampering build tools valgrind format lock clean
+.PHONY: help run test check test-services gate prove tampering build tools valgrind strangers format lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -30,7 +33,7 @@ help: ## print this list
 run: build ## paper session on the built-in exchange: environment, build, certificate, trades, summary and audit page
 	@$(BIN)/dita run
 
-test: check ## everything that needs only Python, cargo and a C compiler: check, then all tests (what CI runs)
+test: check strangers ## everything that needs only Python, cargo and a C compiler: check, then all tests (what CI runs)
 	@$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/services
 
 check: build ## the static part of test: style, types, import contract, dependencies, and the crate's own tests
@@ -58,6 +61,8 @@ tampering: build ## every byte of certificate, evidence and image replaced in tu
 build: $(STAMP) ## the environment in .venv and the kernel image
 	$(call step,kernel image,$(BIN)/python kernel_rs/build_kernel.py)
 
+strangers: $(STRANGERS_STAMP) ## other people's clients, in an environment of their own; test needs them
+
 format: $(STAMP) ## put the code into the form that check asks for
 	@$(BIN)/ruff check --quiet --fix $(CODE); $(BIN)/ruff format --quiet $(CODE); $(CARGO) fmt
 
@@ -66,6 +71,8 @@ lock: $(STAMP) ## pin the newest allowed versions with hashes in requirements/ (
 	else set -- --extra dev --upgrade; fi; pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host "$$@" \
 	--output-file requirements/$$f.txt pyproject.toml || exit 1; done
+	@pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url --upgrade \
+	--no-emit-find-links --no-emit-trusted-host --output-file requirements/strangers.txt requirements/strangers.in
 
 clean: ## remove what was built, but not out/ and session.json
 	@rm -rf $(VENV) kernel_rs/target kernel_rs/dita/kernel/kernel.image .mypy_cache .ruff_cache .pytest_cache
@@ -87,3 +94,8 @@ $(STAMP): | tools
 	$(call step,dita itself,$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	--no-build-isolation --editable .)
 	@rm -f $(VENV)/.made-from-* && touch $@
+
+$(STRANGERS_STAMP): | $(STAMP)
+	$(call step,strangers,rm -rf $(STRANGERS) && $(PYTHON) -m venv $(STRANGERS) && $(STRANGERS)/bin/python -m pip install \
+	--quiet --disable-pip-version-check --require-hashes -r requirements/strangers.txt)
+	@touch $@

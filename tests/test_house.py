@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 import house_rules
-from house_pages import PAGE_RULES, Block, blocks, fences_are_known, long_commands_are_run, pins_are_hashed
+from house_pages import (
+    PAGE_RULES,
+    Block,
+    blocks,
+    fences_are_known,
+    long_commands_are_run,
+    pins_are_hashed,
+    strangers_are_pinned,
+)
 from house_pages import pins_cover_what_is_declared as pins_cover
 from house_rules import RULES, Files, Rule, Violation, only_dita_in_the_wheel
 
@@ -108,6 +116,7 @@ DEFECTS: list[tuple[Rule, Files]] = [
     (pins_are_hashed, {"requirements/a.txt": "httpx==1.0\n"}),
     (pins_are_hashed, {"requirements/a.txt": "httpx>=1.0 --hash=sha256:00\n"}),
     (pins_cover, pinned("a==1", "a==1\nb==1")),
+    (strangers_are_pinned, {"requirements/strangers.in": "# why\na>=1\nb>=1\n", "requirements/strangers.txt": "b==1"}),
     (pins_cover, pinned("a==2", "a==1\nb==1\nc==1")),
 ]  # fmt: skip
 
@@ -258,6 +267,8 @@ def scratch(files: Files, repository: Path, tmp_path_factory: pytest.TempPathFac
     for name in [*files, "kernel_rs/dita/kernel/kernel.image"]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(repository / name, folder / name)
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "strangers").symlink_to(Path(sys.prefix) / "strangers")
     return folder
 
 

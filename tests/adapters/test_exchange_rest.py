@@ -336,7 +336,7 @@ async def test_old_fill_list_has_the_time_trap() -> None:
         assert (row["filledTm"], row["filledTime"]) == ("2025-10-09T16:53:20Z", "2025-10-09T16:53:20.000+0800")
         assert (row["volume"], row["commission"], "tradeId" in row) == ("0.0100", "-0.3000", False)
         in_contracts = await client.data("GET", path, tradingUnit="CONT", **window(29))
-        assert in_contracts["fill_orders"][0]["volume"] == "100"  # contracts of 0.0001
+        assert in_contracts["fill_orders"][0]["volume"] == "0.0100"
         assert await client.code("GET", path, tradingUnit="LOTS", **window(29)) == 109400
 
 

@@ -65,6 +65,17 @@ def pins(text: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
 
 
+def strangers_are_pinned(files: Files) -> list[Violation]:
+    """Every client that `requirements/strangers.in` asks for is pinned beside it."""
+    asked = re.findall(r"^([a-z0-9-]+)", files.get("requirements/strangers.in", ""), re.MULTILINE)
+    pinned = pins(files.get("requirements/strangers.txt", ""))
+    return [
+        Violation("requirements/strangers.txt", 1, f"`{name}` is not pinned: run `make lock`")
+        for name in asked
+        if name not in pinned
+    ]
+
+
 def pins_are_hashed(files: Files) -> list[Violation]:
     """Every pinned line is followed by at least one hash, and there is no line of another kind."""
     return [
@@ -98,4 +109,10 @@ def pins_cover_what_is_declared(files: Files) -> list[Violation]:
     ]
 
 
-PAGE_RULES = (fences_are_known, long_commands_are_run, pins_are_hashed, pins_cover_what_is_declared)
+PAGE_RULES = (
+    fences_are_known,
+    long_commands_are_run,
+    pins_are_hashed,
+    pins_cover_what_is_declared,
+    strangers_are_pinned,
+)

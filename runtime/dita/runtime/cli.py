@@ -127,9 +127,12 @@ def exchange(
     seed: Annotated[int, typer.Option(help="Seed of the market.", min=0)] = 1,
     pace: Annotated[int, typer.Option(help="Market events a second.", min=1, max=10_000)] = 200,
     seconds: Annotated[float | None, typer.Option(help="End after so long; default: until stopped.", min=0.1)] = None,
-    credentials: Annotated[Path, typer.Option(help="File that gets the account's key and secret.")] = Path(
-        "out/exchange-credentials"
-    ),
+    credentials: Annotated[
+        Path,
+        typer.Option(
+            help="File that gets the account's key and secret; exchange-address, beside it, gets the address."
+        ),
+    ] = Path("out/exchange-credentials"),
     json_file: JsonFile = None,
 ) -> None:
     """Run the exchange simulator by itself, for sessions that are to outlive their runtime."""

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from dita.adapters.bingx.credentials import KEY_NAME, SECRET_NAME, credentials_from_file
 from dita.adapters.exchange import AccountConfig, ExchangeConfig, ExchangeServer
@@ -14,6 +15,8 @@ from dita.runtime.cli_report import CommandError, Report, Reporter, table
 from dita.runtime.feeds import open_feed, snap_to_tick
 from dita.runtime.settings import load_settings
 from dita.spec.market import MarketEvent
+
+ADDRESS_FILE: Final = "exchange-address"  # beside the credentials, while the exchange runs
 
 
 def exchange(
@@ -31,7 +34,7 @@ def exchange(
     chosen = {"source": source, "symbols": None if symbols is None else ",".join(symbols), "seed": seed}
     settings = load_settings(**chosen)
     key, secret = _credentials(credentials)
-    config = ExchangeConfig(accounts=(AccountConfig(key, secret),), seed=seed, port=port, debug_record=True)
+    config = ExchangeConfig(accounts=(AccountConfig(key, secret),), seed=seed, port=port)
     listed = {contract.symbol: contract for contract in config.contracts}
     unknown = [symbol for symbol in settings.symbols if symbol not in listed]
     if unknown:
@@ -77,6 +80,8 @@ async def _serve(
         loop.add_signal_handler(number, stop.set)
     ticks = {contract.symbol: contract.tick for contract in server.config.contracts}
     await server.start()
+    address = credentials.with_name(ADDRESS_FILE)
+    address.write_text(f"{server.rest_url}\n")
     reporter.console.print(f"exchange: {server.rest_url} credentials: {credentials}", highlight=False, soft_wrap=True)
     ends_at = None if seconds is None else loop.time() + seconds
     fed = 0
@@ -88,5 +93,6 @@ async def _serve(
                 break
             await asyncio.sleep(1 / pace)
     finally:
+        address.unlink(missing_ok=True)
         await server.stop()
     return fed

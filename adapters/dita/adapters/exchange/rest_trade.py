@@ -226,14 +226,14 @@ def fill_history(call: Call) -> object:
 def all_fill_orders(call: Call) -> object:
     """GET trade/allFillOrders: the older list, without trade ids; ``symbol`` is ignored, as observed.
 
-    ``tradingUnit`` CONT counts volumes in contracts of tradeMinQuantity, COIN in coins.
+    ``tradingUnit`` has to be there, and volumes are in coins whichever it is: the contract size is 1 (ccxt #29476).
     """
     unit = call.parameters.required("tradingUnit")
     if unit not in ("COIN", "CONT"):
         raise bad_parameter("tradingUnit", unit, "is neither COIN nor CONT")
     fills = _fills(call, _MONTH_MS, ignore_symbol=True)[:_OLD_FILLS_MAX]
     contracts, wire = call.venue.engine.contracts, call.venue.config.wire
-    rows = [old_fill_row(fill, contracts[fill.symbol], wire, in_contracts=unit == "CONT") for fill in fills]
+    rows = [old_fill_row(fill, contracts[fill.symbol], wire) for fill in fills]
     return listing("fill_orders", rows, wire)
 
 

@@ -11,7 +11,7 @@ from dita.adapters.exchange.events import PositionValue
 from dita.adapters.exchange.json_text import Numeral
 from dita.adapters.exchange.margin import liquidation_price, risk_ppm
 from dita.adapters.exchange.orders import Fill, IncomeRow, NewOrder, Order, Position
-from dita.spec.scales import NANOSECONDS_PER_MILLISECOND, NOTIONAL_DIVISOR, QUANTITY_SCALE
+from dita.spec.scales import NANOSECONDS_PER_MILLISECOND, NOTIONAL_DIVISOR
 
 JsonObject = dict[str, object]
 
@@ -211,16 +211,12 @@ def fill_row(fill: Fill, contract: Contract, wire: WireVariants) -> JsonObject:
     return row
 
 
-def old_fill_row(fill: Fill, contract: Contract, wire: WireVariants, *, in_contracts: bool) -> JsonObject:
+def old_fill_row(fill: Fill, contract: Contract, wire: WireVariants) -> JsonObject:
     """A row of allFillOrders: no trade id, four decimals of commission, and ``filledTm`` eight hours ahead."""
-    if in_contracts:
-        volume = plain_text(fill.quantity * QUANTITY_SCALE // contract.min_quantity, _QUANTITY_DIGITS)
-    else:
-        volume = quantity_text(fill.quantity, contract)
     return {
         "filledTm": _beijing(fill.time_ns, "Z", milliseconds_shown=False),
         "filledTime": _beijing(fill.time_ns, "+0800"),
-        "volume": volume,
+        "volume": quantity_text(fill.quantity, contract),
         "price": price_text(fill.price, contract),
         "amount": plain_text(fill.notional, _MONEY_DIGITS),
         "commission": money_text(-fill.commission, 4),
