@@ -267,8 +267,10 @@ def scratch(files: Files, repository: Path, tmp_path_factory: pytest.TempPathFac
     for name in [*files, "kernel_rs/dita/kernel/kernel.image"]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(repository / name, folder / name)
+    strangers = Path(sys.prefix) / "strangers"
+    assert strangers.exists(), "the README's clients are missing: run `make strangers`"
     (folder / ".venv").mkdir()
-    (folder / ".venv" / "strangers").symlink_to(Path(sys.prefix) / "strangers")
+    (folder / ".venv" / "strangers").symlink_to(strangers)
     return folder
 
 
