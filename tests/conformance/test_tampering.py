@@ -35,7 +35,8 @@ def tampered(content: bytes, rng: Random, every: int = 1) -> Iterator[bytes]:
     """The content with one other byte, at every place, or from a drawn one on at each so manieth."""
     for place in range(rng.randrange(every), len(content), every):
         changed = bytearray(content)
-        changed[place] ^= rng.randrange(1, 256)
+        near = rng.random() < 0.5  # a digit for a digit lies better than a byte that is no text
+        changed[place] ^= rng.choice((1, 2, 3, 4)) if near else rng.randrange(1, 256)
         yield bytes(changed)
 
 

@@ -19,7 +19,7 @@ from dita.conformance.matrix import declared_results, results_of
 from dita.conformance.small_worlds import worlds
 from dita.conformance.tasks import Report, Task, TaskResult, run_task
 from dita.kernel.image import IMAGE_PATH, seal
-from dita.spec.certificate import Part
+from dita.spec.certificate import Part, add_up
 
 Tier = Literal["quick", "ci", "full"]
 Progress = Callable[[str, int, int], None]
@@ -67,7 +67,7 @@ class ConformReport:
     seconds: float = 0.0
     figures: dict[str, int] = field(default_factory=dict[str, int])
     details: dict[str, int] = field(default_factory=dict[str, int])
-    parts: list[Part] = field(default_factory=list[Part])  # of the evidence: a task each, and the matrix
+    parts: list[Part] = field(default_factory=list[Part])  # of the evidence: a task each, and the whole run
     distribution: Distribution = field(default_factory=Distribution)
     met: Met = field(default_factory=Met)  # by the random runs alone
     divergences: list[Report] = field(default_factory=list[Report])
@@ -159,8 +159,9 @@ def _add_up(report: ConformReport, results: list[TaskResult], size: Sizes) -> No
         "small_world_states": sum(result.states for result in results if result.task.part == "exhaustive"),
     }
     report.parts = sorted((_part(result) for result in results), key=lambda part: part.name)
-    seen_counts = {name: count for name, count in report.details.items() if name.startswith("results_")}
-    report.parts.append(Part("matrix", seen_counts))
+    summed = add_up(report.parts)  # what is no sum over the tasks belongs to the run
+    of_the_run = {name: count for name, count in report.details.items() if name not in summed}
+    report.parts.append(Part("the whole run", of_the_run))
     report.problems += [divergence.what for divergence in report.divergences]
     report.problems += [f"`{name}` is 0: the layer is empty" for name in compared if compared[name] == 0]
     if distinct["random"] < size.distinct_min:
