@@ -24,7 +24,7 @@ step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \
 	if output=$$( ($(2)) 2>&1); then printf 'ok %4ss\n' $$(( $$(date +%s) - begin )); \
 	else printf 'FAILED\n%s\n' "$$output"; exit 1; fi
 
-.PHONY: help run test check test-services gate prove tampering build tools valgrind strangers format lock clean
+.PHONY: help run test check test-services gate prove campaign tampering build tools valgrind strangers format lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -50,13 +50,16 @@ check: build ## the static part of test: style, types, import contract, dependen
 test-services: build valgrind ## tests that need a system package: valgrind (installed when missing, if you are root)
 	@$(BIN)/pytest -q tests/services
 
-gate: test test-services prove tampering ## what a release has to pass: test, test-services, every layer's full tier; may take hours
+gate: test test-services prove tampering campaign ## what a release has to pass: test, test-services, every layer's full tier; may take hours
 
 prove: build ## prove the reference: every obligation, on every path, with two solvers
 	@$(BIN)/dita prove --tier full
 
 tampering: build ## every byte of certificate, evidence and image replaced in turn, and every defect of the boundary planted
 	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/conformance/test_tampering.py tests/kernel/test_boundary.py
+
+campaign: build ## five minutes of random traces on two processes; adds to what earlier ones counted
+	@$(BIN)/dita conform --tier campaign --minutes 5 --cluster local
 
 build: $(STAMP) ## the environment in .venv and the kernel image
 	$(call step,kernel image,$(BIN)/python kernel_rs/build_kernel.py)
@@ -68,7 +71,7 @@ format: $(STAMP) ## put the code into the form that check asks for
 
 lock: $(STAMP) ## pin the newest allowed versions with hashes in requirements/ (network, minutes; needs pip-tools)
 	@for f in dev run; do if [ $$f = run ]; then cp requirements/dev.txt requirements/run.txt; set -- --reuse-hashes; \
-	else set -- --extra dev --upgrade; fi; pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	else set -- --extra dev --extra campaign --upgrade; fi; pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host "$$@" \
 	--output-file requirements/$$f.txt pyproject.toml || exit 1; done
 	@pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url --upgrade \

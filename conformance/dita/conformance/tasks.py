@@ -5,10 +5,11 @@ does its work. A task that finds no canary, runs out of time or has nothing to c
 """
 
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +17,8 @@ from dita.conformance.boundary import run_boundary, sample_states
 from dita.conformance.campaign import run_campaign
 from dita.conformance.corpus import corpus, run_corpus
 from dita.conformance.decisions import Recorder, Tally
-from dita.conformance.differential import Distribution, Diverged, Lockstep
-from dita.conformance.encoding import OUTCOME_BYTES, STATE_BYTES
+from dita.conformance.differential import Distribution, Diverged, Lockstep, cell_of, phase_name
+from dita.conformance.encoding import OUTCOME_BYTES, STATE_BYTES, pack_input, word_at
 from dita.conformance.exhaustive import Finding, enumerate_world
 from dita.conformance.shrink import shrink
 from dita.conformance.small_worlds import worlds
@@ -27,12 +28,14 @@ from dita.conformance.under_test import ByHandle, CallerMemory, Canary, StepUnde
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import RawKernel
 from dita.spec.inputs import Input
+from dita.spec.outcome import Outcome
 from dita.spec.state import State
 from dita.spec.trace import Trace, format_trace
 from dita.spec.vocabulary import Kind
 
 CANARY_SECONDS: Final = 60
 CANARY_STEPS: Final = 200_000
+FINDINGS_MAX: Final = 20  # of a task that goes on after a finding; those of one cause are reported once
 COMMON_KINDS: Final = (Kind.ENTER, Kind.EXIT, Kind.FLATTEN, Kind.ORDER, Kind.POSITION, Kind.SETTLE, Kind.WALLET)
 
 
@@ -48,6 +51,7 @@ class Task:
     states_per_phase: int  # boundary
     seconds: int
     shrink_seconds: int
+    runs: int = 0  # random: so many runs instead of so many distinct pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class Report:
     what: str
     trace: str
     timeline: str
+    signature: str = ""  # what is the same about findings that have one cause
+    seed: int = 0
 
 
 @dataclass(slots=True)
@@ -129,6 +135,7 @@ def _boundary(task: Task, raw: RawKernel, result: TaskResult) -> None:
 
 def _random(task: Task, raw: RawKernel, result: TaskResult) -> None:
     rng = random.Random(task.seed)
+    recorder, wanted = Recorder(), None if task.runs else task.distinct
     with Kernel(raw) as kernel:
         planted = _canary(CallerMemory(raw), rng, COMMON_KINDS)
         out_of_time = until(CANARY_SECONDS)
@@ -137,13 +144,17 @@ def _random(task: Task, raw: RawKernel, result: TaskResult) -> None:
         _count_canary(
             result, run_campaign(CallerMemory(raw), planted, task.seed, CANARY_STEPS, until(CANARY_SECONDS)).findings
         )
-        recorder, memory, out_of_time = Recorder(), CallerMemory(raw), until(task.seconds)
-        done = run_campaign(memory, ByHandle(kernel), task.seed, task.distinct, out_of_time, recorder=recorder)
+        done = run_campaign(
+            CallerMemory(raw), ByHandle(kernel), task.seed, wanted, until(task.seconds),
+            runs_max=task.runs or None, findings_max=FINDINGS_MAX if task.runs else 1, recorder=recorder,
+        )  # fmt: skip
     result.states = done.runs
     result.compared, result.distinct, result.kernel_steps = done.steps, done.distinct, done.kernel_steps
     result.distribution, result.pairs, result.guards = done.distribution, done.pairs, recorder.tallies()
-    if done.distinct < task.distinct and not done.findings:
-        result.void = f"`{done.distinct}` of `{task.distinct}` distinct pairs in `{task.seconds}` seconds"
+    if wanted is not None and done.distinct < wanted and not done.findings:
+        result.void = f"`{done.distinct}` of `{wanted}` distinct pairs in `{task.seconds}` seconds"
+    if done.runs < task.runs and not done.findings:
+        result.void = f"`{done.runs}` of `{task.runs}` runs in `{task.seconds}` seconds"
     _report(result, done.findings, raw)
 
 
@@ -179,7 +190,11 @@ def _count_canary(result: TaskResult, findings: list[Finding]) -> None:
 
 def _report(result: TaskResult, findings: list[Finding], raw: RawKernel) -> None:
     kernel = CallerMemory(raw)
-    result.reports = [explained(finding, kernel, until(result.task.shrink_seconds)) for finding in findings]
+    different = {signature_of(finding, kernel): finding for finding in reversed(findings)}
+    result.reports = [
+        replace(explained(finding, kernel, until(result.task.shrink_seconds)), signature=mark, seed=result.task.seed)
+        for mark, finding in sorted(different.items())
+    ]
 
 
 def explained(finding: Finding, kernel: StepUnderTest, out_of_time: Callable[[], bool]) -> Report:
@@ -194,6 +209,26 @@ def explained(finding: Finding, kernel: StepUnderTest, out_of_time: Callable[[],
     if fails(inputs):
         inputs = shrink(_up_to_failure(inputs, fails), fails, out_of_time)
     return Report(finding.what, format_trace(Trace(inputs, start)), timeline(inputs, kernel, start))
+
+
+def signature_of(finding: Finding, kernel: StepUnderTest) -> str:
+    """What is the same about findings of one cause: kind, phase, the word that differs, and both sides' codes."""
+    lockstep = Lockstep(kernel, full_size(finding.start))
+    for event in finding.inputs:
+        before = lockstep.state
+        held = bytes(lockstep.bytes())
+        try:
+            lockstep.step(event)
+        except Diverged as divergence:
+            kernel.load(held)
+            theirs = word_at(kernel.step(pack_input(event)), 1)
+            ours = word_at(lockstep.outcome_bytes, 1) if lockstep.outcome_bytes else -1
+            phase = phase_name(cell_of(before, event, Outcome()).phase)
+            word = re.sub(r"\[\d+\]", "", divergence.difference.word)
+            kind = event.kind if Kind.NONE <= event.kind <= Kind.CALIBRATE else -1
+            codes = f"codes {ours}/{theirs}"
+            return f"kind {kind} in {phase}: {divergence.difference.record}.{word}, {codes}"
+    return finding.what
 
 
 def _up_to_failure(inputs: Sequence[Input], fails: Callable[[Sequence[Input]], bool]) -> Sequence[Input]:

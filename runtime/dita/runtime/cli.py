@@ -31,8 +31,26 @@ JournalPath = Annotated[Path | None, typer.Option("--journal", metavar="PATH", h
 
 
 @app.command()
-def conform(tier: TierOption = "quick", seed: Seed = None, json_file: JsonFile = None) -> None:
+def conform(
+    tier: Annotated[
+        Literal["quick", "ci", "full", "campaign"],
+        typer.Option(help="How large; every tier runs every check there is, campaign random traces as long as asked."),
+    ] = "quick",
+    seed: Seed = None,
+    traces: Annotated[int | None, typer.Option(help="campaign: end after so many traces.", min=1)] = None,
+    minutes: Annotated[float | None, typer.Option(help="campaign: end after so long.", min=0.01)] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="WHERE", help="campaign: local (two processes), here, or a Dask scheduler's address."),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
     """Compare the kernel image with the reference: boundary vectors, small worlds in full, random traces."""
+    if tier == "campaign":
+        _refuse("seed", seed, "a campaign takes fresh seeds by itself: leave it out")
+        _finish("conform", "cli_campaign", "campaign", json_file, traces=traces, minutes=minutes, cluster=cluster)
+    for name, value in (("traces", traces), ("minutes", minutes), ("cluster", cluster)):
+        _refuse(name, value, "it belongs to --tier campaign")
     _finish("conform", "cli_checks", "conform", json_file, tier=tier, seed=seed)
 
 
@@ -153,9 +171,15 @@ def replay(
     journal: JournalPath = None,
     last: Annotated[int, typer.Option(help="Show so many of the newest rows; 0 shows all.", min=0)] = 40,
     trade: Annotated[int | None, typer.Option(help="Show the rows of one trade only.", min=1)] = None,
+    trace: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Not a journal but a trace, such as that of a divergence.")
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Step through a journal with kernel and reference, verify every digest, show the timeline."""
+    if trace is not None:
+        _refuse("journal", journal, "a trace is replayed by itself: leave one of them out")
+        _finish("replay", "cli_campaign", "replay_trace", json_file, trace=trace)
     _finish("replay", "cli_journal", "replay_journal", json_file, journal=journal, last=last, trade=trade)
 
 
@@ -194,6 +218,12 @@ def bench(
 def doctor(exchange_url: ExchangeUrl = None, journal: JournalPath = None, json_file: JsonFile = None) -> None:
     """Check the environment, the toolchain, image, certificate, journal and exchange, and say what to do next."""
     _finish("doctor", "cli_doctor", "doctor", json_file, options={"exchange": exchange_url, "journal": journal})
+
+
+def _refuse(name: str, value: object, why: str) -> None:
+    """An option that means nothing here is refused, not ignored."""
+    if value is not None:
+        raise typer.BadParameter(f"`{value}`: {why}", param_hint=f"--{name}")
 
 
 def _finish(name: str, module: str, function: str, json_file: Path | None, **arguments: object) -> None:

@@ -25,7 +25,7 @@ def conform(reporter: Reporter, *, tier: Tier, seed: int | None) -> Report:
     shown: list[RenderableType] = [
         table(f"conform, tier {report.tier}, seed {report.seed}", report.figures, ("figure", "value")),
         table("of which", report.details, ("detail", "value")),
-        Text(f"what the random runs met\n\n{met_text(report.met)}\n", no_wrap=True, overflow="ignore"),
+        Text(f"what the random runs met\n\n{met_text(report.met)}\n"),
         *(escape(found.timeline) for found in report.divergences),
     ]
     return Report(report.figures, report.problems, shown)

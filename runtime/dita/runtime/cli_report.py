@@ -13,6 +13,7 @@ from typing import Final, Self, final
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 _LINE_SECONDS: Final = 10.0  # without a terminal, at most one line of progress in so many seconds
 
@@ -111,7 +112,7 @@ class Outcome:
     def finish(self, report: Report) -> int:
         """Print, write, and give the exit status: 0 without problems, else 1. Raises OSError."""
         for renderable in report.show:
-            self._reporter.console.print(renderable)
+            self._reporter.console.print(renderable, soft_wrap=isinstance(renderable, Text))  # its lines stay lines
         if self._json_path is not None:
             document = {
                 "command": self._command,
