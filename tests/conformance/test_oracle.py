@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from dita.conformance import tasks
+from dita.conformance.campaign_book import Subject
 from dita.conformance.differential import Diverged, Lockstep, Step
 from dita.conformance.exhaustive import World
 from dita.conformance.generate import Generator
@@ -18,11 +20,14 @@ from dita.conformance.oracle import build as builds
 from dita.conformance.oracle import load as loading
 from dita.conformance.oracle.agreement import difference, disagreement, disagreement_from, same
 from dita.conformance.oracle.build import Built, OracleRefused, build, kept, key_of
-from dita.conformance.oracle.load import INTERPRETED, compiled_oracle, imported
+from dita.conformance.oracle.load import INTERPRETED, Oracle, compiled_oracle, imported
 from dita.conformance.oracle.records import replaced
 from dita.conformance.oracle.source import compilable, reference_sources, rewritten
+from dita.conformance.shard import order_of
 from dita.conformance.small_worlds import worlds
+from dita.conformance.tasks import run_task
 from dita.conformance.under_test import ReferenceStandIn
+from dita.kernel.image import IMAGE_PATH
 from dita.reference import step
 from dita.spec.inputs import Input
 from dita.spec.outcome import Outcome
@@ -247,6 +252,23 @@ def test_only_compiled_code_is_handed_out(tmp_path: Path) -> None:
 
     with pytest.raises(OracleRefused, match="not compiled"):
         imported(built)
+
+
+def test_a_task_asks_the_oracle_that_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard that is ordered compiled runs on the compiled oracle, and finds what that one says differently."""
+
+    def forgetful(state: State, event: Input) -> tuple[State, Outcome]:
+        after, outcome = step(state, event)
+        return (state, outcome) if event.kind == Kind.SEED else (after, outcome)
+
+    monkeypatch.setattr(tasks, "compiled_oracle", lambda: Oracle("forgetful", forgetful))
+    subject = Subject("0", "0", "0")
+    order = order_of(5, 2, subject, None, compiled=True)
+
+    result = run_task(order.task, IMAGE_PATH)
+
+    assert "SEED: state" in result.reports[0].what
+    assert not order_of(5, 2, subject, None).task.compiled
 
 
 def test_lockstep_asks_the_oracle_that_it_is_given() -> None:

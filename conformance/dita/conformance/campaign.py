@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dita.conformance.decisions import Recorder
-from dita.conformance.differential import Distribution, Diverged, Lockstep, StateHash, cell_of
+from dita.conformance.differential import Distribution, Diverged, Lockstep, StateHash, Step, cell_of
 from dita.conformance.encoding import INPUT_BYTES, fresh_buffer, pack_input, pack_outcome
 from dita.conformance.exhaustive import Finding
 from dita.conformance.traffic import Traffic, stretched
 from dita.conformance.transitions import MoveLog, Pair
 from dita.conformance.under_test import StepUnderTest
+from dita.reference import step
 from dita.spec.inputs import Input
 from dita.spec.outcome import Outcome
 from dita.spec.state import State
@@ -98,15 +99,16 @@ def run_campaign(
     findings_max: int = 1,
     recorder: Recorder | None = None,
     recorded_every: int = 8,
+    oracle: Step = step,
 ) -> Campaign:
     """Run until so many distinct pairs or runs were made (None: no such limit), findings turned up, or time is out.
 
     ``kernel`` is compared with the reference; ``other`` (another way into the same image, or None) replays. Every
-    ``recorded_every``-th run goes through the ``recorder``.
+    ``recorded_every``-th run goes through the ``recorder``. ``oracle`` is the reference, interpreted or compiled.
     """
     rng = random.Random(seed)
     result = Campaign()
-    lockstep = Lockstep(kernel)
+    lockstep = Lockstep(kernel, oracle=oracle)
     pool = Pool(rng)
     seen: set[int] = set()
 

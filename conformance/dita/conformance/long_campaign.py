@@ -71,6 +71,7 @@ class Limits:
     traces: int | None = None
     seconds: float | None = None
     shard_runs: int = SHARD_RUNS
+    compiled: bool = False  # the oracle is the compiled reference
 
 
 @dataclass(slots=True)
@@ -120,7 +121,7 @@ def run_long_campaign(
             while len(flying) < 2 * workers.size and missing() > 0 and not over() and not spoiled:
                 seed = book.fresh(flying)
                 flying[seed] = missing()
-                workers.submit(order_of(seed, flying[seed], subject, image))
+                workers.submit(order_of(seed, flying[seed], subject, image, compiled=limits.compiled))
             if not flying:
                 break
             for done in workers.finished(POLL_SECONDS):

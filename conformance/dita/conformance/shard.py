@@ -43,14 +43,14 @@ class Order(NamedTuple):
     image: Path | None = None
 
 
-def order_of(seed: int, runs: int, subject: Subject, image: Path | None) -> Order:
-    """The order for a shard."""
-    task = Task("random", "campaign", "quick", seed, 0, 0, SHARD_SECONDS, SHRINK_SECONDS, runs)
+def order_of(seed: int, runs: int, subject: Subject, image: Path | None, *, compiled: bool = False) -> Order:
+    """The order for a shard, whose oracle may be the compiled reference."""
+    task = Task("random", "campaign", "quick", seed, 0, 0, SHARD_SECONDS, SHRINK_SECONDS, runs, compiled)
     return Order(task, subject, image)
 
 
 def run_shard(order: Order) -> TaskResult:
-    """Carry out a shard in this process. Raises ImageRefused, OtherBuild."""
+    """Carry out a shard in this process. Raises ImageRefused, OtherBuild, OracleRefused."""
     image = IMAGE_PATH if order.image is None else order.image
     found = Subject.of(installed_bindings(open_image(image)))
     if found != order.subject:

@@ -20,6 +20,7 @@ from dita.conformance.decisions import Recorder, Tally
 from dita.conformance.differential import Distribution, Diverged, Lockstep, cell_of, phase_name
 from dita.conformance.encoding import OUTCOME_BYTES, STATE_BYTES, pack_input, word_at
 from dita.conformance.exhaustive import Finding, enumerate_world
+from dita.conformance.oracle.load import INTERPRETED, compiled_oracle
 from dita.conformance.shrink import shrink
 from dita.conformance.small_worlds import worlds
 from dita.conformance.timeline import timeline
@@ -52,6 +53,7 @@ class Task:
     seconds: int
     shrink_seconds: int
     runs: int = 0  # random: so many runs instead of so many distinct pairs
+    compiled: bool = False  # random: the oracle is the compiled reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class TaskResult:
 
 
 def run_task(task: Task, image: Path) -> TaskResult:
-    """Carry out one task in this process. Raises ImageRefused."""
+    """Carry out one task in this process. Raises ImageRefused, OracleRefused."""
     began = time.monotonic()
     raw = open_image(image)
     result = TaskResult(task)
@@ -136,17 +138,22 @@ def _boundary(task: Task, raw: RawKernel, result: TaskResult) -> None:
 def _random(task: Task, raw: RawKernel, result: TaskResult) -> None:
     rng = random.Random(task.seed)
     recorder, wanted = Recorder(), None if task.runs else task.distinct
+    oracle = (compiled_oracle() if task.compiled else INTERPRETED).step
     with Kernel(raw) as kernel:
         planted = _canary(CallerMemory(raw), rng, COMMON_KINDS)
         out_of_time = until(CANARY_SECONDS)
-        _count_canary(result, run_campaign(planted, None, task.seed, CANARY_STEPS, out_of_time).findings)
+        _count_canary(result, run_campaign(planted, None, task.seed, CANARY_STEPS, out_of_time, oracle=oracle).findings)
         planted = _canary(ByHandle(kernel), rng, COMMON_KINDS)
         _count_canary(
-            result, run_campaign(CallerMemory(raw), planted, task.seed, CANARY_STEPS, until(CANARY_SECONDS)).findings
+            result,
+            run_campaign(
+                CallerMemory(raw), planted, task.seed, CANARY_STEPS, until(CANARY_SECONDS), oracle=oracle
+            ).findings,
         )
         done = run_campaign(
             CallerMemory(raw), ByHandle(kernel), task.seed, wanted, until(task.seconds),
             runs_max=task.runs or None, findings_max=FINDINGS_MAX if task.runs else 1, recorder=recorder,
+            oracle=oracle,
         )  # fmt: skip
     result.states = done.runs
     result.compared, result.distinct, result.kernel_steps = done.steps, done.distinct, done.kernel_steps

@@ -15,9 +15,11 @@ from itertools import repeat
 from statistics import median
 from typing import Any, Final
 
+from dita.conformance.differential import Step
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import RawKernel
 from dita.runtime.bench_rows import Row, rows_of
+from dita.runtime.bench_traffic import traffic_rows
 
 _CALLS_OF_R: Final = 20_000
 _STRUCT_BYTES: Final = 192
@@ -37,11 +39,14 @@ class Measured:
     target: float | None
 
 
-def run_bench(raw: RawKernel, rounds: int, progress: Progress) -> list[Measured]:
-    """Measure every row. Raises WrongResult when a row computed something else than it should."""
+def run_bench(raw: RawKernel, rounds: int, progress: Progress, compiled: Step | None = None) -> list[Measured]:
+    """Measure every row, that of the compiled reference if there is one.
+
+    Raises WrongResult when a row computed something else than it should.
+    """
     noop, pointer = _reference_call(raw)
     with pinned(), Kernel(raw) as kernel:
-        rows = rows_of(kernel)
+        rows = [*rows_of(kernel), *traffic_rows(raw, compiled)]
         samples: dict[str, list[tuple[float, float]]] = {row.name: [] for row in rows}
         for number in range(rounds):
             for index, row in enumerate(rows):

@@ -43,13 +43,19 @@ def conform(
         str | None,
         typer.Option(metavar="WHERE", help="campaign: local (two processes), here, or a Dask scheduler's address."),
     ] = None,
+    compiled: Annotated[
+        bool | None, typer.Option("--compiled", help="campaign: compile the reference first, for speed.")
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Compare the kernel image with the reference: boundary vectors, small worlds in full, random traces."""
     if tier == "campaign":
         _refuse("seed", seed, "a campaign takes fresh seeds by itself: leave it out")
-        _finish("conform", "cli_campaign", "campaign", json_file, traces=traces, minutes=minutes, cluster=cluster)
-    for name, value in (("traces", traces), ("minutes", minutes), ("cluster", cluster)):
+        _finish(
+            "conform", "cli_campaign", "campaign", json_file,
+            traces=traces, minutes=minutes, cluster=cluster, compiled=compiled is True,
+        )  # fmt: skip
+    for name, value in (("traces", traces), ("minutes", minutes), ("cluster", cluster), ("compiled", compiled)):
         _refuse(name, value, "it belongs to --tier campaign")
     _finish("conform", "cli_checks", "conform", json_file, tier=tier, seed=seed)
 
@@ -208,10 +214,11 @@ def flatten(
 @app.command()
 def bench(
     rounds: Annotated[int, typer.Option(help="Rounds; medians are taken over them.", min=1, max=1000)] = 7,
+    compiled: Annotated[bool, typer.Option("--compiled", help="Compile the reference and measure it too.")] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Measure the kernel, the reference and a paper round trip, in units of one no-op call (R)."""
-    _finish("bench", "cli_bench", "bench", json_file, rounds=rounds)
+    _finish("bench", "cli_bench", "bench", json_file, rounds=rounds, compiled=compiled)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from dita.conformance.campaign_book import Subject, ranges
 from dita.conformance.distribution import met_text
 from dita.conformance.findings import kept, shown_again, told
 from dita.conformance.long_campaign import CampaignReport, Here, Limits, run_long_campaign
+from dita.conformance.oracle.load import compiled_oracle
 from dita.conformance.under_test import CallerMemory, open_image
 from dita.kernel.image import IMAGE_PATH
 from dita.kernel.loader import installed_bindings
@@ -26,13 +27,17 @@ LOCAL: Final = "local"
 SCHEMES: Final = ("tcp://", "tls://")
 
 
-def campaign(reporter: Reporter, *, traces: int | None, minutes: float | None, cluster: str | None) -> Report:
+def campaign(
+    reporter: Reporter, *, traces: int | None, minutes: float | None, cluster: str | None, compiled: bool
+) -> Report:
     """Run until a limit is reached or somebody stops it, and judge everything that was ever counted on this image.
 
-    Raises ImageRefused, BookRefused, ClusterRefused, CommandError.
+    Raises ImageRefused, BookRefused, ClusterRefused, OracleRefused, CommandError.
     """
+    if compiled:
+        compiled_oracle()  # once, before workers on this machine look for it
     subject = Subject.of(installed_bindings(open_image(IMAGE_PATH)))
-    limits = Limits(traces, None if minutes is None else 60 * minutes)
+    limits = Limits(traces, None if minutes is None else 60 * minutes, compiled=compiled)
     with _workers(cluster or LOCAL) as workers, _until_stopped() as stopped:
         report = run_long_campaign(workers, subject, limits, stopped.is_set, reporter.progress)
     return Report(report.figures, report.problems, _shown(report))
