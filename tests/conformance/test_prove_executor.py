@@ -7,6 +7,7 @@ import pytest
 import z3
 
 from dita.conformance.prove.executor import VALUES_MAX, Explorer, Path, SolverUnknown
+from dita.conformance.prove.merging import identity, merging
 from dita.conformance.prove.proxies import SymInt, Unsupported
 from dita.conformance.prove.rewriting import rewritten
 
@@ -118,6 +119,37 @@ def test_a_lemma_can_show_a_path_to_be_impossible() -> None:
         return 3
 
     assert [path.result for path in explorer.explore(code)] == [3]
+
+
+def test_what_the_code_relies_on_is_kept_with_the_paths_that_come_by() -> None:
+    """A claim belongs to the paths on which it was made; one that is true of all numbers is none."""
+    explorer = Explorer([])
+
+    def code() -> int:
+        explorer.claim(z3.BoolVal(True))
+        if Free.x > 0:
+            explorer.claim(x > -1)
+            return 1 if Free.y > 0 else 2
+        return 3
+
+    claims = {path.result: path.claims for path in explorer.explore(code)}
+
+    assert {result: [str(claim) for claim in made] for result, made in claims.items()} == {
+        1: ["x > -1"], 2: ["x > -1"], 3: [],
+    }  # fmt: skip
+
+
+def test_a_merged_helper_may_not_rely_on_anything() -> None:
+    """Inside it nobody knows which branch has led there: refused, whatever the branch."""
+    explorer = Explorer([])
+
+    def helper(number: SymInt) -> int:
+        if number > 0:
+            explorer.claim(x > -1)
+        return 1
+
+    with pytest.raises(Unsupported, match="a merged helper relies on"):
+        explorer.explore(lambda: merging(helper)(Free.x))
 
 
 def test_a_division_by_zero_is_a_path() -> None:
@@ -265,3 +297,12 @@ def test_only_plain_functions_are_rewritten() -> None:
     for function, reason in ((closed, "enclosing"), (always, "plain"), (Colour, "plain"), (max, "plain")):
         with pytest.raises(Unsupported, match=reason):
             rewritten(function)
+
+
+def test_values_are_told_apart_by_their_words() -> None:
+    """Records of the same words are the same to a merged helper, however often they are made; others are not."""
+    same = [((Free.x, 1), (Free.y, Free.x)), ((SymInt(x), 1), (SymInt(y), SymInt(x)))]
+    others = [((Free.x, 1), (Free.x, Free.y)), ((Free.x, 2), (Free.y, Free.x)), ((Free.x, 1, Free.y), (Free.x,)), ()]
+
+    assert identity(same[0]) == identity(same[1])
+    assert len({identity(value) for value in (same[0], *others, Free.x, Free.y, 1)}) == len(others) + 4

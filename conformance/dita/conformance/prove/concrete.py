@@ -7,9 +7,14 @@ stepped by CPython, and the very predicate that was refuted is evaluated on what
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from contextlib import ExitStack
+from typing import Any, Final, NamedTuple
 
+from dita.conformance.prove.contracts import CONTRACTS
 from dita.conformance.prove.models import Found
+from dita.conformance.prove.obligations import INSIDE
+from dita.conformance.prove.seams import REFERENCE
+from dita.conformance.prove.standins import replaced
 from dita.conformance.prove.world import BLANK
 from dita.reference import step
 from dita.reference.focus import Refused
@@ -48,6 +53,26 @@ def stepped(before: State, event: Input) -> Stepped:
     except Exception as error:  # noqa: BLE001 - a defect may raise anything, and that it does is the finding
         return Stepped(before, event, before, Outcome(), repr(error))
     return Stepped(before, event, after, outcome)
+
+
+def outside(before: State, event: Input) -> list[str]:
+    """The calls of named functions, on the way of a step, that no contract speaks of."""
+    found: list[str] = []
+
+    def watched(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: int) -> Any:
+            if not CONTRACTS[name].domain(*arguments):
+                found.append(f"{name}{arguments}")
+            return real(*arguments)
+
+        return call
+
+    with ExitStack() as stack:
+        for module in REFERENCE:
+            for name in CONTRACTS.keys() & vars(module).keys():
+                stack.enter_context(replaced(module, name, watched(name, vars(module)[name])))
+        stepped(before, event)
+    return found
 
 
 def state_of(found: Found) -> tuple[State, Input]:
@@ -97,6 +122,8 @@ def breaks_of(obligation: str) -> Breaks | None:
         return lambda done: bool(done.error)
     if obligation == INITIAL:
         return lambda done: bool(broken(State()))
+    if obligation == INSIDE.id:
+        return lambda done: is_in_reach(done.before, done.event) and bool(outside(done.before, done.event))
     return _PREDICATES.get(obligation)
 
 

@@ -52,11 +52,14 @@ class Contract:
         applied = self.symbol()(*terms)
         return SymBool(applied) if self.truth else SymInt(applied)
 
+    def inside(self, terms: Terms) -> z3.BoolRef:
+        """The contract speaks for these arguments."""
+        return formula(_compiled(self.domain), *[SymInt(term) for term in terms])
+
     def instance(self, terms: Terms) -> z3.BoolRef:
         """The contract for these arguments."""
-        arguments = [SymInt(term) for term in terms]
-        domain, result = _compiled(self.domain), _compiled(self.result)
-        return z3.Implies(formula(domain, *arguments), formula(result, self.value(terms), *arguments))
+        result = formula(_compiled(self.result), self.value(terms), *[SymInt(term) for term in terms])
+        return z3.Implies(self.inside(terms), result)
 
 
 @cache
@@ -176,6 +179,7 @@ class Applications:
     """The contract instances that terms bring along, each made once."""
 
     instances: dict[tuple[str, tuple[int, ...]], tuple[z3.BoolRef, Terms]] = field(default_factory=dict)
+    _domains: dict[tuple[str, tuple[int, ...]], tuple[z3.BoolRef, Terms]] = field(default_factory=dict)
 
     def facts(self, name: str, terms: Terms) -> list[z3.BoolRef]:
         """What may be assumed of this application: its contract, and for ``is_multiple`` what sums say."""
@@ -187,6 +191,14 @@ class Applications:
             fact = z3.And(fact, *[sum_of_multiples(*arguments) for arguments in mentioned])
             known = self.instances[key] = (fact, terms)  # the terms are kept, or their ids would be given again
         return [known[0]]
+
+    def domain(self, name: str, terms: Terms) -> z3.BoolRef:
+        """Whether this application is one that the contract speaks of."""
+        key = (name, tuple(term.get_id() for term in terms))
+        known = self._domains.get(key)
+        if known is None:
+            known = self._domains[key] = (CONTRACTS[name].inside(terms), terms)
+        return known[0]
 
 
 def terms_hold(name: str, terms: Terms) -> z3.BoolRef:

@@ -16,9 +16,11 @@ from typing import Any, Final
 import z3
 
 from dita.conformance.prove.contracts import Applications, Terms
+from dita.conformance.prove.covering import covering
 from dita.conformance.prove.executor import LOGIC, SECONDS_A_CHECK, Explorer, Path
 from dita.conformance.prove.merging import formula
 from dita.conformance.prove.models import Found, named_kind, premises_of, readable_model
+from dita.conformance.prove.obligations import INSIDE
 from dita.conformance.prove.proxies import Unsupported
 from dita.conformance.prove.rewriting import rewritten, truth_of
 from dita.conformance.prove.second_opinion import Opinion, ask
@@ -27,6 +29,7 @@ from dita.conformance.prove.world import World, one_step, words
 from dita.reference.focus import Refused
 from dita.reference.step import answer
 from dita.spec.invariants import ACCOUNT, INSTRUMENT
+from dita.spec.outcome import Outcome
 from dita.spec.properties import STEP
 from dita.spec.shares import CONTEXT, FOLLOWS
 from dita.spec.slot_invariants import HELD, SLOT
@@ -87,6 +90,16 @@ class KindReport:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The obligations that need a proof where a step has ended, when each says something, and what may be assumed."""
+
+    todo: dict[str, z3.BoolRef]
+    premises: dict[str, z3.BoolRef]
+    facts: list[z3.BoolRef]
+    all_of_them: z3.BoolRef
+
+
 @dataclass(slots=True)
 class Theory:
     """The formulas about one symbolic step, built once a process."""
@@ -98,6 +111,7 @@ class Theory:
     applications: Applications
     of_post: list[tuple[str, Terms]]  # applications in the obligations, to be instantiated on every path
     pack: z3.ExprRef
+    refusals: dict[Outcome, Case] = field(default_factory=dict[Outcome, Case])
 
     @property
     def known(self) -> frozenset[int]:
@@ -155,7 +169,7 @@ def paths_of(kind: Kind, seed: int = 0) -> tuple[list[Path], int, list[z3.BoolRe
     event = base.world.event._replace(kind=int(kind))
     assumptions = [*base.assumptions, named_kind(base.world.event, int(kind))]
     explorer = Explorer(assumptions, (Exception,), seed)
-    with prepared(explorer.lemma, base.applications):
+    with prepared(explorer.lemma, base.applications, explorer.claim):
         paths = explorer.explore(lambda: answer(base.world.pre, event))
     for path in paths:
         if isinstance(path.error, LOUD):
@@ -172,7 +186,7 @@ def prove_kind(kind: Kind, options: Options) -> KindReport:
     solver.set("random_seed", options.seed)
     solver.set("timeout", 1_000 * SECONDS_A_CHECK)
     solver.add(*assumptions)
-    _covered(report, solver, paths)
+    _covered(report, solver, paths, second=options.second_every > 0)
     for number, path in enumerate(paths):
         _judge(report, solver, path, number, options)
         if options.only and any(found.obligation == options.only for found in report.refuted):
@@ -181,73 +195,88 @@ def prove_kind(kind: Kind, options: Options) -> KindReport:
     return report
 
 
-def _covered(report: KindReport, solver: z3.Solver, paths: Sequence[Path]) -> None:
+def _covered(report: KindReport, solver: z3.Solver, paths: Sequence[Path], *, second: bool) -> None:
     """The paths are all there are, and no two overlap."""
-    conditions = [path.condition for path in paths]
-    lemmas = [lemma for path in paths for lemma in path.lemmas]
-    questions = {
-        COMPLETE: z3.Not(z3.Or(*conditions)) if len(conditions) > 1 else z3.Not(conditions[0]),
-        DISJOINT: z3.Not(z3.AtMost(*conditions, 1)) if len(conditions) > 1 else z3.BoolVal(False),
-    }
-    for name, question in questions.items():
-        solver.push()
-        solver.add(*lemmas, question)
-        answer_ = solver.check()
-        solver.pop()
-        report.tallies[name] = len(paths)
-        if answer_ == z3.unknown:
-            report.unknown.append(name)
-        elif answer_ == z3.sat:
-            report.refuted.append(Refutation(name, report.kind, None, "the paths do not partition the inputs"))
     report.tallies[TOTAL] = len(paths)
+    solver.push()
+    solver.add(*{lemma.get_id(): lemma for path in paths for lemma in path.lemmas}.values())
+    questions = covering([path.condition for path in paths])
+    solver.add(*questions.definitions)
+    for name, gap in ((COMPLETE, questions.none), (DISJOINT, questions.two)):
+        report.tallies[name] = len(paths)
+        solver.push()
+        solver.add(gap)
+        verdict = solver.check()
+        if verdict == z3.unknown:
+            report.unknown.append(name)
+        elif verdict == z3.sat:
+            report.refuted.append(Refutation(name, report.kind, None, "the paths do not partition the inputs"))
+        if second:
+            report.seconded[name] = len(paths)
+            _second_opinion(report, solver, verdict, name)
+        solver.pop()
+    solver.pop()
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """One path, with the obligations that need a proof there."""
-
-    todo: dict[str, z3.BoolRef]
-    premises: dict[str, z3.BoolRef]
-    facts: list[z3.BoolRef]
+def _second_opinion(report: KindReport, solver: z3.Solver, verdict: z3.CheckSatResult, what: str) -> None:
+    """cvc5 reads the query that z3 has just answered."""
+    report.second_asked += 1
+    opinion = ask(solver.to_smt2(), LOGIC)
+    if opinion is not Opinion.of(verdict):
+        report.disagreed.append(f"{Kind(report.kind).name} {what}: {verdict} against {opinion.name.lower()}")
 
 
 def _judge(report: KindReport, solver: z3.Solver, path: Path, number: int, options: Options) -> None:
-    base = theory()
     if path.error is not None and not isinstance(path.error, Refused):
         solver.push()
         solver.add(*path.literals, *path.lemmas)
-        found = _model(solver)
+        found, _ = _model(solver)
         solver.pop()
         report.refuted.append(Refutation(TOTAL, report.kind, found, f"raises {path.error!r}"))
         return
-    case = _case(base, path)
+    case = _case_of(path)
     for name in case.todo:
         report.tallies[name] = report.tallies.get(name, 0) + 1
     if not case.todo:
         return
     solver.push()
-    solver.add(*path.literals, *path.lemmas, *case.facts)
+    solver.add(path.condition, *path.lemmas, *case.facts)
     if options.witnesses:
         _witness(report, solver, case, path)
     solver.push()
-    solver.add(z3.Not(z3.And(*case.todo.values())))
+    solver.add(z3.Not(case.all_of_them))
     verdict = solver.check()
     if options.second_every and number % options.second_every == 0:
-        report.second_asked += 1
         for name in case.todo:
             report.seconded[name] = report.seconded.get(name, 0) + 1
-        opinion = ask(solver.to_smt2(), LOGIC)
-        if opinion is not Opinion.of(verdict):
-            report.disagreed.append(f"{Kind(report.kind).name} path {number}: {verdict} against {opinion.name.lower()}")
+        _second_opinion(report, solver, verdict, f"path {number}")
     solver.pop()
     if verdict != z3.unsat:
         _split(report, solver, case)
     solver.pop()
 
 
-def _case(base: Theory, path: Path) -> _Case:
-    """The obligations on this path's terms; those that are assumptions word for word need no proof."""
-    after, outcome = (base.world.pre, path.error.outcome) if isinstance(path.error, Refused) else path.result
+def _case_of(path: Path) -> Case:
+    """What is to be proved on a path: of what it gives, and that what it relied on holds."""
+    base = theory()
+    if isinstance(path.error, Refused):
+        refusal = path.error.outcome
+        if refusal not in base.refusals:  # the same words after it, whatever led to it
+            base.refusals[refusal] = _case(base, base.world.pre, refusal)
+        case = base.refusals[refusal]
+    else:
+        case = _case(base, *path.result)
+    if not path.claims:
+        return case
+    inside = z3.And(*path.claims)
+    return Case(
+        {**case.todo, INSIDE.id: inside}, {**case.premises, INSIDE.id: z3.BoolVal(True)}, case.facts,
+        z3.And(case.all_of_them, inside),
+    )  # fmt: skip
+
+
+def _case(base: Theory, after: Focus, outcome: Outcome) -> Case:
+    """The obligations on these terms; those that are assumptions word for word need no proof."""
     ours = words(base.world.post) + words(base.world.outcome)
     pairs = list(zip(ours, words(after) + words(outcome), strict=True))
     parts = z3.substitute(base.pack, *pairs).children()
@@ -260,10 +289,10 @@ def _case(base: Theory, path: Path) -> _Case:
     facts: list[z3.BoolRef] = []
     for name, terms in base.of_post:
         facts += base.applications.facts(name, tuple(next(rest) for _ in terms))
-    return _Case(todo, premises, facts)
+    return Case(todo, premises, facts, z3.And(*todo.values()))
 
 
-def _split(report: KindReport, solver: z3.Solver, case: _Case) -> None:
+def _split(report: KindReport, solver: z3.Solver, case: Case) -> None:
     """Which of the obligations fails, each by a query of its own."""
     for name, fact in case.todo.items():
         solver.push()
@@ -272,11 +301,11 @@ def _split(report: KindReport, solver: z3.Solver, case: _Case) -> None:
         if verdict == z3.unknown:
             report.unknown.append(name)
         elif verdict == z3.sat and not any(found.obligation == name for found in report.refuted):
-            report.refuted.append(Refutation(name, report.kind, _model(solver)))
+            report.refuted.append(Refutation(name, report.kind, _model(solver)[0]))
         solver.pop()
 
 
-def _witness(report: KindReport, solver: z3.Solver, case: _Case, path: Path) -> None:
+def _witness(report: KindReport, solver: z3.Solver, case: Case, path: Path) -> None:
     """For every obligation without one yet: a state and input for which it says something on this path."""
     # refusals with the same code are alike: a few of them are asked, of the other paths many
     refused = isinstance(path.error, Refused)
@@ -285,17 +314,21 @@ def _witness(report: KindReport, solver: z3.Solver, case: _Case, path: Path) -> 
     if report.tried[alike] > (TRIES_REFUSED if refused else TRIES_MOVED):
         return
     # an invariant may say something only where a step leaves it alone; that counts, and the first path shows it
-    names = case.todo if report.witnesses else case.premises
-    for name in names:
-        if name in report.witnesses:
-            continue
+    wanted = case.todo if report.witnesses else case.premises
+    open_ = {name: case.premises[name] for name in wanted if name not in report.witnesses}
+    while open_:  # one state and input may serve many obligations
         solver.push()
-        solver.add(case.premises[name])
+        solver.add(z3.Or(*open_.values()))
         if solver.check() == z3.sat:
-            report.witnesses[name] = _model(solver)
+            found, model = _model(solver)
+            served = [name for name, says in open_.items() if z3.is_true(model.eval(says, model_completion=True))]
+            report.witnesses |= dict.fromkeys(served, found)
+            open_ = {name: says for name, says in open_.items() if name not in served}
+        else:
+            open_ = {}
         solver.pop()
 
 
-def _model(solver: z3.Solver) -> Found:
+def _model(solver: z3.Solver) -> tuple[Found, z3.ModelRef]:
     base = theory()
     return readable_model(solver, base.applications, base.world.pre, base.world.event)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from dita.conformance.prove.obligations import META, Obligation
+from dita.conformance.prove.obligations import INSIDE, META, Obligation
 from dita.spec.clauses import CLAUSES, Clause
 from dita.spec.invariants import IDS
 
@@ -33,7 +33,7 @@ class Elsewhere(NamedTuple):
 QUESTIONS: Final[dict[str, Question]] = {
     "paths": Question(
         "The paths are complete and disjoint, the step is total, and every path keeps the invariants.",
-        (*(item.id for item in META), "initial-state-sound", "answer-is-placed", *IDS),
+        (*(item.id for item in META), INSIDE.id, "initial-state-sound", "answer-is-placed", *IDS),
     ),
     "slots": Question(
         "A busy slot refuses ENTER, the limit holds, no trade is in two slots, other slots are untouched.",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import z3
 
@@ -55,7 +55,7 @@ class Undivided:
 
     def without(self, formula: z3.BoolRef) -> z3.BoolRef:
         """The formula with quotients in place of divisions. Raises Unsupported for a remainder other than ours."""
-        return self._term(formula)
+        return self._term(formula) if has_division(formula) else formula
 
     def pairs(self, formulas: Iterable[z3.BoolRef]) -> list[Pair]:
         """What is worth knowing the product of: divisors, with differences of what they are multiplied by."""
@@ -108,7 +108,7 @@ def exact_divisions(formulas: Iterable[z3.BoolRef]) -> list[tuple[z3.ArithRef, z
     """The divisions of a product by one of its factors: the product, the rest of it, and the factor."""
     return [
         (numerator, _product([*factors[:index], *factors[index + 1 :]]), divisor)
-        for term in subterms(formulas)
+        for term in distinct(term for formula in formulas for term in _parts_of(formula).divisions)
         if z3.is_idiv(term) and z3.is_mul(term.arg(0))
         for numerator, divisor in [term.children()]
         for factors in [numerator.children()]
@@ -119,7 +119,7 @@ def exact_divisions(formulas: Iterable[z3.BoolRef]) -> list[tuple[z3.ArithRef, z
 
 def has_division(formula: z3.ExprRef) -> bool:
     """Whether a division is left in the formula."""
-    return any(z3.is_idiv(term) or z3.is_mod(term) for term in subterms([formula]))
+    return bool(_parts_of(formula).divisions)
 
 
 def conjuncts(formula: z3.BoolRef) -> list[z3.BoolRef]:
@@ -129,9 +129,35 @@ def conjuncts(formula: z3.BoolRef) -> list[z3.BoolRef]:
     return [formula]
 
 
-def subterms(formulas: Iterable[z3.ExprRef]) -> Iterator[z3.ExprRef]:
-    """Every term in the formulas, once."""
-    stack, seen = list(formulas), set[int]()
+def distinct(terms: Iterable[T]) -> list[T]:
+    """The terms, each once, in the order in which they first come."""
+    return list({term.get_id(): term for term in terms}.values())
+
+
+class _Parts(NamedTuple):
+    """What is looked for in a formula; the formula is kept, or its id would be given again."""
+
+    formula: z3.ExprRef
+    divisions: Sequence[z3.ArithRef]
+    products: Sequence[z3.ArithRef]
+
+
+_parts: Final[dict[int, _Parts]] = {}
+
+
+def _parts_of(formula: z3.ExprRef) -> _Parts:
+    """The divisions and the products in a formula, looked for once: many queries share a part."""
+    known = _parts.get(formula.get_id())
+    if known is None:
+        terms = list(subterms(formula))
+        divisions = [term for term in terms if z3.is_idiv(term) or z3.is_mod(term)]
+        known = _parts[formula.get_id()] = _Parts(formula, divisions, [term for term in terms if z3.is_mul(term)])
+    return known
+
+
+def subterms(formula: z3.ExprRef) -> Iterator[z3.ExprRef]:
+    """Every term in the formula, once."""
+    stack, seen = [formula], set[int]()
     while stack:
         term = stack.pop()
         if term.get_id() not in seen:
@@ -163,10 +189,9 @@ def _any_is(terms: Iterable[z3.ExprRef], wanted: Iterable[z3.ExprRef]) -> bool:
 def _factors(formulas: Iterable[z3.BoolRef]) -> list[Pair]:
     """Each factor of a product with the product of the others."""
     found: list[Pair] = []
-    for term in subterms(formulas):
-        if z3.is_mul(term):
-            factors: list[z3.ArithRef] = term.children()
-            found.extend((factor, _product([*factors[:n], *factors[n + 1 :]])) for n, factor in enumerate(factors))
+    for term in distinct(term for formula in formulas for term in _parts_of(formula).products):
+        factors: list[z3.ArithRef] = term.children()
+        found.extend((factor, _product([*factors[:n], *factors[n + 1 :]])) for n, factor in enumerate(factors))
     return found
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import z3
 
 from dita.conformance.prove.merging import stripped
-from dita.conformance.prove.proxies import Unsupported, release, use
+from dita.conformance.prove.proxies import Unsupported, current, release, use
 
 VALUES_MAX: Final = 64  # most values that a symbolic index may take
 PATHS_MAX: Final = 200_000
@@ -53,21 +54,25 @@ class Decision:
     taken: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Path:
-    """One feasible path: its decisions in order (raw terms), what the code gave there, and the lemmas it used."""
+    """One feasible path: its decisions in order (raw terms), what the code gave there, and the lemmas it used.
+
+    ``claims`` is what the code relied on along the way; it must follow from the path.
+    """
 
     decisions: tuple[Decision, ...]
     result: Any
     error: Exception | None
     lemmas: tuple[z3.BoolRef, ...]
+    claims: tuple[z3.BoolRef, ...] = ()
 
     @property
     def literals(self) -> list[z3.BoolRef]:
         """The decisions as they hold."""
         return [d.condition if d.taken else z3.Not(d.condition) for d in self.decisions]
 
-    @property
+    @cached_property
     def condition(self) -> z3.BoolRef:
         """The conjunction of the path's decisions."""
         literals = self.literals
@@ -91,6 +96,8 @@ class Explorer:
     _kept: list[Any] = field(default_factory=list[Any])  # a term whose id is a key must not be collected
     _model: Any = None
     _lemmas: dict[int, z3.BoolRef] = field(default_factory=dict[int, z3.BoolRef])
+    _claims: dict[int, z3.BoolRef] = field(default_factory=dict[int, z3.BoolRef])
+    _stripped: dict[int, tuple[z3.BoolRef, bool]] = field(default_factory=dict[int, tuple[z3.BoolRef, bool]])
 
     def explore(self, code: Callable[[], Any]) -> list[Path]:
         """All feasible paths, depth first.
@@ -115,7 +122,7 @@ class Explorer:
 
     def _run(self, code: Callable[[], Any]) -> Path | None:
         self._position = 0
-        self._memo, self._values, self._lemmas = {}, {}, {}
+        self._memo, self._values, self._lemmas, self._claims = {}, {}, {}, {}
         result: Any = None
         error: Exception | None = None
         use(self)
@@ -130,7 +137,7 @@ class Explorer:
         if self._position != len(self._log):
             raise Unsupported("a replay took fewer decisions than before: the code is not deterministic")
         decisions = tuple(Decision(entry.condition, entry.taken) for entry in self._log)
-        return Path(decisions, result, error, tuple(self._lemmas.values()))
+        return Path(decisions, result, error, tuple(self._lemmas.values()), tuple(self._claims.values()))
 
     def lemma(self, fact: z3.BoolRef) -> None:
         """A fact that holds whatever path is taken (an instance of a contract): not part of the path's condition.
@@ -147,18 +154,36 @@ class Explorer:
             if self._model is not None and not z3.is_true(self._model.eval(fact, model_completion=True)):
                 self._model = None
 
+    def claim(self, fact: z3.BoolRef) -> None:
+        """What the code relies on from here on: to be proved of every path that comes by.
+
+        Raises Unsupported inside a helper whose branches are merged: what led to the call would not be known.
+        """
+        if current() is not self:
+            raise Unsupported(f"a merged helper relies on `{fact}`; take it from HELPERS")
+        if not z3.is_true(fact):
+            self._claims[fact.get_id()] = fact
+            self._kept.append(fact)
+
     def decide(self, condition: z3.BoolRef) -> bool:
         """Which way this run takes the branch."""
-        atom, negated = stripped(condition)
+        atom, negated = self._canonical(condition)
         if z3.is_true(atom):
             return not negated
         key = atom.get_id()
         known = self._memo.get(key)
         if known is None:
-            self._kept.append(atom)
             known = self._next(key, z3.Not(condition) if negated else condition, None)
             self._memo[key] = known
         return known != negated
+
+    def _canonical(self, condition: z3.BoolRef) -> tuple[z3.BoolRef, bool]:
+        """As ``stripped``; a replay meets the same conditions again."""
+        known = self._stripped.get(condition.get_id())
+        if known is None:
+            known = self._stripped[condition.get_id()] = stripped(condition)
+            self._kept += [condition, known[0]]
+        return known
 
     def concretise(self, term: z3.ArithRef) -> int:
         """The value that this run gives to the term; its other values become paths of their own."""

@@ -9,11 +9,9 @@ records then carries every whole-kernel invariant over the step.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from types import ModuleType
 from typing import Any, Final
 
 import z3
@@ -25,7 +23,7 @@ from dita.conformance.prove.merging import formula
 from dita.conformance.prove.proxies import SymBool, term_of, word
 from dita.conformance.prove.rewriting import rewritten
 from dita.conformance.prove.second_opinion import Opinion, ask
-from dita.conformance.prove.standins import prepared
+from dita.conformance.prove.standins import prepared, replaced
 from dita.conformance.prove.world import symbolic
 from dita.reference.focus import Refused
 from dita.spec.inputs import Input
@@ -117,17 +115,6 @@ class _Opaque:
             after = after._replace(instrument=focus.instrument)
         self.answered = after
         return after, symbolic(Outcome(), "answer")._replace(verdict=int(Verdict.ACCEPTED))
-
-
-@contextmanager
-def replaced(module: ModuleType, name: str, value: object) -> Generator[None]:
-    """Within the block the module's name stands for this value."""
-    real: object = getattr(module, name)
-    setattr(module, name, value)
-    try:
-        yield
-    finally:
-        setattr(module, name, real)
 
 
 def prove_frame(seed: int = 0, sizes: Sequence[int] = SIZES, *, second: bool = True) -> SmallReport:

@@ -88,6 +88,7 @@ KILLERS: Final[dict[str, Killer]] = by_part(
     },
     EXIT={
         "step-is-total": "proof-last-leg-looked-up",
+        "calls-within-domain": "proof-limit-price-before-its-trade",
         "halted-only-flattens": "reference-exit-while-halted",
         "exit-needs-a-position": "reference-duplicate-exit-accepted",
     },

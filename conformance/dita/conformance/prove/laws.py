@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import z3
 
 from dita.conformance.prove.contracts import Applications
-from dita.conformance.prove.core import asked, indices, invariants_of
+from dita.conformance.prove.core import theory
 from dita.conformance.prove.executor import LOGIC, SECONDS_A_CHECK, Explorer
 from dita.conformance.prove.frame import SmallReport
 from dita.conformance.prove.merging import formula
@@ -26,7 +26,6 @@ from dita.spec import laws
 from dita.spec.inputs import Input
 from dita.spec.outcome import Outcome
 from dita.spec.scales import TIME_MAX_NS
-from dita.spec.shares import CONTEXT
 from dita.spec.state import Focus, remaining
 from dita.spec.vocabulary import Kind, Mode, Phase, RejectReason, Verdict
 
@@ -184,16 +183,15 @@ def _prove(law: Law, report: SmallReport, seed: int, *, second: bool) -> None:
         return
     assert law.run is not None
     assert law.given is not None
-    run, pre, event = law.run, symbolic(BLANK, "pre"), symbolic(Input(), "event")
-    applications = Applications()
-    with prepared(facts.append, applications):
-        known = [*invariants_of(pre, event).values(), *asked(CONTEXT, pre, event).values(), *indices(event)]
-        known += [fact.term for fact in law.given(pre, event)]
-    explorer = Explorer([*known, *facts], (Exception,), seed)
-    with prepared(explorer.lemma, applications):
+    base = theory()  # any sound focus, any input that names what there is
+    run, pre, event = law.run, base.world.pre, base.world.event
+    with prepared(facts.append, base.applications):
+        given = [fact.term for fact in law.given(pre, event)]
+    explorer = Explorer([*base.assumptions, *given, *facts], (Exception,), seed)
+    with prepared(explorer.lemma, base.applications):
         paths = explorer.explore(lambda: run(pre, event))
     solver.add(*explorer.assumptions)
-    with prepared(facts.append, applications):
+    with prepared(facts.append, base.applications):
         for path in paths:
             if path.error is not None:
                 raise Unsupported(f"{law.id}: `{path.error!r}` on a path") from path.error

@@ -130,7 +130,7 @@ def merging(function: Callable[..., Any]) -> Callable[..., Any]:
         given = (*args, *kwargs.values())
         if not is_symbolic(given):
             return function(*args, **kwargs)
-        key = (*kwargs, *identity(given))
+        key = (*kwargs, *[identity(value) for value in given])
         if key not in known:
             # the arguments are kept, or the ids of their terms would be given again
             known[key] = merged(branches(lambda: function(*args, **kwargs))), given
@@ -139,14 +139,23 @@ def merging(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def identity(value: object) -> tuple[object, ...]:
-    """What tells a value with symbolic words from another: the ids of its terms, in order."""
+_records: Final[dict[int, tuple[object, object]]] = {}  # by its id, a record, which is kept, and its identity
+_structures: Final[dict[tuple[object, ...], object]] = {}
+
+
+def identity(value: object) -> object:
+    """What tells a value with symbolic words from another: a term's id, and for a record a number of its own.
+
+    Records of the same words have the same number, so that a large one is walked once.
+    """
     parts = parts_of(value)
-    if parts is not None:
-        return (len(parts), *(part for item in parts for part in identity(item)))
-    if isinstance(value, (SymInt, SymBool)):
-        return ("term", value.term.get_id())
-    return (value,)
+    if parts is None:
+        return ("term", value.term.get_id()) if isinstance(value, (SymInt, SymBool)) else value
+    known = _records.get(id(value))
+    if known is None:
+        structure = tuple(identity(part) for part in parts)
+        known = _records[id(value)] = (value, _structures.setdefault(structure, ("record", len(_structures))))
+    return known[1]
 
 
 def merged(tree: Leaf | Fork) -> Any:

@@ -107,7 +107,9 @@ def hints(pre: Focus, event: Input) -> list[z3.BoolRef]:
     return [truth_of(fact) for fact in wanted]
 
 
-def readable_model(solver: z3.Solver, applications: Applications, pre: Focus, event: Input) -> Found:
+def readable_model(
+    solver: z3.Solver, applications: Applications, pre: Focus, event: Input
+) -> tuple[Found, z3.ModelRef]:
     """A model of the solver's (satisfiable) assertions in a world as round as they allow."""
     asserted = {fact.get_id() for fact in solver.assertions()}
     instances = applications.instances.items()
@@ -124,9 +126,10 @@ def readable_model(solver: z3.Solver, applications: Applications, pre: Focus, ev
             break
         refused = {fact.get_id() for fact in solver.unsat_core()}
         wanted = [fact for fact in wanted if fact.get_id() not in refused] if refused else []
-    found = _words(solver.model(), used, pre, event)
+    model = solver.model()
+    found = _words(model, used, pre, event)
     solver.pop()
-    return found
+    return found, model
 
 
 def _words(model: z3.ModelRef, used: Iterable[tuple[str, Terms]], pre: Focus, event: Input) -> Found:

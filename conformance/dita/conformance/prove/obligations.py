@@ -58,8 +58,13 @@ META: Final = (
     Obligation("paths-complete", "core", "Every input takes one of the paths that were explored (clause R3)."),
     Obligation("paths-disjoint", "core", "No input takes two of them (clause R3)."),
 )
+INSIDE: Final = Obligation(
+    "calls-within-domain", "core",
+    "Every call of a named arithmetic function lies in its contract's domain, where the real body returns (N4, R3).",
+)  # fmt: skip
 CORE: Final = (
     *META,
+    INSIDE,
     *_of("core", (*SLOT, *HELD, *INSTRUMENT, *ACCOUNT)),
     *_of("core", (*STEP, *FOLLOWS)),
 )

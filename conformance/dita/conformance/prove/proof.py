@@ -34,7 +34,7 @@ Verdict = Literal["proved", "refuted", "unknown", "vacuous"]
 VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
 Progress = Callable[[str, int, int], None]
 PROCESSES: Final = 2
-SECOND_EVERY: Final[dict[str, int]] = {"quick": 20, "ci": 4, "full": 1}
+SECOND_EVERY: Final[dict[str, int]] = {"quick": 40, "ci": 4, "full": 1}
 INITIAL: Final = Obligation("initial-state-sound", "start", "The initial state satisfies every invariant (clause S2).")
 SOLVERS: Final = ("z3", "cvc5")
 

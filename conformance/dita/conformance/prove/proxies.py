@@ -6,6 +6,7 @@ Comparing with anything but an integer is such a case: a plain ``Enum`` would qu
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final, Protocol, cast
 
 import z3
@@ -55,8 +56,13 @@ def term_of(value: object) -> z3.ArithRef:
     if isinstance(value, SymBool):
         return z3.If(value.term, z3.IntVal(1), z3.IntVal(0))
     if isinstance(value, int):
-        return z3.IntVal(int(value))
+        return _number(int(value))
     raise Unsupported(f"`{type(value).__name__}` met a symbolic integer")
+
+
+@cache
+def _number(value: int) -> z3.ArithRef:
+    return z3.IntVal(value)
 
 
 def word(term: z3.ArithRef) -> int:

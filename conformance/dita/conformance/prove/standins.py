@@ -33,8 +33,23 @@ Sink = Callable[[z3.BoolRef], None]
 
 
 @contextmanager
-def prepared(sink: Sink, applications: Applications) -> Generator[None]:
-    """Within the block both sides call stand-ins; the facts they bring along go to ``sink``."""
+def replaced(module: ModuleType, name: str, value: object) -> Generator[None]:
+    """Within the block the module's name stands for this value."""
+    real: object = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, real)
+
+
+@contextmanager
+def prepared(sink: Sink, applications: Applications, claim: Sink | None = None) -> Generator[None]:
+    """Within the block both sides call stand-ins; the facts they bring along go to ``sink``.
+
+    That each call lies in its contract's domain goes to ``claim``: of code, which calls what it needs. A predicate's
+    formula mentions what its Python would not have asked for, and holds whatever is answered there.
+    """
     undo: list[tuple[ModuleType, str, bool, Any]] = []
 
     def put(module: ModuleType, name: str, value: object) -> None:
@@ -48,7 +63,7 @@ def prepared(sink: Sink, applications: Applications) -> Generator[None]:
             for name, value in list(vars(module).items()):
                 if isinstance(value, FunctionType):
                     if value not in made:
-                        made[value] = _replacement(value, sink, applications)
+                        made[value] = _replacement(value, sink, applications, claim)
                     put(module, name, made[value])
             for name, value in everywhere.items():
                 put(module, name, value)
@@ -61,10 +76,10 @@ def prepared(sink: Sink, applications: Applications) -> Generator[None]:
                 delattr(module, name)
 
 
-def _replacement(function: FunctionType, sink: Sink, applications: Applications) -> object:
+def _replacement(function: FunctionType, sink: Sink, applications: Applications, claim: Sink | None) -> object:
     name = function.__name__
     if name in CONTRACTS:
-        return _contracted(name, function, sink, applications)
+        return _contracted(name, function, sink, applications, claim)
     if name in EQUALITIES:
         return _equality(EQUALITIES[name], function, sink, applications)
     if name in SAME:
@@ -74,11 +89,15 @@ def _replacement(function: FunctionType, sink: Sink, applications: Applications)
     return function
 
 
-def _contracted(name: str, real: Callable[..., Any], sink: Sink, applications: Applications) -> Callable[..., Any]:
+def _contracted(
+    name: str, real: Callable[..., Any], sink: Sink, applications: Applications, claim: Sink | None = None
+) -> Callable[..., Any]:
     def call(*arguments: object) -> Any:
         if not is_symbolic(arguments):
             return real(*arguments)
         terms = tuple(term_of(argument) for argument in arguments)
+        if claim is not None:
+            claim(applications.domain(name, terms))
         for fact in applications.facts(name, terms):
             sink(fact)
         return CONTRACTS[name].value(terms)
