@@ -32,7 +32,7 @@ from dita.adapters.exchange import (
     When,
     config_from_json,
 )
-from dita.adapters.exchange.faults import FaultBook
+from dita.adapters.exchange.fault_book import FaultBook
 from exchange_client import (
     KEY,
     MS,
@@ -393,7 +393,9 @@ def test_plans_are_data() -> None:
     kinds = [kind.__dataclass_fields__["kind"].default for kind in get_args(Fault)]
     needs = {"split_fills": '"parts":2', "refuse_request": '"code":101204', "hide_order": '"lag_ms":5'}
     needs |= dict.fromkeys(("delay_admission", "delay_reply", "delay_frame"), '"delay_ms":5')
-    needs["cut_streams_at"] = '"at_ms":5'
+    needs |= dict.fromkeys(("cut_streams_at", "expire_keys_at"), '"at_ms":5')
+    needs |= {"step_clock_at": '"at_ms":5,"by_ms":-7', "deleverage_at": '"at_ms":5,"symbol":"BTC-USDT"'}
+    needs |= {"misstate_length": '"by":-3', "drip_reply": '"interval_ms":9', "stale_read": '"lag_ms":5'}
     extras = [f",{needs[kind]}" if kind in needs else "" for kind in kinds]
     rows = [f'{{"kind":"{kind}","when":{{"nth":3}}{extra}}}' for kind, extra in zip(kinds, extras, strict=True)]
 
@@ -412,6 +414,15 @@ def test_plans_are_data() -> None:
         ('{"kind":"split_fills","parts":2,"pieces":3}', "pieces"),
         ('{"kind":"drop_frame","when":{"nth":-1}}', "nth"),
         ('{"kind":"drop_frame","when":{"chance_ppm":1000001}}', "chance_ppm"),
+        ('{"kind":"drop_frame","when":{"symbol":"XRP-USDT"}}', "XRP-USDT"),
+        ('{"kind":"deleverage_at","at_ms":1,"symbol":"XRP-USDT"}', "XRP-USDT"),
+        ('{"kind":"deleverage_at","at_ms":1,"symbol":"BTC-USDT","share_ppm":0}', "share_ppm"),
+        ('{"kind":"misstate_length","by":0}', "by"),
+        ('{"kind":"drip_reply","interval_ms":-1}', "ms"),
+        ('{"kind":"drip_reply","interval_ms":1,"bytes_each":0}', "byte"),
+        ('{"kind":"reorder_frames","count":1}', "frames"),
+        ('{"kind":"refuse_request","code":1,"on":"frame"}', "on"),
+        ('{"kind":"drop_frame","on":"submit"}', "on"),
     ],
 )
 def test_wrong_plans_are_refused_by_name(text: str, word: str) -> None:

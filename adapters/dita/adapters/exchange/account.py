@@ -42,6 +42,7 @@ class Account:
         self.positions: dict[tuple[str, PositionSide], Position] = {}
         self.margin_types: dict[str, MarginType] = {}
         self.dead_man_due_ns: int | None = None
+        self._stale: list[Order] = []
         self._leverage: dict[tuple[str, PositionSide], int] = {}
         self._leverage_default = config.leverage
         self._terminal: deque[Order] = deque()
@@ -90,6 +91,14 @@ class Account:
     def live_orders(self, symbol: str = "") -> list[Order]:
         """Orders that may still fill, of one symbol or of all."""
         return [order for order in self.live.values() if not symbol or order.symbol == symbol]
+
+    def keep_stale(self, order: Order, now_ns: int) -> None:
+        """Remember a cancelled order that lists still show as open."""
+        self._stale = [*self.stale_orders(now_ns), order]
+
+    def stale_orders(self, now_ns: int) -> list[Order]:
+        """Cancelled orders that lists still show as open."""
+        return [order for order in self._stale if now_ns < order.stale_until_ns]
 
     # -- positions
 

@@ -4,13 +4,18 @@ The engine only ever appends to the queue; a slow client can fill its own queue 
 """
 
 import asyncio
+import socket
+import struct
 from collections import deque
-from typing import Protocol
+from typing import Final, Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from dita.adapters.exchange.faults import CutHow
+
 Frame = bytes | str
 TRANSPORT_KEY = "exchange.transport"
+_AT_ONCE: Final = struct.pack("ii", 1, 0)  # linger on, for no time at all: closing sends a reset
 
 
 class Transport(Protocol):
@@ -25,6 +30,24 @@ class Transport(Protocol):
     def is_closing(self) -> bool:
         """Whether the end has begun."""
         ...
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, whatever the protocol above thinks."""
+
+    def write_eof(self) -> None:
+        """Say that nothing more will come, and go on listening."""
+
+    def get_extra_info(self, name: str) -> socket.socket | None:
+        """The socket underneath, by the name `socket`."""
+        ...
+
+
+def reset(transport: Transport) -> None:
+    """Drop the connection so that the other end meets a reset, not an orderly end."""
+    below = transport.get_extra_info("socket")
+    if below is not None and not transport.is_closing():
+        below.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    transport.abort()
 
 
 class ClientSocket:
@@ -47,10 +70,12 @@ class ClientSocket:
         self._unanswered = 0
         self._heartbeat: asyncio.TimerHandle | None = None
         self._closing = False
+        self._mute = False
+        self._half_closing = False
 
     def push(self, frame: Frame) -> None:
         """Queue a frame."""
-        if self._closing:
+        if self._closing or self._mute:
             return
         if len(self._queue) >= self._bound:
             if self._lossless:
@@ -67,13 +92,25 @@ class ClientSocket:
         self._closing = True
         self._ready.set()
 
+    def end(self, how: CutHow) -> None:
+        """End the connection as a fault wants it; what is queued still goes out, unless it is a reset."""
+        if how == "reset":
+            self.cut()
+        elif how == "close":
+            self.finish()
+        else:
+            self._mute = True
+            self._half_closing = how == "half_close"
+            self._stop_heartbeat()
+            self._ready.set()
+
     def cut(self) -> None:
         """End the connection at once, without a close frame (the client sees 1006)."""
         self._closing = True
         self._queue.clear()
         self._stop_heartbeat()
         self._ready.set()
-        self._transport.abort()
+        reset(self._transport)
 
     def answered(self) -> None:
         """The client has answered a heartbeat."""
@@ -108,6 +145,9 @@ class ClientSocket:
                     if websocket.application_state is WebSocketState.CONNECTED:
                         await websocket.close()
                     return
+                if self._half_closing:
+                    self._half_closing = False
+                    self._transport.write_eof()
                 ready.clear()
                 await ready.wait()
         except (WebSocketDisconnect, OSError):

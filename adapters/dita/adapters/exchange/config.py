@@ -9,7 +9,7 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import ConfigDict, TypeAdapter
 
-from dita.adapters.exchange.faults import FaultPlan
+from dita.adapters.exchange.faults import FaultPlan, check_symbols
 from dita.spec.scales import MONEY_SCALE, RATIO_SCALE
 
 _PRICE_DIGITS: Final = 10
@@ -241,6 +241,7 @@ class ExchangeConfig:
         ):
             if len(set(values)) != len(values):
                 raise ValueError(f"{name}: the same key or symbol appears twice, give each its own")
+        check_symbols(self.faults.faults, [contract.symbol for contract in self.contracts])
 
 
 _ADAPTER: Final = TypeAdapter(ExchangeConfig)

@@ -38,6 +38,13 @@ class ListenKeys:
         del self._keys[key]
         return True
 
+    def forget(self, account: str) -> list[str]:
+        """End every key of an account; returns them."""
+        keys = [key for key, (owner, _) in self._keys.items() if owner == account]
+        for key in keys:
+            del self._keys[key]
+        return keys
+
     def owner(self, key: str, now_ns: int) -> str | None:
         """The account behind a living key."""
         entry = self._keys.get(key)

@@ -84,6 +84,8 @@ class Order:
     triggers_falling: bool = False  # a conditional order: whether the price has to fall to it
     parent_id: int = 0
     profit_type: ProfitType = "REALIZED_PNL"  # as what its profit is booked
+    stale: "Order | None" = None  # what GET still shows of it ...
+    stale_until_ns: int = 0  # ... until then
 
     @property
     def live(self) -> bool:
@@ -94,6 +96,10 @@ class Order:
     def remaining(self) -> int:
         """What is not filled yet."""
         return self.quantity - self.executed
+
+    def shown(self, now_ns: int) -> "Order":
+        """What GET shows of it: itself, or for a while what it was."""
+        return self.stale if self.stale is not None and now_ns < self.stale_until_ns else self
 
     @property
     def claims_position(self) -> bool:

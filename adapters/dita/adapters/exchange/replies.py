@@ -1,11 +1,12 @@
 """What goes back over HTTP: envelopes, and the replies that a fault plan prefers to an answer."""
 
+from collections.abc import Awaitable, Callable
 from typing import Final, Literal
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from dita.adapters.exchange.client_socket import TRANSPORT_KEY
+from dita.adapters.exchange.client_socket import TRANSPORT_KEY, Transport, reset
 from dita.adapters.exchange.errors import VenueError
 from dita.adapters.exchange.json_text import json_text
 
@@ -27,16 +28,18 @@ def refusal(error: VenueError) -> str:
 
 
 class NoReply(Response):
-    """Never answers: leaves the client waiting (``hang``) or cuts the connection (``reset``)."""
+    """Never answers: leaves the client waiting (``hang``), resets the connection, or says that nothing will come."""
 
-    def __init__(self, how: Literal["hang", "reset"]) -> None:
+    def __init__(self, how: Literal["hang", "reset", "half_close"]) -> None:
         super().__init__()
         self._how = how
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI's signature
         """Cut or wait, and return when the client is gone."""
         if self._how == "reset":
-            scope[TRANSPORT_KEY].abort()
+            reset(scope[TRANSPORT_KEY])
+        elif self._how == "half_close":
+            scope[TRANSPORT_KEY].write_eof()
         await _gone(receive)
 
 
@@ -52,6 +55,42 @@ class TornReply(Response):
         half = bytes(self.body)[: len(self.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})
         scope[TRANSPORT_KEY].close()
+        await _gone(receive)
+
+
+class RawReply(Response):
+    """A reply written past the server's own HTTP, in pieces: what it promises and what it holds may differ.
+
+    ``length_off``: by how many bytes the Content-Length is wrong. ``pause``: what to wait for between two pieces.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        length_off: int = 0,
+        piece: int = 1 << 20,
+        pause: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        super().__init__(text, media_type=JSON_TYPE)
+        body = bytes(self.body)
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: {JSON_TYPE}\r\ncontent-length: {len(body) + length_off}\r\n\r\n"
+        self._bytes = head.encode() + body
+        self._waits_for_more = length_off > 0
+        self._piece = piece
+        self._pause = pause
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI's signature
+        """Write it piece by piece and end the connection, unless the client was promised more."""
+        transport: Transport = scope[TRANSPORT_KEY]
+        for start in range(0, len(self._bytes), self._piece):
+            if self._pause is not None and start:
+                await self._pause()
+            if transport.is_closing():
+                break
+            transport.write(self._bytes[start : start + self._piece])
+        if not self._waits_for_more:
+            transport.close()
         await _gone(receive)
 
 

@@ -1,5 +1,6 @@
 """The REST half: one request from bytes to reply, through verification, faults, budget and business, in that order."""
 
+import contextlib
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -18,17 +19,20 @@ from dita.adapters.exchange.errors import (
 from dita.adapters.exchange.faults import (
     DelayAdmission,
     DelayReply,
+    DripReply,
     FaultKind,
     LimitRate,
     LoseReply,
     LoseRequest,
+    MisstateLength,
     Occasion,
     RefuseRequest,
+    RepeatRequest,
     SpoilReply,
 )
 from dita.adapters.exchange.json_text import json_text
 from dita.adapters.exchange.limits import too_many_errors
-from dita.adapters.exchange.replies import GATEWAY_PAGE, JSON_TYPE, NoReply, TornReply, refusal, success
+from dita.adapters.exchange.replies import GATEWAY_PAGE, JSON_TYPE, NoReply, RawReply, TornReply, refusal, success
 from dita.adapters.exchange.rest_account import ACCOUNT_ROUTES
 from dita.adapters.exchange.rest_batch import BATCH_ROUTES
 from dita.adapters.exchange.rest_market import MARKET_ROUTES
@@ -83,23 +87,60 @@ class RestApi:
         lost = stage.fire(LoseRequest)
         if lost is not None:
             return NoReply(lost.how)
+        spoilt = stage.fire(SpoilReply)
+        if spoilt is not None and not spoilt.accepted:
+            return _spoil(spoilt)
+        try:
+            value = await self._judge(stage, route, raw, parameters, headers, address)
+        except VenueError:
+            if spoilt is None:
+                raise
+            value = None
+        return await self._reply(stage, value, headers, spoilt)
+
+    async def _judge(
+        self,
+        stage: "_Stage",
+        route: Route,
+        raw: RawRequest,
+        parameters: Parameters,
+        headers: dict[str, str],
+        address: str,
+    ) -> object:
+        """What the request is answered. Raises ``VenueError``, and ClientDisconnect when the exchange has stopped."""
         # No await stands between entering and settling, except where a fault asks for one: nothing interleaves.
         now_ns = self._venue.enter()
         try:
-            account = self._authenticate(route, raw, parameters, now_ns)
+            account = self._authenticate(route, raw, parameters)
             delay = stage.fire(DelayAdmission)
             if delay is not None:
                 self._venue.settle()
                 await self._venue.sleep_ms(delay.delay_ms)
                 if self._venue.stopped:
-                    return NoReply("hang")
+                    raise ClientDisconnect
                 now_ns = self._venue.enter()
-                self._check_clock(parameters, now_ns)
+                self._check_clock(parameters)
             call = Call(self._venue, parameters, now_ns, account, f"{raw.method} {raw.path}", address)
             value = self._carry_out(stage, route, call, headers)
+            self._repeat(stage, route, raw, call)
+            return value
         finally:
             self._venue.settle()
-        return await self._reply(stage, value, headers)
+
+    def _repeat(self, stage: "_Stage", route: Route, raw: RawRequest, call: Call) -> None:
+        """Receive the same request once more if the plan says so; what it answers goes nowhere."""
+        again = stage.fire(RepeatRequest)
+        if again is None:
+            return
+
+        def receive(due_ns: int) -> None:
+            with contextlib.suppress(VenueError):
+                account = self._authenticate(route, raw, call.parameters)
+                second = Call(self._venue, call.parameters, due_ns, account, call.endpoint, call.address)
+                self._carry_out(stage, route, second, {})
+
+        self._venue.timers.at(call.now_ns + again.delay_ms * NANOSECONDS_PER_MILLISECOND, receive)
+        self._venue.enter()
 
     def _carry_out(self, stage: "_Stage", route: Route, call: Call, headers: dict[str, str]) -> object:
         """Faults that refuse, then the budget, then the business."""
@@ -137,7 +178,7 @@ class RestApi:
                     raise VenueError(API_MISUSE, f"the body is longer than {rules.body_bytes_max} bytes", 413)
         return RawRequest(request.method, scope["path"], query, content_type, body, api_key)
 
-    def _authenticate(self, route: Route, raw: RawRequest, parameters: Parameters, now_ns: int) -> Account | None:
+    def _authenticate(self, route: Route, raw: RawRequest, parameters: Parameters) -> Account | None:
         """Key, signature, clock, permission, in the documented order."""
         if route.security == "public":
             return None
@@ -149,19 +190,21 @@ class RestApi:
             if parameters.signature:
                 timestamp_ms(parameters)  # a missing timestamp is told before a wrong signature
             verify_signature(parameters, secret, rules)
-            self._check_clock(parameters, now_ns)
+            self._check_clock(parameters)
         account = self._venue.engine.accounts[raw.api_key]
         if route.trades and not account.can_trade:
             raise VenueError(NO_PERMISSION, "Permission denied as the API key was created without the permission")
         return account
 
-    def _check_clock(self, parameters: Parameters, now_ns: int) -> None:
+    def _check_clock(self, parameters: Parameters) -> None:
         rules = self._venue.config.requests
-        age_ms = now_ns // NANOSECONDS_PER_MILLISECOND - timestamp_ms(parameters)
+        age_ms = self._venue.told_ns() // NANOSECONDS_PER_MILLISECOND - timestamp_ms(parameters)
         if age_ms > receive_window_ms(parameters, rules) or age_ms < -rules.future_tolerance_ms:
             raise VenueError(int(self._venue.config.wire.clock_code), TIMESTAMP_TEXT)
 
-    async def _reply(self, stage: "_Stage", value: object, headers: dict[str, str]) -> Response:
+    async def _reply(
+        self, stage: "_Stage", value: object, headers: dict[str, str], spoilt: SpoilReply | None
+    ) -> Response:
         if isinstance(value, Bare):
             text = "" if value.empty else json_text(value.value)
             response = Response(text, value.status, headers, JSON_TYPE)
@@ -174,8 +217,15 @@ class RestApi:
         lost = stage.fire(LoseReply)
         if lost is not None:
             return TornReply(text) if lost.how == "torn" else NoReply(lost.how)
-        spoiled = stage.fire(SpoilReply)
-        return _spoil(spoiled) if spoiled is not None else response
+        if spoilt is not None:
+            return _spoil(spoilt)
+        misstated = stage.fire(MisstateLength)
+        if misstated is not None:
+            return RawReply(text, length_off=misstated.by)
+        dripping = stage.fire(DripReply)
+        if dripping is not None:
+            return RawReply(text, piece=dripping.bytes_each, pause=lambda: self._venue.sleep_ms(dripping.interval_ms))
+        return response
 
 
 class _Stage:
@@ -223,6 +273,10 @@ def _spoil(fault: SpoilReply) -> Response:
         return Response(GATEWAY_PAGE, fault.status, media_type="text/html")
     if fault.body == "empty":
         return Response("", fault.status, media_type=JSON_TYPE)
+    if fault.body == "object":
+        return Response("{}", fault.status, media_type=JSON_TYPE)
+    if fault.body == "empty_data":
+        return Response('{"code":0,"msg":"","data":{}}', fault.status, media_type=JSON_TYPE)
     if fault.body == "no_code":
         return Response('{"success":true,"timestamp":0}', fault.status, media_type=JSON_TYPE)
     if fault.body == "null_data":

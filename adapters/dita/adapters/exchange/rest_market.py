@@ -27,7 +27,7 @@ _TIME_MAX: Final = 10**14
 
 def server_time(call: Call) -> object:
     """GET server/time."""
-    return {"serverTime": call.now_ms}
+    return {"serverTime": milliseconds(call.venue.told_ns())}
 
 
 def contracts(call: Call) -> object:

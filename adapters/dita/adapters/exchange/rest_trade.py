@@ -1,5 +1,6 @@
 """Placing, cancelling and looking up orders and fills (BingX, swap trade pages)."""
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Final
 
@@ -12,7 +13,7 @@ from dita.adapters.exchange.errors import (
     VenueError,
     bad_parameter,
 )
-from dita.adapters.exchange.faults import AcceptDuplicate, CancelLosesToFill, HideOrder, SplitFills
+from dita.adapters.exchange.faults import AcceptDuplicate, CancelLosesToFill, HideOrder, SplitFills, StaleRead
 from dita.adapters.exchange.order_form import read_client_id, read_order
 from dita.adapters.exchange.orders import Fill, Order, SplitPlan
 from dita.adapters.exchange.rest_routes import SWAP, Call, Route, Routes
@@ -110,8 +111,14 @@ def cancel_one(call: Call, parameters: Parameters) -> JsonObject:
     order.cancel_asked_ns = call.now_ns
     if not order.live:
         raise _done_order(venue.config.wire.done_order_on_cancel)
+    before = dataclasses.replace(order)
     venue.engine.cancel(account, order, call.now_ns)
-    return order_of(call, order)
+    stale = venue.faults.fire(StaleRead, "cancel", call.now_ms, order.client_id, order.symbol)
+    if stale is not None:
+        order.stale = before
+        order.stale_until_ns = call.now_ns + stale.lag_ms * NANOSECONDS_PER_MILLISECOND
+        account.keep_stale(order, call.now_ns)
+    return order_row(order, venue.engine.contracts[order.symbol], venue.config.wire)
 
 
 def cancel_all(call: Call) -> object:
@@ -165,7 +172,7 @@ def query(call: Call) -> object:
 def open_order(call: Call) -> object:
     """GET trade/openOrder: like the query, but only for orders that may still fill."""
     order = _find(call, call.parameters, visible_only=True)
-    if order is None or not order.live:
+    if order is None or not order.shown(call.now_ns).live:
         raise unknown_order("80016")
     return {"order": order_of(call, order)}
 
@@ -173,13 +180,14 @@ def open_order(call: Call) -> object:
 def open_orders(call: Call) -> object:
     """GET trade/openOrders."""
     symbol = call.parameters.get("symbol")
-    rows = [order_of(call, order) for order in call.account.live_orders(symbol) if order.visible_ns <= call.now_ns]
-    return listing("orders", rows, call.venue.config.wire)
+    orders = [order for order in call.account.live_orders(symbol) if order.visible_ns <= call.now_ns]
+    orders += [order for order in call.account.stale_orders(call.now_ns) if not symbol or order.symbol == symbol]
+    return listing("orders", [order_of(call, order) for order in orders], call.venue.config.wire)
 
 
 def all_orders(call: Call) -> object:
     """GET trade/allOrders: finished orders only."""
-    return _history(call, (order for order in call.account.orders.values() if not order.live))
+    return _history(call, (order for order in call.account.orders.values() if not order.shown(call.now_ns).live))
 
 
 def full_order(call: Call) -> object:
@@ -290,7 +298,8 @@ def _find(call: Call, parameters: Parameters, *, visible_only: bool) -> Order | 
 
 def order_of(call: Call, order: Order) -> JsonObject:
     """An order as queries show it."""
-    return order_row(order, call.venue.engine.contracts[order.symbol], call.venue.config.wire)
+    shown = order.shown(call.now_ns)
+    return order_row(shown, call.venue.engine.contracts[order.symbol], call.venue.config.wire)
 
 
 def unknown_order(variant: str) -> VenueError:

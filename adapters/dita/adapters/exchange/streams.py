@@ -12,6 +12,7 @@ from dita.adapters.exchange.candles import INTERVALS_MS
 from dita.adapters.exchange.client_socket import TRANSPORT_KEY, ClientSocket, Frame, Transport
 from dita.adapters.exchange.config import ExchangeConfig
 from dita.adapters.exchange.errors import BAD_TOPIC, TOO_MANY_TOPICS
+from dita.adapters.exchange.faults import CutHow
 from dita.adapters.exchange.frames import (
     bar_frame,
     day_frame,
@@ -72,32 +73,41 @@ class Streams:
 
     # -- pushing
 
-    def push_account(self, account: str, text: str) -> None:
+    def push_account(self, account: str, frame: Frame) -> None:
         """To every socket of the account."""
-        clients = self._by_account.get(account)
-        if clients:
-            frame = self.encode(text)
-            for client in tuple(clients):
-                client.push(frame)
-
-    def cut_account(self, account: str) -> None:
-        """Cut every socket of the account without a close frame."""
         for client in tuple(self._by_account.get(account, ())):
-            client.cut()
+            client.push(frame)
 
-    def cut_market(self) -> None:
-        """Cut every market connection without a close frame."""
+    def push_topic(self, topic: str, frame: Frame) -> None:
+        """To every socket that listens to the topic."""
+        for client in tuple(self._by_topic.get(topic, ())):
+            client.push(frame)
+
+    def cut_account(self, account: str, how: CutHow = "reset") -> None:
+        """End every socket of the account."""
+        for client in tuple(self._by_account.get(account, ())):
+            client.end(how)
+
+    def cut_market(self, how: CutHow = "reset") -> None:
+        """End every market connection."""
         for client in tuple(self._clients):
             if not client.account:
-                client.cut()
+                client.end(how)
 
-    def expire_key(self, listen_key: str) -> None:
-        """Tell the sockets of an expired key and close them."""
+    def cut_topic(self, topic: str, how: CutHow) -> None:
+        """End every connection that listens to a topic."""
+        for client in tuple(self._by_topic.get(topic, ())):
+            client.end(how)
+
+    def expire_key(self, listen_key: str, *, announced: bool = True) -> None:
+        """Tell the sockets of an expired key and close them, or let them fall silent."""
         text = expired_frame(listen_key, self._now_ms())
         for client in tuple(self._clients):
-            if client.listen_key == listen_key:
+            if client.listen_key == listen_key and announced:
                 client.push(self.encode(text))
                 client.finish()
+            elif client.listen_key == listen_key:
+                client.end("silent")
 
     def push_snapshots(self) -> None:
         """The noise of every few seconds: one frame per contract to every account socket."""
@@ -105,22 +115,20 @@ class Streams:
         for name in self.accounts_connected():
             account: Account = self._engine.accounts[name]
             for symbol in self._engine.contracts:
-                self.push_account(name, snapshot_frame(account, symbol, now_ms))
+                self.push_account(name, self.encode(snapshot_frame(account, symbol, now_ms)))
 
-    def push_market(self, event: MarketEvent) -> None:
-        """Publish a fed event on the topics somebody listens to."""
+    def push_market(self, event: MarketEvent, deliver: Callable[[str, str, str], None]) -> None:
+        """Publish a fed event on the topics somebody listens to: ``deliver`` gets topic, symbol and text."""
         if not self._by_topic:
             return
         symbol = event.symbol
         market = self._engine.markets[symbol]
         now_ms = self._now_ms()
-        for topic, clients in self._by_topic.items():
-            if clients and topic.startswith(symbol) and topic[len(symbol)] == "@":
+        for topic in tuple(self._by_topic):
+            if topic.startswith(symbol) and topic[len(symbol)] == "@":
                 text = self._topic_text(topic, topic[len(symbol) + 1 :], market, event, now_ms)
                 if text is not None:
-                    frame = self.encode(text)
-                    for client in tuple(clients):
-                        client.push(frame)
+                    deliver(topic, symbol, text)
 
     def _topic_text(self, topic: str, channel: str, market: Market, event: MarketEvent, now_ms: int) -> str | None:
         if channel == "ticker" or channel in _KLINES:
