@@ -11,6 +11,7 @@ from dita.conformance.certify import CERTIFICATE_NAME, CertifyReport, run_certif
 from dita.conformance.conform import Progress, Tier, run_conform
 from dita.conformance.distribution import met_text
 from dita.conformance.explore import run_explore
+from dita.conformance.findings import kept, told
 from dita.conformance.signing import SigningKey
 from dita.runtime.cli_keygen import read_signing_key
 from dita.runtime.cli_report import CommandError, Report, Reporter, escape, table
@@ -26,7 +27,10 @@ def conform(reporter: Reporter, *, tier: Tier, seed: int | None) -> Report:
         table(f"conform, tier {report.tier}, seed {report.seed}", report.figures, ("figure", "value")),
         table("of which", report.details, ("detail", "value")),
         Text(f"what the random runs met\n\n{met_text(report.met)}\n"),
-        *(escape(found.timeline) for found in report.divergences),
+        *(
+            Text(told(found.timeline, found.seed, kept(found.what, found.seed, found.trace)))
+            for found in report.divergences
+        ),
     ]
     return Report(report.figures, report.problems, shown)
 
