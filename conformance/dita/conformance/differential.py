@@ -117,11 +117,11 @@ class Lockstep:
         theirs = self._kernel.step(pack_input(event))
         try:
             after, outcome = self._oracle(before, event)
-        except Exception as error:  # a step is total (clause R3); whatever it raises is a divergence
+            write_changes(self._mirror, before, after, event)
+            self.outcome_bytes = pack_outcome(outcome)
+        except Exception as error:  # a step is total (clause R3) and answers with records that have a layout
             raise Diverged(event, Difference("reference", f"raises {type(error).__name__}", 1, 0)) from error
-        write_changes(self._mirror, before, after, event)
         self.state = after
-        self.outcome_bytes = pack_outcome(outcome)
         if self.outcome_bytes != theirs:
             raise Diverged(event, difference("outcome", self.outcome_bytes, theirs))
         if not self._kernel.holds(self._mirror):

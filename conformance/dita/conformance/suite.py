@@ -69,20 +69,21 @@ def median(table: Mapping[str, Shown]) -> float:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure all, or the named ones; or, with ``--here IMAGE``, what this process finds."""
+    """Measure all, or the named ones anew; or, with ``--here IMAGE``, what this process finds."""
     if arguments[:1] == ["--here"]:
         sys.stdout.write(f"{json.dumps(here(Path(arguments[1])))}\n")
         return 0
-    table: dict[str, Shown] = {}
+    table = dict(measured()) if arguments and SUITE_PATH.exists() else {}
     for defect in defects():
-        if defect.name.startswith(PREFIXES) and (not arguments or defect.name in arguments):
-            shown = shortest(defect)
-            sys.stdout.write(f"{defect.name}: {shown}\n")
-            sys.stdout.flush()
-            if shown is not None:
-                table[defect.name] = shown
-    if not arguments:
-        rows = ",\n".join(f' "{name}": {json.dumps([*map(int, shown)])}' for name, shown in sorted(table.items()))
+        if not defect.name.startswith(PREFIXES) or (arguments and defect.name not in arguments):
+            continue
+        table.pop(defect.name, None)
+        shown = shortest(defect)
+        sys.stdout.write(f"{defect.name}: {shown}\n")
+        sys.stdout.flush()
+        if shown is not None:
+            table[defect.name] = shown
+        rows = ",\n".join(f' "{name}": {json.dumps([*map(int, it)])}' for name, it in sorted(table.items()))
         SUITE_PATH.write_text(f"{{\n{rows}\n}}\n", encoding="utf-8")
     sys.stdout.write(f"{len(table)} shown, median {median(table)} inputs\n")
     return 0
