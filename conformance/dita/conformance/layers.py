@@ -76,6 +76,9 @@ def prove_layer(order: LayerOrder) -> LayerOutcome:
         keep(report)
     parts = [Part(f"solver {name}", {"solvers": 1}) for name in SOLVERS]
     parts.append(Part("disagreements", {"disagreements": len(report.disagreed)}))
+    parts.append(Part("seeds", {"seeds": report.seeds}))
+    executor = {name: report.figures[name] for name in ("executor_pairs", "executor_mismatches")}
+    parts.append(Part("executor against CPython", executor))
     for name, (paths, opinions) in sorted(report.by_part.items()):
         parts.append(Part(f"part {name}", {"paths": paths, "second_opinions": opinions}))
     for name, row in report.rows.items():

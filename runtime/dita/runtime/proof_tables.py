@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -24,9 +25,10 @@ CHANGES: Final = 8  # words of a step shown; the trace file has all that is need
 def verdict_table(report: ProveReport, seed: int) -> Table:
     """A row an obligation."""
     made = _table(f"prove, tier {report.tier}, seed {seed}", "obligation", "theorem")
+    made.box, made.padding, made.pad_edge = SIMPLE_HEAD, (0, 1, 0, 0), False  # 80 columns are enough for all of it
     made.add_column("paths", justify="right")
-    for header in ("verdict", "witness", "second solver"):
-        made.add_column(header)
+    for header in ("verdict", "witness", "cvc5"):
+        made.add_column(header, no_wrap=True)
     for name, row in report.rows.items():
         verdict = Text(row.verdict, STYLES[row.verdict])
         made.add_row(name, row.obligation.theorem, str(row.paths), verdict, witness_of(row), second_of(row))
@@ -44,7 +46,7 @@ def second_of(row: Row) -> str:
     """On how many of the paths the second solver was asked too; a disagreement is a problem of its own."""
     if row.seconded == 0:
         return "–"
-    return "all" if row.seconded >= row.paths else f"{row.seconded} of {row.paths}"
+    return "all" if row.seconded >= row.paths else str(row.seconded)
 
 
 def obligation_table(obligations: Iterable[Obligation]) -> Table:

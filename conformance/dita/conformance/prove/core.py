@@ -163,7 +163,10 @@ def indices(event: Any) -> list[z3.BoolRef]:
     return [slot >= 0, slot < SLOTS, instrument >= 0, instrument < INSTRUMENTS]
 
 
-def paths_of(kind: Kind, seed: int = 0) -> tuple[list[Path], int, list[z3.BoolRef]]:
+Explored = tuple[list[Path], int, list[z3.BoolRef]]
+
+
+def paths_of(kind: Kind, seed: int = 0) -> Explored:
     """Every feasible path of a kind's handler, the number of solver checks, and the assumptions."""
     base = theory()
     event = base.world.event._replace(kind=int(kind))
@@ -177,10 +180,10 @@ def paths_of(kind: Kind, seed: int = 0) -> tuple[list[Path], int, list[z3.BoolRe
     return paths, explorer.checks, assumptions
 
 
-def prove_kind(kind: Kind, options: Options) -> KindReport:
-    """Explore a kind and discharge every obligation on every path of it."""
+def prove_kind(kind: Kind, options: Options, explored: Explored | None = None) -> KindReport:
+    """Explore a kind, unless that is done, and discharge every obligation on every path of it."""
     began = time.monotonic()
-    paths, checks, assumptions = paths_of(kind, options.seed)
+    paths, checks, assumptions = explored or paths_of(kind, options.seed)
     report = KindReport(int(kind), len(paths), checks)
     solver = z3.SolverFor(LOGIC)
     solver.set("random_seed", options.seed)

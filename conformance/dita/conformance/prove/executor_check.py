@@ -16,12 +16,12 @@ import random
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dita.conformance.prove.compiled import KnownPath, Places, Predictor, source_of_paths
-from dita.conformance.prove.core import KINDS, paths_of, theory
+from dita.conformance.prove.core import KINDS, KindReport, Options, paths_of, prove_kind, theory
 from dita.conformance.prove.executor import Path
 from dita.conformance.prove.executor_constructs import CONSTRUCTS, differing
 from dita.conformance.prove.executor_pairs import Counts, Pair, Pairs
@@ -40,10 +40,11 @@ from dita.spec.vocabulary import Kind
 PROCESSES: Final = 2
 CHUNK: Final = 125_000  # most pairs of one task
 OPINION_EVERY: Final = 200  # on every n-th pair the condition of every path is evaluated
+PREDICATE_SHARE: Final = 2  # a record for the predicates to so many pairs, but no more than are useful
 PREDICATE_PAIRS: Final = 5_000
 CONSTRUCT_PAIRS: Final = 400  # of each construct
 FINDINGS_MAX: Final = 3  # of one task
-SIZES: Final[dict[str, int]] = {"quick": 20_000, "ci": 100_000, "full": 1_000_000}
+SIZES: Final[dict[str, int]] = {"quick": 10_000, "ci": 50_000, "full": 1_000_000}
 WORDS: Final = tuple(
     f"{name}.{word}"
     for name, record in (("account", Account), ("instrument", Instrument), ("slot", Slot), ("outcome", Outcome))
@@ -70,6 +71,12 @@ def predictor_of(kind: Kind, seed: int = 0) -> KindPredictor:
     """Explore a kind and compile its paths."""
     paths, _, _ = paths_of(kind, seed)
     return compiled_paths(kind, paths)
+
+
+def prove_and_compile(kind: Kind, options: Options) -> tuple[KindReport, KindPredictor]:
+    """Prove a kind, and compile the very paths that the proof was about."""
+    explored = paths_of(kind, options.seed)
+    return prove_kind(kind, options, explored), compiled_paths(kind, explored[0])
 
 
 def compiled_paths(kind: Kind, paths: Sequence[Path]) -> KindPredictor:
@@ -256,44 +263,38 @@ def check_executor(pairs: int, seed: int = 0, progress: Progress | None = None) 
 
     Raises Unsupported for what the executor does not model.
     """
-    began = time.monotonic()
-    report = ExecutorReport(pairs)
-    chunk = min(CHUNK, -(-pairs // PROCESSES))
-    sizes = [min(chunk, pairs - start) for start in range(0, pairs, chunk)]
-    todo = len(KINDS) + 2 + len(sizes)
-    done = 0
-
-    def told(name: str) -> None:
-        nonlocal done
-        done += 1
-        if progress is not None:
-            progress(name, done, todo)
-
     with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
         explored = [pool.submit(predictor_of, kind) for kind in KINDS]
-        predicates = pool.submit(check_predicates, PREDICATE_PAIRS, seed)
-        constructs = pool.submit(check_constructs, CONSTRUCT_PAIRS, seed)
-        predictors: dict[int, KindPredictor] = {}
-        for future in as_completed(explored):
-            known = future.result()
-            predictors[known.kind] = known
-            told(Kind(known.kind).name)
-        chunks: list[Future[PairsReport]] = [
-            pool.submit(predict_and_compare, predictors, size, (seed << 20) + number)
-            for number, size in enumerate(sizes)
-        ]
-        _add_predicates(report, predicates.result())
-        told("predicates")
-        report.construct_pairs = CONSTRUCT_PAIRS * len(CONSTRUCTS)
-        _add_findings(report, constructs.result())
-        told("constructs")
-        hits: dict[int, set[int]] = {kind: set() for kind in predictors}
-        for compared in as_completed(chunks):
-            _add_pairs(report, compared.result(), hits)
-            told("pairs")
+        predictors = [future.result() for future in explored]
+        return compare_all(pool, predictors, pairs, seed, progress)
+
+
+def compare_all(
+    pool: Executor, known: Sequence[KindPredictor], pairs: int, seed: int = 0, progress: Progress | None = None
+) -> ExecutorReport:
+    """As ``check_executor``, with what the paths of every kind say already at hand."""
+    began = time.monotonic()
+    report = ExecutorReport(pairs)
+    predictors = {predictor.kind: predictor for predictor in known}
+    chunk = min(CHUNK, -(-pairs // PROCESSES))
+    sizes = [min(chunk, pairs - start) for start in range(0, pairs, chunk)]
+    chunks: list[Future[PairsReport]] = [
+        pool.submit(predict_and_compare, predictors, size, (seed << 20) + number) for number, size in enumerate(sizes)
+    ]
+    asked = min(PREDICATE_PAIRS, max(pairs // PREDICATE_SHARE, 1))
+    predicates = pool.submit(check_predicates, asked, seed)
+    constructs = pool.submit(check_constructs, CONSTRUCT_PAIRS, seed)
+    hits: dict[int, set[int]] = {kind: set() for kind in predictors}
+    for done, compared in enumerate(as_completed(chunks), 1):
+        _add_pairs(report, compared.result(), hits)
+        if progress is not None:
+            progress("pairs", done, len(chunks))
+    _add_predicates(report, predicates.result())
+    report.construct_pairs = CONSTRUCT_PAIRS * len(CONSTRUCTS)
+    _add_findings(report, constructs.result())
     report.kinds = sum(1 for taken in hits.values() if taken)
     report.paths_hit = sum(len(taken) for taken in hits.values())
-    totals = {kind: len(known.predictor.paths) for kind, known in predictors.items()}
+    totals = {kind: len(predictor.predictor.paths) for kind, predictor in predictors.items()}
     report.paths_total = sum(totals.values())
     report.never_taken = {
         Kind(kind).name: total - len(hits[kind]) for kind, total in sorted(totals.items()) if total > len(hits[kind])

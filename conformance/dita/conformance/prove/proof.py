@@ -11,14 +11,16 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 from dita.conformance.prove import evidence
 from dita.conformance.prove.core import KINDS, KindReport, Options, Refutation, prove_kind
+from dita.conformance.prove.executor_check import SIZES as EXECUTOR_PAIRS
+from dita.conformance.prove.executor_check import ExecutorReport, KindPredictor, compare_all, prove_and_compile
 from dita.conformance.prove.frame import SIZES, SmallReport, prove_frame, prove_lift
 from dita.conformance.prove.laws import OBLIGATIONS as LAW_OBLIGATIONS
 from dita.conformance.prove.laws import prove_laws
@@ -35,6 +37,8 @@ VERDICTS: Final[tuple[Verdict, ...]] = get_args(Verdict)
 Progress = Callable[[str, int, int], None]
 PROCESSES: Final = 2
 SECOND_EVERY: Final[dict[str, int]] = {"quick": 40, "ci": 4, "full": 1}
+SEEDS: Final[dict[str, int]] = {"quick": 1, "ci": 1, "full": 5}
+"""With so many seeds of the solvers the verdicts must be the same."""
 INITIAL: Final = Obligation("initial-state-sound", "start", "The initial state satisfies every invariant (clause S2).")
 SOLVERS: Final = ("z3", "cvc5")
 
@@ -74,6 +78,8 @@ class ProveReport:
     second_asked: int = 0
     by_part: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])  # paths, second opinions
     disagreed: list[str] = field(default_factory=list[str])
+    executor: ExecutorReport | None = None  # of a whole run: the paths held against CPython
+    seeds: int = 1
     problems: list[str] = field(default_factory=list[str])
     seconds: float = 0.0
 
@@ -92,6 +98,9 @@ class ProveReport:
             "solvers": len(SOLVERS),
             "second_opinions": self.second_asked,
             "disagreements": len(self.disagreed),
+            "seeds": self.seeds,
+            "executor_pairs": 0 if self.executor is None else self.executor.pairs,
+            "executor_mismatches": 0 if self.executor is None else self.executor.mismatches,
         }
 
     @property
@@ -121,8 +130,20 @@ def parts(tier: Tier, seed: int, only: str = "") -> list[Part]:
         Part("laws", prove_laws, (seed,), {"second": every == 1, "only": only}),
         Part("arithmetic", prove_arithmetic, (seed, only), {}),
     ]
-    kinds = [Part(kind.name, prove_kind, (kind, options), {}) for kind in KINDS]
+    kinds = [Part(kind.name, prove_kind if only else prove_and_compile, (kind, options), {}) for kind in KINDS]
     return [*kinds[:2], *beyond, *whole, *kinds[2:4], *frame, *kinds[4:]]
+
+
+def again(seed: int) -> list[Part]:
+    """Everything once more with another seed, by z3 alone: only the verdicts are asked for."""
+    options = Options(seed, 0, witnesses=False)
+    kinds = [Part(kind.name, prove_kind, (kind, options), {}) for kind in KINDS]
+    small = SIZES[:1]
+    return [
+        *kinds, Part("laws", prove_laws, (seed,), {"second": False}), Part("arithmetic", prove_arithmetic, (seed,), {}),
+        Part("lift", prove_lift, (seed, small), {"second": False}),
+        Part("frame", prove_frame, (seed, small), {"second": False}),
+    ]  # fmt: skip
 
 
 def run_prove(
@@ -143,19 +164,31 @@ def run_prove(
             f"`{part}` is no part of the proof; name an input kind, `frame`, `lift`, `laws` or `arithmetic`"
         )
     context = multiprocessing.get_context("spawn")
+    whole = not only and not part
+    report.seeds = SEEDS[tier] if whole else 1
+    repeated = [item for extra in range(1, report.seeds) for item in again(seed + extra)]
     with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
-        running: dict[Future[Any], str] = {
-            pool.submit(part.run, *part.arguments, **part.keywords): part.name for part in todo
-        }
-        for done, future in enumerate(as_completed(running), 1):
-            found = future.result()
-            add(report, found)
-            report.by_part[running[future]] = (found.paths, found.second_asked)
+        running = {pool.submit(item.run, *item.arguments, **item.keywords): item.name for item in todo}
+        once_more = {pool.submit(item.run, *item.arguments, **item.keywords): item.name for item in repeated}
+        predictors: list[KindPredictor] = []
+        for done, future in enumerate(as_completed([*running, *once_more]), 1):
+            found = cast("KindReport | SmallReport | tuple[KindReport, KindPredictor]", future.result())
+            name = running.get(future)
+            if isinstance(found, tuple):
+                found, predictor = found
+                predictors.append(predictor)
+            if name is not None:
+                add(report, found)
+                report.by_part[name] = (found.paths, found.second_asked)
+            else:
+                confirm(report, found)
             if progress is not None:
-                progress(running[future], done, len(todo))
+                progress(name or once_more[future], done, len(running) + len(once_more))
             if only and any(report.rows[name].verdict == "refuted" for name in (only, *RESTS_ON.get(only, ()))):
                 pool.shutdown(wait=False, cancel_futures=True)
                 break
+        if whole:
+            report.executor = compare_all(pool, predictors, EXECUTOR_PAIRS[tier], seed, progress)
     report.seconds = time.monotonic() - began
     conclude(report, only or part)
     return report
@@ -204,17 +237,19 @@ def proved_before(tier: Tier, seed: int = 0, folder: Path = evidence.FOLDER) -> 
         row.witness = Found(tuple(witness[0]), tuple(witness[1]), witness[2]) if witness else None
     report.paths, report.checks, report.second_asked = found["paths"], found["checks"], found["second_asked"]
     report.by_part = {name: (paths, asked) for name, (paths, asked) in found["by_part"].items()}
+    report.executor, report.seeds = ExecutorReport(**found["executor"]), found["seeds"]
     conclude(report, "")
     return report
 
 
 def keep(report: ProveReport, seed: int = 0, folder: Path = evidence.FOLDER) -> None:
     """Keep a run in which everything was proved."""
-    if not report.ok:
+    if not report.ok or report.executor is None:
         return
     rows = {name: (row.paths, row.seconded, row.witness, row.witness_kind) for name, row in report.rows.items()}
     counts = {"paths": report.paths, "checks": report.checks, "second_asked": report.second_asked}
-    proof = {"rows": rows, "by_part": report.by_part, **counts}
+    executor = {"wanted": report.executor.wanted, **report.executor.figures}
+    proof = {"rows": rows, "by_part": report.by_part, "executor": executor, "seeds": report.seeds, **counts}
     evidence.keep(evidence.key_of(report.tier, seed, solver_versions()), proof, folder)
 
 
@@ -251,6 +286,18 @@ def add(report: ProveReport, found: KindReport | SmallReport) -> None:
             row.witness, row.witness_kind = witness, found.kind
 
 
+def confirm(report: ProveReport, found: KindReport | SmallReport) -> None:
+    """Another seed must say the same: what it refutes or leaves open counts, what it proves is known already."""
+    for name in found.unknown:
+        _row(report, name).unknown = True
+    if isinstance(found, SmallReport):
+        for name, where in found.refuted:
+            _row(report, name).note = where
+        return
+    for refutation in found.refuted:
+        _row(report, refutation.obligation).refuted = refutation
+
+
 def _row(report: ProveReport, name: str) -> Row:
     return report.rows[name]
 
@@ -265,6 +312,10 @@ def conclude(report: ProveReport, only: str) -> None:
         if row.verdict != "proved" and not (only and row.verdict == "vacuous"):
             report.problems.append(f"{name}: {row.verdict}{_reason(row)}")
     report.problems += [f"the solvers disagree: {text}" for text in report.disagreed]
+    if report.executor is not None:
+        report.problems += [f"the executor: {text}" for text in report.executor.problems]
+    elif not only:
+        report.problems.append("the executor was not held against CPython")
 
 
 def _reason(row: Row) -> str:

@@ -1,0 +1,98 @@
+"""What makes a whole run fail beside its obligations: an executor that is wrong or unchecked, a seed that differs."""
+
+from collections.abc import Callable
+
+import pytest
+
+from dita.conformance.prove.core import KINDS, KindReport, Refutation
+from dita.conformance.prove.executor_check import SIZES, ExecutorReport
+from dita.conformance.prove.frame import SmallReport
+from dita.conformance.prove.models import Found
+from dita.conformance.prove.obligations import META
+from dita.conformance.prove.proof import SEEDS, ProveReport, Row, conclude, confirm, everything
+from dita.spec.certificate import REQUIRED_LAYERS
+from dita.spec.vocabulary import Kind
+
+AGREES = ExecutorReport(1, pairs=1, kinds=len(KINDS))
+
+
+def proved(executor: ExecutorReport | None = AGREES) -> ProveReport:
+    """A run in which every obligation is proved."""
+    report = ProveReport("full", {item.id: Row(item, paths=1) for item in everything()}, executor=executor)
+    for row in report.rows.values():
+        if row.obligation.theorem == "core" and row.obligation not in META:
+            row.witness = Found((), (), exact=True)
+    return report
+
+
+def problems(report: ProveReport) -> list[str]:
+    """What a run is blamed for."""
+    conclude(report, "")
+    return report.problems
+
+
+def test_a_run_that_is_right_has_no_problem() -> None:
+    """Nothing is refuted, and the executor agrees."""
+    assert problems(proved()) == []
+
+
+@pytest.mark.parametrize(
+    ("executor", "says"),
+    [
+        (None, "the executor was not held against CPython"),
+        (ExecutorReport(2, pairs=1, kinds=len(KINDS)), "`1` of `2` pairs were compared"),
+        (ExecutorReport(1, pairs=1, kinds=3), "`3` of `21` kinds were met"),
+        (
+            ExecutorReport(1, pairs=1, kinds=len(KINDS), mismatches=1, findings=["ENTER: no path holds"]),
+            "no path holds",
+        ),
+    ],
+)
+def test_an_executor_that_is_wrong_or_unchecked_fails_the_run(executor: ExecutorReport | None, says: str) -> None:
+    """However smoothly the solvers discharge everything."""
+    (problem,) = problems(proved(executor))
+
+    assert says in problem
+
+
+def refuted_by_kind(obligation: str) -> KindReport:
+    """A kind that refutes an obligation."""
+    return KindReport(int(Kind.ENTER), refuted=[Refutation(obligation, int(Kind.ENTER), None)])
+
+
+def refuted_by_law(obligation: str) -> SmallReport:
+    """A law that is refuted."""
+    return SmallReport(refuted=[(obligation, "somewhere")])
+
+
+def unknown(obligation: str) -> SmallReport:
+    """A solver that gave up."""
+    return SmallReport(unknown=[obligation])
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"), [(refuted_by_kind, "refuted"), (refuted_by_law, "refuted"), (unknown, "unknown")]
+)
+def test_a_seed_with_another_verdict_fails_the_run(
+    found: Callable[[str], KindReport | SmallReport], verdict: str
+) -> None:
+    """What one seed proves and another does not is not proved; what it proves again is counted once."""
+    report = proved()
+    confirm(report, SmallReport(tallies={"mode-is-obeyed": 7}))
+    assert report.rows["mode-is-obeyed"].paths == 1
+
+    confirm(report, found("mode-is-obeyed"))
+
+    assert report.rows["mode-is-obeyed"].verdict == verdict
+    assert len(problems(report)) == 1
+
+
+def test_the_full_tier_asks_for_a_million_pairs_and_five_seeds() -> None:
+    """Every tier compares pairs, and no certificate holds without them."""
+    (rule,) = (rule for rule in REQUIRED_LAYERS if rule.name == "prove")
+
+    assert SIZES["full"] >= 1_000_000
+    assert SEEDS["full"] == 5
+    assert min(SIZES.values()) >= 10_000
+    assert {"executor_pairs", "seeds"} <= set(rule.positive)
+    assert "executor_mismatches" in rule.zero
