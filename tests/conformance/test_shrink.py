@@ -14,12 +14,14 @@ from dita.conformance.defects import DEFECTS, defects
 from dita.conformance.exhaustive import Finding
 from dita.conformance.findings import AGAIN, kept, shown_again, told
 from dita.conformance.shrink import shrink
+from dita.conformance.starts import simpler_start
 from dita.conformance.suite import measured, median, shortest
 from dita.conformance.tasks import explained, signature_of
 from dita.conformance.timeline import LINES_MAX, timeline, unit_of
 from dita.conformance.under_test import Canary, ReferenceStandIn
 from dita.reference import step
-from dita.spec.inputs import Input, enter, flatten, order, register, rejected, seed, set_mode
+from dita.spec.inputs import Input, enter, exit_leg, flatten, order, register, rejected, seed, set_limits, set_mode
+from dita.spec.invariants import broken
 from dita.spec.layout import word_names
 from dita.spec.outcome import Outcome
 from dita.spec.state import State
@@ -179,6 +181,31 @@ def test_a_long_trace_and_a_full_start_fit_on_one_screen() -> None:
     assert "slots[5].phase=4" in text
     assert len(text.splitlines()) <= LINES_MAX - 2
     assert max(map(len, text.splitlines())) <= 120
+
+
+def test_a_start_keeps_only_what_the_failure_needs() -> None:
+    """Other slots, instruments and income go; the open trade that is asked about stays, in a sound state."""
+    state = State()
+    other = enter(slot=2, instrument=4, trade=2, side=Side.SHORT, quantity=10, price=10**10)
+    more = WORLD[1]._replace(instrument=4)
+    limits = set_limits(slot_limit=9, leverage_max_ppm=10**6, tolerance=7)
+    for event in (*WORLD, more, limits, entered(1), filled(1), other):
+        state, outcome = step(state, event)
+        assert outcome.verdict == Verdict.ACCEPTED
+    event = exit_leg(slot=5, instrument=3, trade=1, leg=0)
+
+    def fails(candidate: State) -> bool:
+        return step(candidate, event)[1].submit == 1
+
+    simple = simpler_start(state, fails, never)
+
+    assert fails(simple)
+    assert broken(simple) == []
+    assert simple.slots[5].phase == Phase.POSITION_OPEN
+    assert simple.slots[2] == State().slots[2]
+    assert simple.instruments[4] == State().instruments[4]
+    assert (simple.account.live_slots, simple.account.tolerance, simple.account.slot_limit) == (1, 0, 1)
+    assert simpler_start(state, fails, lambda: True) == state
 
 
 def test_every_word_that_is_measured_has_its_unit() -> None:

@@ -202,11 +202,11 @@ def _novelties(
 
 def _look(state: State, event: Input) -> tuple[int, ...]:
     """How the named slot and instrument look, without their numbers."""
-    slot, account = state.slots[event.slot], state.account
+    slot, newest = state.slots[event.slot], state.slots[event.slot].tails[0]
     return (
         slot.phase, slot.flatten, min(2, slot.exit.attempt), slot.entry.graded, slot.entry.seen, slot.exit.seen,
-        slot.closed.external_quantity > 0, state.instruments[event.instrument].reconcile_required, account.mode,
-        sum(tail.entry.graded + tail.exit.graded for tail in slot.tails),
+        slot.closed.external_quantity > 0, state.instruments[event.instrument].reconcile_required, state.account.mode,
+        newest.entry.graded + newest.exit.graded,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from dita.conformance.differential import Diverged, Lockstep, cell_of
 from dita.conformance.exhaustive import Enumeration, Finding, broken_laws
 from dita.conformance.matrix import Result, declared_results, result_of
 from dita.conformance.shrink import shrink
+from dita.conformance.starts import simpler_start
 from dita.conformance.traffic import Traffic, stretched
 from dita.conformance.under_test import StepUnderTest
 from dita.reference import step
@@ -90,7 +91,14 @@ def undeclared(known: set[Result], seed: int, steps: int) -> Iterable[tuple[Resu
             state = after
             if result is not None and result not in known:
                 known.add(result)
-                yield result, Trace(shrink(inputs, _shows(result, start), lambda: False), start)
+                yield result, _short(result, inputs, start)
+
+
+def _short(result: Result, inputs: Sequence[Input], start: State) -> Trace:
+    short = shrink(inputs, _shows(result, start), lambda: False)
+    if start != State():
+        start = simpler_start(start, lambda state: result in shown_by(short, state), lambda: False)
+    return Trace(short, start)
 
 
 def _shows(result: Result, start: State) -> Callable[[Sequence[Input]], bool]:

@@ -23,6 +23,7 @@ from dita.conformance.exhaustive import Finding, enumerate_world
 from dita.conformance.oracle.load import INTERPRETED, compiled_oracle
 from dita.conformance.shrink import shrink
 from dita.conformance.small_worlds import worlds
+from dita.conformance.starts import simpler_start
 from dita.conformance.timeline import timeline
 from dita.conformance.transitions import Pair
 from dita.conformance.under_test import ByHandle, CallerMemory, Canary, StepUnderTest, open_image
@@ -36,6 +37,7 @@ from dita.spec.vocabulary import Kind
 
 CANARY_SECONDS: Final = 60
 CANARY_STEPS: Final = 200_000
+SMALL: Final = 100_000  # distinct pairs; of a task that is no larger fewer runs are counted guard by guard
 FINDINGS_MAX: Final = 20  # of a task that goes on after a finding; those of one cause are reported once
 COMMON_KINDS: Final = (Kind.ENTER, Kind.EXIT, Kind.FLATTEN, Kind.ORDER, Kind.POSITION, Kind.SETTLE, Kind.WALLET)
 
@@ -153,7 +155,7 @@ def _random(task: Task, raw: RawKernel, result: TaskResult) -> None:
         done = run_campaign(
             CallerMemory(raw), ByHandle(kernel), task.seed, wanted, until(task.seconds),
             runs_max=task.runs or None, findings_max=FINDINGS_MAX if task.runs else 1, recorder=recorder,
-            oracle=oracle,
+            recorded_every=8 if task.runs or task.distinct > SMALL else 16, oracle=oracle,
         )  # fmt: skip
     result.states = done.runs
     result.compared, result.distinct, result.kernel_steps = done.steps, done.distinct, done.kernel_steps
@@ -215,6 +217,8 @@ def explained(finding: Finding, kernel: StepUnderTest, out_of_time: Callable[[],
     inputs = finding.inputs
     if fails(inputs):
         inputs = shrink(_up_to_failure(inputs, fails), fails, out_of_time)
+        if start != State():
+            start = simpler_start(start, lambda state: diverges(inputs, lockstep, state), out_of_time)
     return Report(finding.what, format_trace(Trace(inputs, start)), timeline(inputs, kernel, start))
 
 
