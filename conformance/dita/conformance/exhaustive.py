@@ -6,11 +6,13 @@ whole state and outcome are compared byte for byte, and the reference's step is 
 state invariants. Nothing is sampled: the run is over when no new canonical state is found.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import groupby
 from typing import Final, NamedTuple
 
+from dita.conformance.checkpoint import Checkpoint, Progress
 from dita.conformance.differential import Difference, Distribution, cell_of, difference
 from dita.conformance.encoding import fresh_buffer, pack_input, pack_outcome, write_changes
 from dita.conformance.under_test import StepUnderTest
@@ -22,6 +24,7 @@ from dita.spec.properties import broken_by_step
 from dita.spec.state import State
 from dita.spec.vocabulary import Code
 
+MET_MAX: Final = 100_000  # states that are remembered so as not to judge them again; beyond that it begins anew
 _REFUSALS: Final = frozenset(refused(code) for code in Code)
 
 
@@ -49,6 +52,7 @@ class Enumeration:
 
     states: int = 0
     transitions: int = 0
+    chain: str = ""  # hash over every state, input and outcome, in order
     complete: bool = False
     distribution: Distribution = field(default_factory=Distribution)
     findings: list[Finding] = field(default_factory=list[Finding])
@@ -61,14 +65,23 @@ class Comparison:
         self._kernel = kernel
         self._base = bytearray()
         self._dirty = True
+        self._hash = sha256()
         self.state = State()
         self.steps = 0
 
-    def start(self, state: State) -> None:
-        """The state that the next steps are taken from; it may have fewer slots and instruments than the kernel."""
+    def start(self, state: State, chain: str = "") -> None:
+        """The state that the next steps are taken from; it may have fewer slots and instruments than the kernel.
+
+        ``chain`` is the hash over what was compared before.
+        """
         self.state = state
         self._base = fresh_buffer(state)
         self._dirty = True
+        self._hash = sha256(chain.encode() + self._base)
+
+    def chain(self) -> str:
+        """The hash over what was compared before, the state, and the inputs and outcomes since ``start``."""
+        return self._hash.hexdigest()
 
     def step(self, event: Input) -> tuple[State, Outcome, Difference | None]:
         """One step from the start state on both sides, and the first word that differs."""
@@ -77,9 +90,11 @@ class Comparison:
             self._kernel.load(self._base)
             self._dirty = False
         self.steps += 1
-        theirs = self._kernel.step(pack_input(event))
+        packed = pack_input(event)
+        theirs = self._kernel.step(packed)
         after, outcome = step(before, event)
         ours = pack_outcome(outcome)
+        self._hash.update(packed + ours)
         expected = self._base
         if after is not before:
             expected = bytearray(expected)
@@ -101,19 +116,27 @@ def broken_laws(before: State, event: Input, after: State, outcome: Outcome, *, 
 
 
 def enumerate_world(
-    world: World, kernel: StepUnderTest, out_of_time: Callable[[], bool], findings_max: int = 1
+    world: World,
+    kernel: StepUnderTest,
+    out_of_time: Callable[[], bool],
+    findings_max: int = 1,
+    checkpoint: Checkpoint | None = None,
 ) -> Enumeration:
-    """Every transition of the world; stops early only when out of time or after ``findings_max`` findings."""
-    result = Enumeration()
+    """Every transition of the world; stops early only when out of time or after ``findings_max`` findings.
+
+    With a ``checkpoint`` it goes on where an earlier run was stopped, and keeps its own progress there.
+    """
+    progress = Progress() if checkpoint is None else checkpoint.read()
+    states = _states(world, progress)
+    result = Enumeration(distribution=progress.distribution)
     both = Comparison(kernel)
-    seen = set(world.roots)
+    both.steps = progress.transitions
+    seen = set(states)
     met: set[State] = set()  # states as the steps left them, before they were brought to canonical form
-    frontier = deque(world.roots)
-    while frontier and not out_of_time() and len(result.findings) < findings_max:
-        state = frontier.popleft()
-        result.states += 1
-        both.start(state)
-        for event in world.menu(state):
+    while progress.done < len(states) and not out_of_time() and len(result.findings) < findings_max:
+        state = states[progress.done]
+        both.start(state, progress.chain)
+        for place, event in enumerate(world.menu(state)):
             after, outcome, differs = both.step(event)
             result.distribution[cell_of(state, event, outcome)] += 1
             known = after in met
@@ -129,10 +152,45 @@ def enumerate_world(
                 fresh = world.canonical(after)
                 if fresh is not None and fresh not in seen:
                     seen.add(fresh)
-                    frontier.append(fresh)
-    result.transitions = both.steps
-    result.complete = not frontier and not result.findings
+                    states.append(fresh)
+                    progress.found.append((progress.done, place))
+        progress.done += 1
+        progress.transitions, progress.chain = both.steps, both.chain()
+        if len(met) > MET_MAX:
+            met.clear()
+        if checkpoint is not None and not result.findings:
+            checkpoint.keep_now_and_then(progress)
+    result.states, result.transitions, result.chain = progress.done, both.steps, progress.chain
+    result.complete = progress.done == len(states) and not result.findings
+    if checkpoint is not None:
+        checkpoint.forget() if result.complete or result.findings else checkpoint.keep(progress)
     return result
+
+
+def _states(world: World, progress: Progress) -> list[State]:
+    """The states to go on with; where progress leads elsewhere than it says, the world is begun anew."""
+    try:
+        return states_of(world, progress.found)
+    except LookupError:
+        progress.done, progress.transitions, progress.chain = 0, 0, ""
+        progress.found.clear()
+        progress.distribution.clear()
+        return list(world.roots)
+
+
+def states_of(world: World, found: Sequence[tuple[int, int]]) -> list[State]:
+    """The roots and the states that were found, in order. Raises LookupError when a way leads nowhere new."""
+    states = list(world.roots)
+    known = set(states)
+    for before, ways in groupby(found, lambda way: way[0]):
+        menu = tuple(world.menu(states[before]))
+        for _, place in ways:
+            after = world.canonical(step(states[before], menu[place])[0])
+            if after is None or after in known:
+                raise LookupError(f"world `{world.name}`: input {place} in state {before} leads nowhere new")
+            known.add(after)
+            states.append(after)
+    return states
 
 
 def enumerate_worlds(

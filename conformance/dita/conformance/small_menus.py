@@ -9,7 +9,7 @@ from typing import Final
 
 from dita.spec.inputs import Input
 from dita.spec.scales import PRICE_SCALE, RATIO_SCALE
-from dita.spec.state import Slot, State
+from dita.spec.state import Slot, State, capital
 from dita.spec.vocabulary import (
     ADMIT_MARGIN_NS,
     ALL_CHECKS,
@@ -199,6 +199,46 @@ def account_menu(state: State) -> Iterator[Input]:
                 yield Input(kind=Kind.INCOME, income_kind=income, rows=rows, amount=total, time_ns=time_ns)
     for quantity in (1, 4):
         yield entry(state, 0, 0, quantity, (Side.LONG, WHOLE))
+
+
+def control(state: State, k: int) -> Iterator[Input]:
+    """Every kind that concerns the account or the contract, whatever the slot is doing."""
+    named = Input(slot=k, instrument=k, time_ns=LATE)
+    for mode in Mode:
+        yield named._replace(kind=Kind.SET_MODE, mode=mode)
+    yield named._replace(kind=Kind.SET_LIMITS, slot_limit=1, ratio_ppm=1)
+    yield named._replace(kind=Kind.CALIBRATE, ratio_ppm=2 * RATIO_SCALE)
+    for quantity_min in (0, 2):
+        yield contract(k, quantity_min)._replace(slot=k)
+    yield named._replace(kind=Kind.SEED, amount=3)
+    books = capital(state.account.ledger)
+    for time_ns in (EARLY, LATE):
+        for amount in (books, books + 1):
+            yield named._replace(kind=Kind.WALLET, amount=amount, time_ns=time_ns)
+    for income in IncomeKind:
+        for total in (1, -1):
+            yield named._replace(kind=Kind.INCOME, income_kind=income, rows=1, amount=total)
+
+
+def every_menu(quantities: int, prices: int, plans: tuple[Plan, ...]) -> Menu:
+    """All 21 kinds on one slot."""
+    orders = orders_menu(quantities, prices, plans)
+
+    def menu(state: State) -> Iterator[Input]:
+        yield from orders(state)
+        yield from control(state, 0)
+
+    return menu
+
+
+def every_two_menu(state: State) -> Iterator[Input]:
+    """All 21 kinds on two slots, in sizes of one lot."""
+    yield from two_menu(state)
+    for k in (0, 1):
+        yield from answers(state, k)
+        yield from outside(state, k, 1, 1)
+        yield from settlements(state, k, 1, 1)
+        yield from control(state, k)
 
 
 def two_menu(state: State) -> Iterator[Input]:

@@ -16,6 +16,8 @@ from dita.conformance.small_menus import (
     WHOLE,
     account_menu,
     contract,
+    every_menu,
+    every_two_menu,
     orders_menu,
     straight_menu,
     two_menu,
@@ -91,6 +93,29 @@ def without_tails(attempts: int, *, calm: bool) -> Canonical:
     return canonical
 
 
+def with_terms_of(root: State, canonical: Canonical, *, ruled: bool) -> Canonical:
+    """As ``canonical``, and limits and contracts are again those of the root; so is how it is ruled, unless ``ruled``.
+
+    How it is ruled is mode and calibration. What an input does to these is compared in every state; where it leads is
+    followed in the worlds that are ruled.
+    """
+    first = root.account
+
+    def restored(state: State) -> State | None:
+        found = canonical(state)
+        if found is None:
+            return None
+        account = found.account._replace(
+            slot_limit=first.slot_limit, leverage_max_ppm=first.leverage_max_ppm, tolerance=first.tolerance,
+            mode=found.account.mode if ruled else first.mode,
+            calibration_ppm=found.account.calibration_ppm if ruled else first.calibration_ppm,
+        )  # fmt: skip
+        pairs = zip(found.instruments, root.instruments, strict=True)
+        return found._replace(account=account, instruments=tuple(Instrument(*old[:5], *new[5:]) for old, new in pairs))
+
+    return restored
+
+
 def reconciled(state: State) -> State:
     """Nothing awaits a reconcile."""
     account = state.account._replace(unreconciled=0)
@@ -144,13 +169,24 @@ def worlds(size: str) -> tuple[World, ...]:
             *small,
         )
     dusty = begun(1, 1, quantity_min=2)
+    slots = begun(2, 2)
     return (
-        World("orders", (one,), orders_menu(3, 1, both), without_tails(2, calm=False)),
-        World("prices", (one,), orders_menu(2, 2, both), without_tails(2, calm=True)),
+        World(
+            "one slot", (one,), every_menu(3, 2, both),
+            with_terms_of(one, without_tails(2, calm=False), ruled=False),
+        ),
+        World(
+            "two slots", (slots,), every_two_menu,
+            with_terms_of(slots, two_slots, ruled=False),
+        ),
+        World(
+            "ruled", (one,), every_menu(2, 1, (long_legs,)),
+            with_terms_of(one, without_tails(1, calm=True), ruled=True),
+        ),
         World("dust", (dusty,), orders_menu(3, 1, (long_legs,)), without_tails(2, calm=False)),
         World("two with any limit", (limited(two, 1), limited(two, 2)), two_menu, two_slots),
         *small,
-    )
+    )  # fmt: skip
 
 
 def limited(state: State, slot_limit: int) -> State:

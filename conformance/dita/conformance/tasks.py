@@ -15,7 +15,9 @@ from typing import Final
 
 from dita.conformance.boundary import run_boundary, sample_states
 from dita.conformance.campaign import run_campaign
+from dita.conformance.checkpoint import Checkpoint
 from dita.conformance.corpus import corpus, run_corpus
+from dita.conformance.counts import counted, unlike
 from dita.conformance.decisions import Recorder, Tally
 from dita.conformance.differential import Distribution, Diverged, Lockstep, cell_of, phase_name
 from dita.conformance.encoding import OUTCOME_BYTES, STATE_BYTES, pack_input, word_at
@@ -115,12 +117,15 @@ def _exhaustive(task: Task, raw: RawKernel, result: TaskResult) -> None:
     kinds = (Kind.SET_MODE,) if task.name == "account" else (Kind.ENTER, Kind.ORDER, Kind.FLATTEN)
     planted = _canary(CallerMemory(raw), rng, kinds)
     _count_canary(result, enumerate_world(world, planted, until(CANARY_SECONDS)).findings)
-    done = enumerate_world(world, CallerMemory(raw), until(task.seconds))
+    checkpoint = Checkpoint(world.name, raw.image_sha256) if task.size == "full" else None
+    done = enumerate_world(world, CallerMemory(raw), until(task.seconds), checkpoint=checkpoint)
     result.states, result.compared = done.states, done.transitions
     result.kernel_steps, result.distinct = done.transitions, done.transitions
     result.distribution = done.distribution
     if not done.complete and not done.findings:
         result.void = f"world `{task.name}` was not finished in `{task.seconds}` seconds"
+    if done.complete:
+        result.void = unlike(counted(world, task.size, done))
     _report(result, done.findings, raw)
 
 
