@@ -90,10 +90,10 @@ pub fn finished(before: Before, focus: &mut Focus<'_>, outcome: &mut Outcome, co
 /// Free the front for the newest tail; the oldest one that is fully graded makes room (its money is in the ledger for
 /// good).
 ///
-/// Clause F3: a live trade implies a graded tail; were there none, the oldest would go.
+/// Clause F3: a live trade implies a graded tail; where no other is, it is the front one, which the newest replaces.
 fn make_room(tails: &mut [Tail; TAILS]) {
     let [first, second, third, fourth] = tails;
-    if is_graded(fourth) || !(is_graded(third) || is_graded(second) || is_graded(first)) {
+    if is_graded(fourth) {
         *fourth = *third;
         *third = *second;
         *second = *first;

@@ -1,6 +1,6 @@
 """Money that the venue reports: settlement, income, wallet (clauses F1 to F4, L1 to L6)."""
 
-from dita.reference.focus import Answer, flagged, flagged_evidence, in_range, money, require, require_time
+from dita.reference.focus import Answer, Refused, flagged, flagged_evidence, in_range, money, require, require_time
 from dita.reference.ledger import booked, compared, posted, profit
 from dita.reference.lifecycle import accepted, in_entry, is_graded
 from dita.spec.inputs import Input
@@ -33,8 +33,7 @@ def settle(focus: Focus, event: Input) -> Answer:
         if slot.tails[index].trade == event.trade:
             return settle_tail(focus, event, index)
     require(event.trade <= focus.account.trade_high_water, Code.UNKNOWN_ORDER)
-    require(False, Code.NO_CHANGE)
-    return acknowledged(focus)
+    raise Refused(Code.NO_CHANGE)
 
 
 def settle_live(focus: Focus, event: Input) -> Answer:
@@ -121,8 +120,7 @@ def settle_forced(focus: Focus, event: Input) -> Answer:
             after = tail._replace(entry=tail.entry._replace(graded=1), exit=tail.exit._replace(graded=1))
             return with_tail(focus, index, after)
     require(event.trade <= focus.account.trade_high_water, Code.UNKNOWN_ORDER)
-    require(False, Code.NO_CHANGE)
-    return acknowledged(focus)
+    raise Refused(Code.NO_CHANGE)
 
 
 # --- the account's own money ----------------------------------------------------------------------------------------

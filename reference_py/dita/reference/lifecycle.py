@@ -76,11 +76,11 @@ def finished(before: Slot, focus: Focus, code: Code = Code.OK, *, attempt: int =
 
 def with_newest(tails: tuple[Tail, ...], newest: Tail) -> tuple[Tail, ...]:
     """Put a tail in front; the oldest one that is fully graded makes room (its money is in the ledger for good)."""
-    for index in reversed(range(len(tails))):
+    for index in reversed(range(1, len(tails))):
         if is_graded(tails[index]):
             return (newest, *tails[:index], *tails[index + 1 :])
-    # Clause F3: a live trade implies a graded tail, so this line is never reached from a valid state.
-    return (newest, *tails[:-1])
+    # Clause F3: a live trade implies a graded tail; no other is, so it is the front one.
+    return (newest, *tails[1:])
 
 
 def is_graded(tail: Tail) -> bool:
