@@ -17,6 +17,11 @@ STAMP := $(VENV)/.made-from-$(shell cat $(MADE_FROM) | cksum | tr ' ' '-')
 STRANGERS := $(VENV)/strangers
 STRANGERS_STAMP := $(STRANGERS)/.made-from-$(shell cksum < requirements/strangers.txt | tr ' ' '-')
 CARGO := cd kernel_rs && cargo
+# $(call covered,room,share): report what of a room the kept data does not reach; fail below the share.
+COVERED := out/coverage/data
+covered = $(BIN)/coverage report --data-file=$(COVERED) --skip-covered --include='$(1)/*' --fail-under=$(2)
+# What tests dita.conformance: its own room, and the commands that run it.
+JUDGED_BY := tests/conformance $(wildcard tests/runtime/test_cli*.py)
 CODE := spec reference_py kernel_rs conformance adapters runtime tests typings examples hatch_build.py
 
 # $(call step,name,command): run quietly, print name and seconds; on failure print what the command printed.
@@ -24,7 +29,7 @@ step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \
 	if output=$$( ($(2)) 2>&1); then printf 'ok %4ss\n' $$(( $$(date +%s) - begin )); \
 	else printf 'FAILED\n%s\n' "$$output"; exit 1; fi
 
-.PHONY: help run test check test-services gate prove campaign tampering build tools valgrind strangers format lock clean
+.PHONY: help run test check test-services gate prove campaign tampering coverage coverage-report build tools valgrind strangers format lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -60,6 +65,16 @@ tampering: build ## every byte of certificate, evidence and image replaced in tu
 
 campaign: build ## five minutes of random traces on two processes; adds to what earlier ones counted
 	@$(BIN)/dita conform --tier campaign --minutes 5 --cluster local
+
+coverage: build ## lines and branches that the judge's tests reach: all of the reference, 95 % of conformance
+	@rm -rf out/coverage && mkdir -p out/coverage
+	@$(BIN)/coverage run -m pytest -q -n 2 --dist worksteal $(JUDGED_BY)
+	@$(BIN)/coverage combine --quiet
+	@$(MAKE) --no-print-directory coverage-report
+
+coverage-report:
+	@$(call covered,reference_py,100)
+	@$(call covered,conformance,95)
 
 build: $(STAMP) ## the environment in .venv and the kernel image
 	$(call step,kernel image,$(BIN)/python kernel_rs/build_kernel.py)
