@@ -17,6 +17,9 @@ _DIGITS_MAX: Final = 60
 _PLAIN: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?\Z")
 _E18: Final = 10**18
 _EXACT: Final = Context(prec=2 * _DIGITS_MAX, rounding=ROUND_HALF_EVEN)
+_SCALES: Final = {
+    scale: Decimal(scale) for scale in (PRICE_SCALE, QUANTITY_SCALE, MONEY_SCALE, RATE_SCALE, _E18)
+}  # a Decimal of an integer costs more than the product
 
 
 class UnitsError(ValueError):
@@ -25,32 +28,30 @@ class UnitsError(ValueError):
 
 def parse_decimal(value: object, field: str) -> Decimal:
     """The finite decimal behind ``value``. Raises UnitsError for anything else, floats and booleans included."""
-    if isinstance(value, Decimal):
-        number = value
-    elif isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise UnitsError(f"{field}: a `{type(value).__name__}` is not an exact decimal; give text")
-    elif isinstance(value, int):
-        if abs(value) >= 10**_DIGITS_MAX:
-            raise UnitsError(f"{field}: an integer of more than {_DIGITS_MAX} digits is out of range")
-        number = Decimal(value)
-    else:
+    if isinstance(value, str):
         if len(value) > _TEXT_MAX:
             raise UnitsError(f"{field}: `{value[:_TEXT_MAX]}…` is longer than {_TEXT_MAX} characters")
         if not _PLAIN.match(value):
             raise UnitsError(f"{field}: `{value}` is not a decimal number")
         number = Decimal(value)
-    if not number.is_finite():
-        raise UnitsError(f"{field}: `{number}` is not finite")
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int)
-    if len(number.as_tuple().digits) > _DIGITS_MAX or not -_DIGITS_MAX <= exponent <= _DIGITS_MAX:
+    elif isinstance(value, Decimal):
+        number = value
+        if not number.is_finite():
+            raise UnitsError(f"{field}: `{number}` is not finite")
+    elif isinstance(value, bool) or not isinstance(value, int):
+        raise UnitsError(f"{field}: a `{type(value).__name__}` is not an exact decimal; give text")
+    else:
+        if abs(value) >= 10**_DIGITS_MAX:
+            raise UnitsError(f"{field}: an integer of more than {_DIGITS_MAX} digits is out of range")
+        number = Decimal(value)
+    if not -_DIGITS_MAX < number.adjusted() < _DIGITS_MAX or _EXACT.plus(number) != number:
         raise UnitsError(f"{field}: a decimal of more than {_DIGITS_MAX} digits is out of range")
     return number
 
 
 def _exact(value: DecimalLike, scale: int, bound: int, field: str) -> int:
     number = parse_decimal(value, field)
-    scaled = _EXACT.multiply(number, Decimal(scale))
+    scaled = _EXACT.multiply(number, _SCALES[scale])
     units = int(scaled)
     if units != scaled:
         raise UnitsError(f"{field}: `{number}` has more decimals than 1/{scale}; nothing is rounded here")
@@ -61,7 +62,7 @@ def _exact(value: DecimalLike, scale: int, bound: int, field: str) -> int:
 
 def _rounded(value: DecimalLike, scale: int, field: str) -> int:
     number = parse_decimal(value, field)
-    units = int(_EXACT.multiply(number, Decimal(scale)).to_integral_value(rounding=ROUND_HALF_EVEN))
+    units = int(_EXACT.multiply(number, _SCALES[scale]).to_integral_value(rounding=ROUND_HALF_EVEN))
     if abs(units) > BOUND:
         raise UnitsError(f"{field}: `{number}` is beyond the largest amount the books can hold")
     return units

@@ -54,6 +54,7 @@ class OrderMemory:
 
     forwarded: Snapshot | None = None
     _frames: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])  # z: (l, L)
+    _sums: dict[int, int] = field(default_factory=lambda: {0: 0})  # z: exact quote of the frames up to it, 1e-18 USDT
     _fills: dict[str, FillRow] = field(default_factory=dict[str, FillRow])
 
     def take_row(self, row: OrderRow) -> Reading:
@@ -117,6 +118,7 @@ class OrderMemory:
             return
         if self._frames.setdefault(quantity, (last, price)) != (last, price):
             self._frames[quantity] = (0, 0)  # told in two ways: neither is believed
+            self._sums = {0: 0}
 
     def _quote(self, quantity: int, average_price: int | None) -> int | None:
         """The notional of the first ``quantity``: exact from fill rows or frames that sum to it, else ap times z."""
@@ -135,14 +137,20 @@ class OrderMemory:
         return money_of_e18(sum(row.price * row.quantity for row in self._fills.values()))
 
     def _quote_of_frames(self, quantity: int) -> int | None:
-        """Frames chain backwards: the one that reached z began at z - l."""
-        at, quote_e18 = quantity, 0
-        while at > 0:
-            last, price = self._frames.get(at, (0, 0))
+        """Frames chain backwards: the one that reached z began at z - l. What has been summed once is not again."""
+        chain: list[int] = []
+        at = quantity
+        while at not in self._sums:
+            last, _ = self._frames.get(at, (0, 0))
             if last == 0:
                 return None
-            quote_e18 += price * last
+            chain.append(at)
             at -= last
+        quote_e18 = self._sums[at]
+        for reached in reversed(chain):
+            last, price = self._frames[reached]
+            quote_e18 += price * last
+            self._sums[reached] = quote_e18
         return money_of_e18(quote_e18)
 
 
