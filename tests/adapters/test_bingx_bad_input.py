@@ -64,7 +64,7 @@ def pushed(stream: AccountStream) -> list[object]:
 def put(stream: AccountStream, document: object) -> list[object]:
     """Put one frame in, from its bytes on, and give what it became."""
     read = as_object(parse_json(decode_frame(gzip.compress(json.dumps(document).encode()))))
-    stream._dispatch(read or {})  # pyright: ignore[reportPrivateUsage] - the session's own door
+    stream.take(read or {})
     return pushed(stream)
 
 
@@ -378,7 +378,7 @@ def market_stream() -> MarketStream:
     """One that is not connected and whose four topics are acknowledged."""
     stream = MarketStream("ws://127.0.0.1:9", ["BTC-USDT"], StepClock(), Random(1), depth=20, mark_prices=True)
     for number in range(4):
-        stream._dispatch({"id": str(number), "code": 0, "msg": ""})  # pyright: ignore[reportPrivateUsage] - by hand
+        stream.take({"id": str(number), "code": 0, "msg": ""})
     stream._queue.clear()  # pyright: ignore[reportPrivateUsage] - the restoration
     return stream
 
@@ -399,8 +399,8 @@ def test_a_market_row_with_anything_in_it_is_left_out_and_the_next_one_counts(
     """No exception leaves the reader, nothing that is not positive comes out, and the stream goes on."""
     stream = market_stream()
     rows = {"p": "1", "q": "1", "m": True, "bids": [["1", "1"]], "asks": [["2", "1"]], **TICK, **change}
-    stream._dispatch({"dataType": f"BTC-USDT@{kind}", "data": rows})  # pyright: ignore[reportPrivateUsage] - by hand
-    stream._dispatch({"dataType": "BTC-USDT@bookTicker", "data": TICK})  # pyright: ignore[reportPrivateUsage] - by hand
+    stream.take({"dataType": f"BTC-USDT@{kind}", "data": rows})
+    stream.take({"dataType": "BTC-USDT@bookTicker", "data": TICK})
     events = [event for _, event in stream._queue]  # pyright: ignore[reportPrivateUsage] - nobody reads
     assert len(events) + stream.ignored == 2
     last = events[-1]

@@ -413,7 +413,7 @@ def put(stream: AccountStream | MarketStream, text: str) -> None:
     """One frame as the venue frames it."""
     document = as_object(parse_json(decode_frame(gzip.compress(text.encode()))))
     assert document is not None
-    stream._dispatch(document)  # pyright: ignore[reportPrivateUsage] - the session's own door
+    stream.take(document)
 
 
 def events(stream: AccountStream | MarketStream) -> list[object]:

@@ -312,7 +312,7 @@ async def test_a_caller_that_falls_behind_is_told_and_memory_stays_bounded() -> 
 
 async def test_our_own_bug_in_a_session_is_a_gap_not_a_dead_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception nobody thought of ends the session by name, and the next one begins."""
-    real = AccountStream._dispatch  # pyright: ignore[reportPrivateUsage] - a bug is planted inside
+    real = AccountStream.take
     calls = 0
 
     def broken(self: AccountStream, members: dict[str, object]) -> None:
@@ -322,7 +322,7 @@ async def test_our_own_bug_in_a_session_is_a_gap_not_a_dead_stream(monkeypatch: 
             raise ZeroDivisionError("text")
         real(self, members)
 
-    monkeypatch.setattr(AccountStream, "_dispatch", broken)
+    monkeypatch.setattr(AccountStream, "take", broken)
     async with account(sends(SNAPSHOT, ORDER_FRAME)) as (stream, _, _):
         events = await take(stream, 5)
     assert kinds(events) == ["StreamGap", "StreamRestored", "StreamGap", "StreamRestored", "OrderUpdate"]

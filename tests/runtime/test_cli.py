@@ -169,6 +169,7 @@ def test_bench_writes_every_figure(tmp_path: Path) -> None:
         "call_ready_r", "call_integers_r", "batch_64_r", "batch_1024_r", "lifecycle_batched_r", "past_trades_ratio",
         "reference_step_r", "differential_step_r", "paper_round_trip_r", "campaign_step_r", "replay_r",
         "campaign_steps_per_second", "replay_steps_per_second",
+        "account_frame_r", "submit_ack_r",
     }  # fmt: skip
     assert all(value > 0 for value in figures.values())
 

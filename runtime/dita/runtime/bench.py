@@ -20,6 +20,7 @@ from dita.kernel.binding import Kernel
 from dita.kernel.loader import RawKernel
 from dita.runtime.bench_rows import Row, rows_of
 from dita.runtime.bench_traffic import traffic_rows
+from dita.runtime.bench_venue import venue_rows
 
 _CALLS_OF_R: Final = 20_000
 _STRUCT_BYTES: Final = 192
@@ -45,8 +46,8 @@ def run_bench(raw: RawKernel, rounds: int, progress: Progress, compiled: Step | 
     Raises WrongResult when a row computed something else than it should.
     """
     noop, pointer = _reference_call(raw)
-    with pinned(), Kernel(raw) as kernel:
-        rows = [*rows_of(kernel), *traffic_rows(raw, compiled)]
+    with pinned(), Kernel(raw) as kernel, venue_rows() as at_the_venue:
+        rows = [*rows_of(kernel), *traffic_rows(raw, compiled), *at_the_venue]
         samples: dict[str, list[tuple[float, float]]] = {row.name: [] for row in rows}
         for number in range(rounds):
             for index, row in enumerate(rows):

@@ -101,9 +101,10 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
                 raise StreamEnded(Cause.KEY, "listen key expired")
             self._became_live()
             if members is not None:
-                self._dispatch(members)
+                self.take(members)
 
-    def _dispatch(self, frame: Mapping[str, object]) -> None:
+    def take(self, frame: Mapping[str, object]) -> None:
+        """One document of the stream, to events. Raises StreamEnded when what it said of an order cannot be read."""
         name = frame.get("e")
         if name in _ORDER_EVENTS:
             self._order_frame(frame.get("o"), _time_ms(frame) or self._now_ns() // NANOSECONDS_PER_MILLISECOND)

@@ -101,13 +101,13 @@ class MarketStream(ResilientStream[BookTicker | MarketTrade | MarketDepth | Mark
             now_ns = socket.last_frame_ns
             self._saw_frame(now_ns)
             members = None if document is None else as_object(document)
-            if members is not None and self._dispatch(members):
+            if members is not None and self.take(members):
                 last_data_ns = now_ns
             if now_ns - last_data_ns > self._data_silence_ns:
                 raise StreamEnded(Cause.NO_DATA, "heartbeats, but no market data")
 
-    def _dispatch(self, frame: Mapping[str, object]) -> bool:
-        """Whether the frame was market data of an acknowledged topic."""
+    def take(self, frame: Mapping[str, object]) -> bool:
+        """One document of the stream, to events; whether it was market data of an acknowledged topic."""
         data = frame.get("data")
         topic = frame.get("dataType")
         if data is None or not topic:

@@ -99,12 +99,16 @@ class ResilientStream(ABC, Generic[E]):
 
     async def next_event(self) -> E | StreamGap | StreamRestored:
         """The next event. Raises StreamClosed after ``aclose``. One caller at a time."""
-        while not self._queue:
+        while (event := self.poll()) is None:
             if self._closed:
                 raise StreamClosed(f"{self._name}: closed")
             self._filled.clear()
             await self._filled.wait()
-        return self._queue.popleft()[1]
+        return event
+
+    def poll(self) -> E | StreamGap | StreamRestored | None:
+        """The next event if there is one now."""
+        return self._queue.popleft()[1] if self._queue else None
 
     async def __aiter__(self) -> AsyncIterator[E | StreamGap | StreamRestored]:
         while True:

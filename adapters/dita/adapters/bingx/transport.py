@@ -24,7 +24,7 @@ from dita.adapters.bingx.compression import CompressionError, decompress
 from dita.adapters.bingx.credentials import Credentials
 from dita.adapters.bingx.endpoints import ENDPOINTS, SHARED_QUOTAS, Endpoint
 from dita.adapters.bingx.limiter import Limiter, Quota, Rank
-from dita.adapters.bingx.signing import plain_query, signed_query
+from dita.adapters.bingx.signing import canonical_text, plain_query, signed_query
 from dita.spec.scales import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
 
 RECV_WINDOW_MAX_MS: Final = 5000  # the venue's default; a longer one only lengthens the time of not knowing
@@ -192,12 +192,17 @@ class Transport:
         window_ms = self.recv_window_ms if self.send_recv_window else RECV_WINDOW_MAX_MS
         return window_ms * NANOSECONDS_PER_MILLISECOND
 
+    def check(self, endpoint: Endpoint, parameters: Mapping[str, str]) -> None:
+        """Raise ValueError for what could not be written."""
+        canonical_text(parameters)
+        if endpoint.signed and self.credentials is None:
+            raise ValueError(f"{endpoint.name}: needs credentials and none were given")
+
     def query_at(self, endpoint: Endpoint, parameters: Mapping[str, str], timestamp_ms: int) -> str:
-        """The query text of a request that is written at ``timestamp_ms``. Raises ValueError."""
+        """The query text of a request that was checked and is written at ``timestamp_ms``."""
         if not endpoint.signed:
             return plain_query(parameters)
-        if self.credentials is None:
-            raise ValueError(f"{endpoint.name}: needs credentials and none were given")
+        assert self.credentials is not None  # checked before
         stamped = {**parameters, "timestamp": str(timestamp_ms)}
         if self.send_recv_window:
             stamped["recvWindow"] = str(self.recv_window_ms)
@@ -226,7 +231,7 @@ class Transport:
         """
         attempt = _Attempt(self, endpoint, parameters, send_by_ns, age_ns)
         try:
-            self.query_at(endpoint, parameters, 0)  # what cannot be signed is refused before anything is waited for
+            self.check(endpoint, parameters)  # what cannot be signed is refused before anything is waited for
         except ValueError as error:
             return Failure(FailureKind.BAD_REQUEST, str(error), sent=False)
         try:

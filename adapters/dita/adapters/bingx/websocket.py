@@ -46,6 +46,9 @@ class Cause(Enum):
     BUG = "own bug"
 
 
+HEARTBEAT: Final = object()  # in the place of a document
+
+
 class StreamEnded(Exception):
     """The connection cannot be used any more; the message says why, in words that hold no secret."""
 
@@ -78,16 +81,11 @@ class Socket:
         except (WebSocketException, OSError, EOFError) as error:
             raise StreamEnded(Cause.LOST, f"connection lost: {type(error).__name__}") from None
         self.last_frame_ns = self.now_ns()
-        text = decode_frame(frame)
-        if text == "Ping":
+        document = document_of(frame)
+        if document is HEARTBEAT:
             await self.send("Pong")
             return None
-        if not text or text == "Pong" or _NOISE.search(text):
-            return None
-        try:
-            return parse_json(text)
-        except JsonTextError as error:
-            raise StreamEnded(Cause.UNDECODABLE, f"undecodable frame: {error}") from None
+        return document
 
     async def send(self, text: str) -> None:
         """Send one text frame. Raises StreamEnded."""
@@ -96,6 +94,19 @@ class Socket:
                 await self.connection.send(text)
         except (TimeoutError, WebSocketException, OSError, EOFError) as error:
             raise StreamEnded(Cause.LOST, f"connection lost while sending: {type(error).__name__}") from None
+
+
+def document_of(frame: str | bytes) -> object | None:
+    """The document in a frame; None for what says nothing, HEARTBEAT for what wants an answer. Raises StreamEnded."""
+    text = decode_frame(frame)
+    if text == "Ping":
+        return HEARTBEAT
+    if not text or text == "Pong" or _NOISE.search(text):
+        return None
+    try:
+        return parse_json(text)
+    except JsonTextError as error:
+        raise StreamEnded(Cause.UNDECODABLE, f"undecodable frame: {error}") from None
 
 
 def decode_frame(frame: str | bytes) -> str:

@@ -1,0 +1,42 @@
+"""A simulated hour of the account stream with faults; `make soak` runs twenty-four."""
+
+from dataclasses import replace
+
+import pytest
+
+from stream_soak import FAULTS, Report, Sample, growth, soak_for
+
+
+@pytest.mark.timeout(300)
+def test_an_hour_with_faults_loses_nothing_and_leaks_nothing() -> None:
+    """Every planned kind of fault fired; every order and every fill is what the exchange's own record says."""
+    report = soak_for(1.0)
+    assert report.violations == []
+    assert growth(report) == []
+    assert report.faults.keys() == {fault.kind for fault in FAULTS}
+    assert report.orders >= 35
+    assert report.fills > 2 * report.orders
+    assert report.partial_orders >= 3
+    assert report.found_by_reading >= 3
+    assert report.backfills >= 8
+    assert report.figures["ended: connection lost"] >= 3
+    assert report.figures["ended: listen key"] >= 2
+    assert len(report.samples) >= 10
+
+
+@pytest.mark.timeout(300)
+def test_half_an_hour_without_reading_after_gaps_is_noticed() -> None:
+    """The planted defect: nothing is read after a gap, nor of an order that fell silent. Orders are never over."""
+    report = soak_for(0.5, forget_gaps=True)
+    assert len(report.violations) >= 3
+
+
+def test_growth_is_noticed() -> None:
+    """More tasks, more descriptors, more objects than early on: each by name; the noise of a moment is none."""
+    calm = Sample(12, 16, 60_000)
+    report = Report(samples=[Sample(30, 30, 90_000), calm, calm, calm, replace(calm, tasks=14, objects=61_000)])
+    assert growth(report) == []
+    for name, value in (("tasks", 19), ("descriptors", 23), ("objects", 80_000)):
+        report.samples[-1] = replace(calm, **{name: value})
+        (told,) = growth(report)
+        assert told.startswith(name)
