@@ -1,7 +1,7 @@
-"""Proofs are kept by what they depend on: the sources of specification, reference and prover, and the two solvers.
+"""Proofs are kept by what they depend on: the code of specification, reference and prover, and the two solvers.
 
-A run that finds its own proof again reads it instead of proving anew; anything it depends on that changed by one byte
-is another name. Only a run in which everything was proved is kept.
+A run that finds its own proof again reads it instead of proving anew; a change of anything that it depends on is
+another name. Only a run in which everything was proved is kept.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
-from dita.kernel.loader import package_sha256
+from dita.conformance.prove.depends import Sources, digests, source_of
 from dita.spec.canonical import sha256_hex
 
 FOLDER: Final = Path("out") / "proofs"
-PACKAGES: Final = ("dita.spec", "dita.reference", "dita.conformance.prove")
+ROOM: Final = "dita.conformance.prove"
+PROVED_BY: Final = tuple(f"{ROOM}.{name}" for name in ("core", "frame", "laws", "lemmas", "executor_check"))
+"""What the parts of a proof run; all that these import counts."""
 BYTES_MAX: Final = 1 << 24
 
 
-def key_of(tier: str, seed: int, solvers: Mapping[str, str]) -> str:
+def key_of(tier: str, seed: int, solvers: Mapping[str, str], sources: Sources = source_of) -> str:
     """The name of a proof: a hash over everything that it depends on."""
-    depends: dict[str, object] = {name: package_sha256(name) for name in PACKAGES}
+    depends: dict[str, object] = {"code": digests(PROVED_BY, sources), "counted by": sources(f"{ROOM}.proof")}
     depends |= {"tier": tier, "seed": seed, "solvers": dict(solvers), "python": sys.version}
     return sha256_hex(json.dumps(depends, sort_keys=True).encode())
 
