@@ -5,15 +5,19 @@ import random
 import pytest
 
 from dita.conformance.defects import Defect, defects, planted, run_python
+from dita.conformance.exhaustive import broken_laws
 from dita.conformance.generate import Generator
 from dita.conformance.hunt import broken_on, hunt
 from dita.reference import step
+from dita.spec import inputs
+from dita.spec.inputs import Input
 from dita.spec.invariants import ACCOUNT, IDS, INSTRUMENT, WHOLE, broken
 from dita.spec.layout import flatten_words, pack, unpack, word_names
-from dita.spec.properties import STEP
+from dita.spec.outcome import refused
+from dita.spec.properties import STEP, WHEN_REFUSED
 from dita.spec.slot_invariants import HELD, SLOT
-from dita.spec.state import State
-from dita.spec.vocabulary import Kind, Phase, Verdict
+from dita.spec.state import State, focus_of
+from dita.spec.vocabulary import Code, Kind, Phase, Verdict
 
 REFERENCE_DEFECTS = [defect for defect in defects() if defect.name.startswith("reference-")]
 
@@ -117,3 +121,40 @@ def test_at_least_six_defects_are_planted() -> None:
 def test_a_trace_without_a_break_is_told_so() -> None:
     """Looking for the broken law of a sound trace gives nothing."""
     assert broken_on([]) == []
+
+
+def test_refusals_are_asked_what_they_can_break() -> None:
+    """Every step property that some refusal breaks is asked of refusals of that kind; none of the others is forgotten.
+
+    On random traces each property is asked of the refusal of every input with every code, made up or not.
+    """
+    breaking: set[tuple[int, str]] = set()
+    rng = random.Random(7)
+    state, source = State(), Generator(rng)
+    for number in range(1_500):
+        if number % 250 == 0:
+            state, source = State(), Generator(rng)
+        event = source.next(state)
+        if 0 <= event.slot < len(state.slots) and 0 <= event.instrument < len(state.instruments):
+            focus = focus_of(state, event.slot, event.instrument)
+            for code in (Code.NO_CHANGE, Code.MODE_HALTED, Code.SLOT_BUSY, Code.TERMINAL_STATE, Code.CAPITAL_FROZEN):
+                breaking |= {
+                    (event.kind, item.id) for item in STEP if not item.holds(focus, event, focus, refused(code))
+                }
+        state, _ = step(state, event)
+    known = {(kind, holds.__name__.replace("_", "-")) for kind, asked in WHEN_REFUSED.items() for holds in asked}
+
+    assert breaking <= known
+    assert len(breaking) >= 8
+
+
+def test_a_refusal_that_must_not_be_is_found() -> None:
+    """The planted answer: FLATTEN refused because of the mode, and SILENT refused as no change."""
+    state = State()
+    slot = state.slots[0]._replace(phase=Phase.ENTRY_REQUESTED, trade=1)
+    state = state._replace(slots=(slot, *state.slots[1:]))
+    flatten, silent = inputs.flatten(slot=0, instrument=0, trade=1), Input(kind=Kind.SILENT, trade=1)
+
+    assert broken_laws(state, flatten, state, refused(Code.MODE_HALTED), known=True) == ["nothing-blocks-a-close"]
+    assert broken_laws(state, silent, state, refused(Code.NO_CHANGE), known=True) == ["silence-asks"]
+    assert broken_laws(state, flatten, state, refused(Code.STALE_ID), known=True) == []

@@ -20,7 +20,7 @@ from dita.reference import step
 from dita.spec.inputs import Input
 from dita.spec.invariants import broken_where
 from dita.spec.outcome import Outcome, refused
-from dita.spec.properties import broken_by_step
+from dita.spec.properties import broken_by_refusal, broken_by_step
 from dita.spec.state import State
 from dita.spec.vocabulary import Code
 
@@ -110,7 +110,7 @@ class Comparison:
 def broken_laws(before: State, event: Input, after: State, outcome: Outcome, *, known: bool) -> list[str]:
     """IDs of the step properties, and unless the state after is ``known`` to be sound of the invariants, that broke."""
     if after is before and outcome in _REFUSALS:
-        return []
+        return broken_by_refusal(before, event, outcome)
     found = broken_by_step(before, event, after, outcome)
     return found if known or after is before else [*found, *broken_where(after, event.slot, event.instrument)]
 

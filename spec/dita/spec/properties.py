@@ -7,7 +7,7 @@ docstring is the sentence it states. Each is an implication: it holds trivially 
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from dita.spec.answer_properties import ANSWERS
+from dita.spec.answer_properties import ANSWERS, contradiction_is_asked_again, equal_snapshot_answers, silence_asks
 from dita.spec.book_properties import (
     books_follow_records,
     finished_is_recorded,
@@ -475,11 +475,43 @@ WHOLE_STEP: Final = (
 )
 
 
+_SNAPSHOT: Final = (
+    entry_is_joined, exit_is_joined, record_is_joined, stray_order_is_reported, contradiction_is_asked_again,
+    equal_snapshot_answers,
+)  # fmt: skip
+WHEN_REFUSED: Final[dict[int, tuple[Predicate, ...]]] = {
+    Kind.ENTER: (busy_refuses_enter,),
+    Kind.EXIT: (nothing_blocks_a_close,),
+    Kind.FLATTEN: (nothing_blocks_a_close,),
+    Kind.CANCEL: (nothing_blocks_a_close,),
+    Kind.SET_MODE: (mode_is_obeyed,),
+    Kind.ORDER: _SNAPSHOT,
+    Kind.REJECTED: (contradiction_is_asked_again,),
+    Kind.SILENT: (silence_asks,),
+}
+"""The step properties that a refusal, which changes nothing, can break: some inputs may not be refused, or not so."""
+
+
+def broken_by_refusal(state: State, event: Input, outcome: Outcome) -> list[str]:
+    """IDs of the step properties that do not hold of a refusal that left the state as it was and commands nothing."""
+    asked = WHEN_REFUSED.get(event.kind, ())
+    here = 0 <= event.slot < len(state.slots) and 0 <= event.instrument < len(state.instruments)
+    if not asked or not here:
+        return []
+    focus = focus_of(state, event.slot, event.instrument)
+    return [_ID_OF[holds] for holds in asked if not holds(focus, event, focus, outcome)]
+
+
+_ID_OF: Final = {item.holds: item.id for item in STEP}
+
+
 def broken_by_step(pre: State, event: Input, post: State, outcome: Outcome) -> list[str]:
     """IDs of the step properties that do not hold."""
     found = [item.id for item in WHOLE_STEP if not item.holds(pre, event, post, outcome)]
     if outcome.verdict == Verdict.REFUSED:
-        return found if outcome == Outcome(code=outcome.code) else [*found, "refused-is-identity"]
+        if outcome != Outcome(code=outcome.code):
+            return [*found, "refused-is-identity"]
+        return found + broken_by_refusal(pre, event, outcome)
     before = focus_of(pre, event.slot, event.instrument)
     after = focus_of(post, event.slot, event.instrument)
     found += [item.id for item in STEP if not item.holds(before, event, after, outcome)]
