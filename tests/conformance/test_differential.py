@@ -10,7 +10,7 @@ from dita.conformance.campaign import Campaign, run_campaign
 from dita.conformance.declare import never
 from dita.conformance.differential import Diverged, Lockstep, StateHash
 from dita.conformance.distribution import distribution_text
-from dita.conformance.encoding import OUTCOME_BYTES, STATE_BYTES
+from dita.conformance.encoding import OUTCOME_BYTES, STATE_BYTES, fresh_buffer
 from dita.conformance.exhaustive import Finding
 from dita.conformance.generate import Generator
 from dita.conformance.shrink import shrink
@@ -18,6 +18,7 @@ from dita.conformance.tasks import diverges, explained
 from dita.conformance.timeline import timeline
 from dita.conformance.under_test import ByHandle, CallerMemory, Canary, ReferenceStandIn
 from dita.kernel.binding import Kernel
+from dita.kernel.errors import StateRefused
 from dita.kernel.loader import RawKernel
 from dita.reference import step
 from dita.spec.inputs import Input
@@ -104,6 +105,23 @@ def test_a_fault_that_only_batches_have_is_found(raw_kernel: RawKernel) -> None:
         found = run_campaign(CallerMemory(raw_kernel), planted, 33, 20_000, never).findings
 
     assert found[0].what.startswith("replay: ")
+
+
+def test_a_snapshot_that_is_not_taken_back_is_a_finding() -> None:
+    """When restoring is refused, be it for a fault in the view of the state, the campaign says so and does not stop."""
+
+    class Stubborn(ReferenceStandIn):
+        """Takes the first state only."""
+
+        def load(self, state: bytes | bytearray, /) -> None:
+            """Refuse what is not blank."""
+            if bytes(state) != bytes(fresh_buffer(State())):
+                raise StateRefused("a word of the state is out of its range")
+            super().load(state)
+
+    found = run_campaign(ReferenceStandIn(), Stubborn(), 5, 2_000, never).findings
+
+    assert found[0].what == "replay: a sound state is not taken back"
 
 
 def test_a_divergence_is_shrunk_and_printed_with_the_word_that_differs(raw_kernel: RawKernel) -> None:

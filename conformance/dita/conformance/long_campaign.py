@@ -84,6 +84,7 @@ class CampaignReport:
     seconds: float = 0.0
     stopped: bool = False  # by hand, with shards in flight
     figures: dict[str, int] = field(default_factory=dict[str, int])
+    undeclared: list[str] = field(default_factory=list[str])  # results that ``matrix.json`` does not know
     problems: list[str] = field(default_factory=list[str])
 
     @property
@@ -163,6 +164,7 @@ def _judge(report: CampaignReport, floors: Floors) -> None:
         "transition_pairs": len(book.met.pairs),
         "guards_answered_both_ways": sum(1 for tally in book.met.guards.values() if tally.true and tally.false),
     }
+    report.undeclared = sorted(f"{it.phase} {it.kind}: {it.text}" for it in seen - declared)
     report.problems += [f"{mark}: met `{known.count}` times" for mark, known in sorted(book.divergences.items())]
     if counts["canaries_found"] != counts["canaries_planted"] or not counts["canaries_planted"]:
         report.problems.append("a planted fault was not found: the campaign is void")

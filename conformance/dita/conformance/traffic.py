@@ -24,12 +24,12 @@ from dita.spec.vocabulary import INSTRUMENTS, LEGS, SLOTS, Kind, Phase
 
 T = TypeVar("T")
 
-SPOILED_PER_FIELD: Final = 0.006  # of the inputs of a kind, for each field that the kind names
+SPOILED_PER_FIELD: Final = 0.007  # of the inputs of a kind, for each field that the kind names
 ELSEWHERE: Final = 2  # another instrument is as likely as so many fields together
 PLAN: Final = 5  # and so is another exit plan
 UNSEEDED: Final = 0.04  # of the worlds that begin blank
 MISDIRECTED: Final = 0.015  # of all inputs: a slot, an instrument or a kind that there is not
-RICH: Final = 0.25  # of the worlds that begin blank
+RICH: Final = 0.3  # of the worlds that begin blank
 FIELD: Final = {name: index for index, name in enumerate(Input._fields)}
 OUTSIDE: Final = (
     -1, -1, I64_MIN, I64_MAX, BOUND + 1, -BOUND - 1, TRADE_ID_MAX + 1, ATTEMPT_MAX + 1, TIME_MAX_NS + 1,
@@ -53,6 +53,19 @@ def contradiction(draw: Draw, at: Scene) -> Input:
         return event
     quantity = known - lot * draw.among((1, 1, known // lot))
     return event._replace(done=1, quantity=quantity, quote=draw.quote(quantity, at.slot.ref_price))
+
+
+def echo(draw: Draw, at: Scene) -> Input:
+    """What is known of the order in flight once more, or a little less of it: an older reading."""
+    entry = at.slot.phase < Phase.POSITION_OPEN
+    event = likely.entry_order(draw, at) if entry else likely.exit_order(draw, at)
+    known = at.slot.entry if entry else at.slot.exit
+    lot = max(1, at.instrument.lot)
+    if known.quantity >= lot and draw.random() < 0.3:
+        quantity = known.quantity - lot
+        return event._replace(quantity=quantity, quote=draw.quote(quantity, at.slot.ref_price), done=0)
+    quote = max(min(known.quote, 1), known.quote - draw.below(2))
+    return event._replace(quantity=known.quantity, quote=quote, done=0)
 
 
 def taken_away(draw: Draw, at: Scene) -> Input:
@@ -87,16 +100,16 @@ def dear_fill(draw: Draw, at: Scene) -> Input:
 MORE: Final[dict[int, tuple[tuple[Action, float], ...]]] = {
     Phase.IDLE: ((surplus, 2),),
     Phase.ENTRY_WORKING: ((contradiction, 2), (taken_away, 0.7)),
-    Phase.ENTRY_UNRESOLVED: ((contradiction, 0.7), (taken_away, 1.5)),
+    Phase.ENTRY_UNRESOLVED: ((contradiction, 0.7), (taken_away, 1.5), (echo, 1.5)),
     Phase.POSITION_OPEN: ((taken_away, 0.7),),
     Phase.EXIT_REQUESTED: ((taken_away, 1.2),),
     Phase.EXIT_WORKING: ((contradiction, 2), (taken_away, 0.5)),
-    Phase.EXIT_UNRESOLVED: ((contradiction, 0.5), (taken_away, 1)),
+    Phase.EXIT_UNRESOLVED: ((contradiction, 0.5), (taken_away, 1), (echo, 1.5)),
 }
 
 RICH_MORE: Final[dict[int, tuple[tuple[Action, float], ...]]] = {
     Phase.IDLE: ((surplus, 5),),
-    **dict.fromkeys((Phase.ENTRY_REQUESTED, Phase.ENTRY_WORKING, Phase.ENTRY_UNRESOLVED), ((dear_fill, 5),)),
+    **dict.fromkeys((Phase.ENTRY_REQUESTED, Phase.ENTRY_WORKING, Phase.ENTRY_UNRESOLVED), ((dear_fill, 9),)),
     **dict.fromkeys((Phase.EXIT_REQUESTED, Phase.EXIT_WORKING, Phase.EXIT_UNRESOLVED), ((fortune, 4),)),
 }
 

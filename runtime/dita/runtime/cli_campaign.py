@@ -54,6 +54,9 @@ def _shown(report: CampaignReport) -> list[RenderableType]:
         Text(f"seeds done: {seeds}; the book is {report.path}\n"),
         Text(f"what the random runs met\n\n{met_text(book.met)}\n"),
     ]
+    if report.undeclared:
+        names = "\n".join(report.undeclared)
+        shown.append(Text(f"not in the matrix; `python -m dita.conformance.corpus SEED STEPS` adds them:\n{names}\n"))
     for known in book.divergences.values():
         path = kept(known.what, known.seed, known.trace)
         shown.append(Text(told(known.timeline, known.seed, path)))
