@@ -306,6 +306,17 @@ async def test_a_field_that_must_be_there_fails_the_read_by_name(name: str, fiel
             assert field in str(caught.value) or f"`{str(wrong)[:20]}" in str(caught.value)
 
 
+@pytest.mark.parametrize("row", [None, 5, "x", [], {}, {"symbol": None}, {"symbol": ["BTC-USDT"]}, {"symbol": {}}])
+async def test_a_row_that_does_not_say_whose_it_is_fails_the_listing(row: object) -> None:
+    """It could be ours: the listing is not complete, and must not look as if it were."""
+    for listing in ("orders", "fill_history_orders"):
+        rest = scripted_rest(yes({listing: [row]}))
+        with pytest.raises(BadReply, match="symbol: a row does not say it"):
+            await (rest.open_orders("BTC-USDT") if listing == "orders" else rest.fill_history("BTC-USDT", T0, T1))
+    with pytest.raises(BadReply, match="symbol"):
+        await scripted_rest(yes([row])).positions("BTC-USDT")
+
+
 @given(st.sampled_from(sorted(ROWS)), st.data())
 async def test_a_row_with_anything_in_it_is_refused_or_read_within_bounds(name: str, data: st.DataObject) -> None:
     """Any field, any value: BadReply (or, where the answer could be an order's absence, None), and nothing else."""

@@ -4,21 +4,24 @@ The texts stand here as on the wire or on the venue's pages (identifiers made up
 change of ours that no longer reads one of them is noticed without a venue.
 """
 
+import contextlib
 import gzip
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from random import Random
 
 import pytest
 from pydantic import SecretStr
 
-from bingx_replies import scripted_rest
+from bingx_replies import ScriptedTransport, rest_on, scripted_rest
 from bingx_venue import StepClock
 from dita.adapters.bingx.account_stream import AccountStream
 from dita.adapters.bingx.contracts import Contract
 from dita.adapters.bingx.desk import OrderDesk
-from dita.adapters.bingx.errors import VenueRefused
+from dita.adapters.bingx.errors import VenueError, VenueRefused
 from dita.adapters.bingx.json_text import as_object, parse_json
+from dita.adapters.bingx.limiter import Rank
 from dita.adapters.bingx.market_stream import MarketStream
 from dita.adapters.bingx.orders import Accepted, CancelKind, NewOrder, Unknown
 from dita.adapters.bingx.rest import BingxRest, Leverage, MarginMode, PositionMode
@@ -282,6 +285,40 @@ async def test_a_captured_acceptance_is_one_whatever_else_it_says(body: str) -> 
 async def test_a_yes_without_its_order_is_unknown(body: str) -> None:
     """What other clients report as success with no id: here nobody knows, and somebody asks."""
     assert isinstance(await submitted(body), Unknown)
+
+
+RANKS: list[tuple[Rank, Question]] = [
+    (Rank.OPENING, lambda rest: desk_on(rest)._submit(ORDER)),  # pyright: ignore[reportPrivateUsage] - behind the clearance
+    (Rank.OPENING, lambda rest: rest.set_leverage("BTC-USDT", Side.LONG, 5)),
+    (Rank.OPENING, lambda rest: rest.set_margin_mode("BTC-USDT", MarginMode.CROSSED)),
+    (Rank.OPENING, lambda rest: rest.set_position_mode(PositionMode.HEDGE)),
+    (Rank.CLOSING, lambda rest: desk_on(rest).submit(replace(ORDER, side=OrderSide.SELL, reduce_only=True), None)),
+    (Rank.CLOSING, lambda rest: desk_on(rest).cancel("BTC-USDT", "x")),
+    (Rank.CLOSING, lambda rest: desk_on(rest).cancel_order_id("BTC-USDT", "9")),
+    (Rank.CLOSING, lambda rest: desk_on(rest).cancel_all("BTC-USDT")),
+    (Rank.CLOSING, lambda rest: desk_on(rest).close_whole("BTC-USDT", "9")),
+    (Rank.CLOSING, lambda rest: rest.cancel_all_after(10)),
+    (Rank.READING, lambda rest: rest.positions()),
+    (Rank.READING, lambda rest: rest.query_by_client_id("BTC-USDT", "x")),
+    (Rank.READING, lambda rest: rest.create_listen_key()),
+    (Rank.READING, lambda rest: rest.extend_listen_key(SecretStr("ab12"))),
+]
+
+
+def desk_on(rest: BingxRest) -> OrderDesk:
+    """A desk that knows one contract."""
+    return OrderDesk(rest, PositionMode.HEDGE, {"BTC-USDT": BITCOIN})
+
+
+@pytest.mark.parametrize(("rank", "question"), RANKS)
+async def test_cancels_and_closings_leave_first_then_reads_then_what_may_add_risk(
+    rank: Rank, question: Question
+) -> None:
+    """Which place in the queue each call asks for."""
+    transport = ScriptedTransport("{}")
+    with contextlib.suppress(VenueError):
+        await question(rest_on(transport))
+    assert transport.ranks == [rank]
 
 
 CANCELLED = (

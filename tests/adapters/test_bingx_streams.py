@@ -209,6 +209,13 @@ ENDINGS: list[tuple[str, Script, str]] = [
 ]
 
 
+CAUSES = {  # under which name each reason is counted
+    "connection lost": "connection lost", "listen key expired": "listen key", "no frame for": "silent",
+    "undecodable": "undecodable", "error code `100400`": "refused by the venue",
+    "unreadable order frame": "unreadable order",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(("name", "ending", "reason"), ENDINGS, ids=[name for name, _, _ in ENDINGS])
 async def test_whatever_ends_a_session_is_a_gap_then_a_new_key_and_a_new_connection(
     name: str, ending: Script, reason: str
@@ -227,6 +234,10 @@ async def test_whatever_ends_a_session_is_a_gap_then_a_new_key_and_a_new_connect
         assert gap.started_ns <= second.restored_ns
         assert second.gap_started_ns == gap.started_ns
         assert len(venue.requests("POST", LISTEN_KEY)) == len(server.paths) == 2
+        figures = stream.figures()
+        assert figures.pop("dark_ns") > 0
+        assert figures.pop(f"ended: {CAUSES[reason]}") == 1
+        assert figures == {"sessions": 2, "gaps": 1, "restored": 2, "dropped": 0, "ignored": 0, "notices": 0}
 
 
 async def test_a_gap_begins_at_the_last_frame_however_late_the_loss_is_noticed() -> None:

@@ -25,12 +25,14 @@ class ScriptedTransport(Transport):
         super().__init__(credentials(), clock or StepClock())
         self.answers = deque(answers)
         self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.ranks: list[Rank] = []
 
     async def exchange(
         self, base_url: str, endpoint: Endpoint, parameters: Mapping[str, str], *, rank: Rank = Rank.OPENING,
         send_by_ns: int | None = None, age_ns: int = 0,
     ) -> Reply | Failure:  # fmt: skip
         """The next answer."""
+        self.ranks.append(rank)
         self.asked.append((endpoint.method, endpoint.path, dict(parameters)))
         said = self.answers.popleft() if len(self.answers) > 1 else self.answers[0]
         if isinstance(said, Failure):
@@ -49,7 +51,11 @@ def wire_bytes(body: object) -> bytes:
 
 def scripted_rest(*answers: Said, clock: StepClock | None = None) -> BingxRest:
     """A client whose clock has just been measured, so that nothing but the question is asked."""
-    transport = ScriptedTransport(*answers, clock=clock)
+    return rest_on(ScriptedTransport(*answers, clock=clock))
+
+
+def rest_on(transport: ScriptedTransport) -> BingxRest:
+    """The same, on a transport that is looked at afterwards."""
     api = Api(transport, hosts("http://127.0.0.1:9"), Random(1))
     api.clock_offset = ClockOffset(0, 0, transport.clock.wall_ns())
     return BingxRest(api)
