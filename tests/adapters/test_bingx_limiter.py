@@ -246,6 +246,25 @@ def test_the_long_lock_lasts_as_told_and_lets_closings_try(text: str, seconds: i
     assert not lock.urgent_too
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (("The endpoint trigger frequency limit rule is currently in the disabled period and will be unblocked after"
+         " 1760000120000"), 120),
+        ("rate limited, can retry after time: 1760099999000", 3600),
+        ("rate limited", 1),
+        ("will be unblocked after 1759999999000", 1),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("status", "code"), [(200, "100410"), (429, None), (429, "100410")])
+def test_a_rate_limit_lasts_as_its_text_says(status: int, code: str | None, text: str, seconds: int) -> None:
+    """The time in the text is waited for, within an hour; without one it is the doubling back-off."""
+    limited = pause(status, code, text)
+    assert limited is not None
+    assert seconds <= limited.wait_ns / SECOND < seconds + 1
+    assert limited.urgent_too
+
+
 def test_most_errors_ask_for_no_pause() -> None:
     """A plain refusal is no reason to slow down; a busy exchange is, for openings."""
     assert pause(klass=ErrorClass.DEFINITE_REJECT) is None

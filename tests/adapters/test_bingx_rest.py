@@ -8,12 +8,16 @@ from typing import cast
 import pytest
 from pydantic import SecretStr
 
+from bingx_replies import scripted_rest
 from bingx_venue import START_NS, Say, StepClock, StubVenue, ask, connected, moving_clock, no, yes
 from dita.adapters.bingx.contracts import Contract
 from dita.adapters.bingx.errors import BadReply, VenueError, VenueRefused
 from dita.adapters.bingx.rest import BingxRest, PositionMode
 from dita.adapters.logic.rows import BalanceRow, Evidence, OrderRow, OrderState, PositionRow
-from dita.spec.vocabulary import Side
+from dita.reference import step
+from dita.spec import inputs
+from dita.spec.state import initial_state
+from dita.spec.vocabulary import Side, Verdict
 
 MS = 10**6
 SECOND = 10**9
@@ -77,6 +81,7 @@ async def test_a_contract_that_is_not_fully_open_is_not_tradable(change: dict[st
         ([{**CONTRACT, "tradeMinQuantity": None}], "tradeMinQuantity"),
         ([{**CONTRACT, "pricePrecision": 11}], "finer than the books"),
         ([{**CONTRACT, "quantityPrecision": 9}], "finer than the books"),
+        ([{**CONTRACT, "pricePrecision": 5}], "`BTC-USDT`: .*together are finer than the money"),
         ([{**CONTRACT, "quantityPrecision": 1.5}], "quantity"),
         ([{key: value for key, value in CONTRACT.items() if key != "tradeMinUSDT"}], "tradeMinUSDT"),
     ],
@@ -345,3 +350,23 @@ async def test_the_dead_mans_switch_must_be_confirmed() -> None:
     asked = [(seen.parameters["type"], seen.parameters["timeOut"]) for seen in venue.requests("POST", path)]
     assert asked[0] == ("ACTIVATE", "30")
     assert asked[2][0] == "CLOSE"
+
+
+@pytest.mark.parametrize("quantity_precision", range(10))
+async def test_what_the_adapter_lets_in_the_kernel_registers(quantity_precision: int) -> None:
+    """Over every pair of precisions, adapter and reference agree which contracts fit the books."""
+    for price_precision in range(12):
+        row = {**CONTRACT, "quantityPrecision": quantity_precision, "pricePrecision": price_precision}
+        try:
+            found = await scripted_rest({"code": 0, "data": [row]}).contracts(["BTC-USDT"])
+        except BadReply:
+            found = {}
+        fits = False
+        if quantity_precision <= 8 and price_precision <= 10:
+            lot, tick = 10 ** (8 - quantity_precision), 10 ** (10 - price_precision)
+            register = inputs.register(
+                instrument=0, lot=lot, tick=tick, quantity_min=lot, notional_min=2 * USDT, price_max=tick,
+                quantity_max=lot, taker_ppb=500_000, maker_ppb=200_000,
+            )  # fmt: skip
+            fits = step(initial_state(), register)[1].verdict == Verdict.ACCEPTED
+        assert bool(found) is fits, (price_precision, quantity_precision)

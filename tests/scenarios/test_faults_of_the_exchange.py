@@ -10,7 +10,15 @@ import pytest
 
 from dita.kernel.loader import RawKernel, installed_bindings
 from dita.spec.certificate import Bindings
-from session_process import ExchangeProcess, exchange_process, finish, forking, start_session
+from session_process import (
+    SECRET,
+    ExchangeProcess,
+    exchange_process,
+    files_with_secrets,
+    finish,
+    forking,
+    start_session,
+)
 
 WITHIN_SECONDS = 200.0
 Fault = dict[str, object]
@@ -69,6 +77,8 @@ def test_every_storm_ends_flat_and_exact(
 ) -> None:
     """Ten round trips under each sort of trouble: every planned fault happened, and nothing is left at the end.
 
+    No file that a session wrote holds its key or its secret.
+
     Each storm has its own exchange, and they blow side by side: their sessions mostly wait for proofs of absence.
     """
     certificate = write_certificate(tmp_path / "certificate", installed_bindings(raw_kernel))
@@ -85,8 +95,11 @@ def test_every_storm_ends_flat_and_exact(
             said = [(folder / path).read_text()[-3000:] for path in ("output.txt", "out/session.log")]
             assert status == 0, f"{name}: {said}"
             check_flat(exchange, figures_of(folder))
+            assert files_with_secrets(folder) == []
             fired = exchange.faults_fired()
             assert all(fired[str(fault["kind"])] > 0 for fault in STORMS[name]), f"{name}: {fired}"
+        (folder / "out" / "leak.txt").write_text(f"BINGX_API_SECRET={SECRET}")
+        assert files_with_secrets(folder) == [str(folder / "out" / "leak.txt")]
 
 
 @pytest.mark.timeout(300)

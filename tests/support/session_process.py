@@ -26,6 +26,7 @@ from dita.adapters.journal.store import JournalStore
 
 KEY = "kill-test-key"
 SECRET = "kill-test-secret-0123456789abcdef"
+EXCHANGE_CONFIG = "exchange.json"
 START_SECONDS = 30.0
 
 
@@ -66,11 +67,11 @@ def exchange_process(folder: Path, *, interval_ms: int = 10, **config: object) -
         "debug_record": True,
         **config,
     }
-    (folder / "exchange.json").write_text(json.dumps(document))
+    (folder / EXCHANGE_CONFIG).write_text(json.dumps(document))
     port_file = folder / "port"
     child = subprocess.Popen(
         [
-            sys.executable, "-m", "dita.adapters.exchange", "--config", str(folder / "exchange.json"),
+            sys.executable, "-m", "dita.adapters.exchange", "--config", str(folder / EXCHANGE_CONFIG),
             "--port-file", str(port_file), "--interval-ms", str(interval_ms),
         ]
     )  # fmt: skip
@@ -84,6 +85,12 @@ def exchange_process(folder: Path, *, interval_ms: int = 10, **config: object) -
     finally:
         child.terminate()
         child.wait(timeout=20)
+
+
+def files_with_secrets(folder: Path) -> list[str]:
+    """Every file of a session that holds its key or its secret; the exchange's own configuration is none of them."""
+    written = [path for path in folder.rglob("*") if path.is_file() and path.name != EXCHANGE_CONFIG]
+    return [str(path) for path in written if any(one.encode() in path.read_bytes() for one in (KEY, SECRET))]
 
 
 def forking() -> ForkServerContext:

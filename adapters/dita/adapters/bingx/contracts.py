@@ -9,7 +9,7 @@ from pydantic import AliasChoices, Field
 
 from dita.adapters.bingx.messages import Count, Flag, MessageError, Money, Text, WireModel
 from dita.adapters.bingx.units import money_units, quantity_units, rate_ppb
-from dita.spec.scales import PRICE_SCALE, QUANTITY_SCALE
+from dita.spec.scales import NOTIONAL_DIVISOR, PRICE_SCALE, QUANTITY_SCALE
 
 
 class ContractMessage(WireModel):
@@ -44,13 +44,21 @@ class Contract:
 
 
 def contract_from(message: ContractMessage) -> Contract:
-    """The contract in units. Raises MessageError when its precisions are finer than the scales of the books."""
+    """The contract in units. Raises MessageError when its precisions are finer than the scales of the books.
+
+    Together they must be coarse enough for the value of every fill to be a whole number of money units (clause N5).
+    """
     tick, tick_rest = divmod(PRICE_SCALE, 10**message.price_precision)
     lot, lot_rest = divmod(QUANTITY_SCALE, 10**message.quantity_precision)
     if tick_rest or lot_rest or not tick or not lot:
         raise MessageError(
             f"contract `{message.symbol}`: pricePrecision `{message.price_precision}` or quantityPrecision"
             f" `{message.quantity_precision}` is finer than the books; do not trade this symbol"
+        )
+    if lot * tick % NOTIONAL_DIVISOR:
+        raise MessageError(
+            f"contract `{message.symbol}`: pricePrecision `{message.price_precision}` and quantityPrecision"
+            f" `{message.quantity_precision}` together are finer than the money of the books; do not trade this symbol"
         )
     return Contract(
         symbol=message.symbol,

@@ -12,9 +12,9 @@ from typing import Final
 from dita.adapters.bingx.contracts import Contract
 from dita.adapters.bingx.endpoints import CANCEL, CANCEL_ALL, CLOSE_POSITION, LIVE, SUBMIT
 from dita.adapters.bingx.errors import Call, ErrorClass
-from dita.adapters.bingx.json_text import as_list, as_object
+from dita.adapters.bingx.json_text import as_object
 from dita.adapters.bingx.limiter import Rank
-from dita.adapters.bingx.messages import MessageError, OrderMessage, read_message
+from dita.adapters.bingx.messages import CancelAllMessage, MessageError, OrderMessage, read_message
 from dita.adapters.bingx.orders import (
     CancelAllResult,
     CancelKind,
@@ -101,9 +101,13 @@ class OrderDesk:
             )
             if isinstance(result, Failure):
                 return CancelAllResult(False, 0, 0, f"{result.kind.value}: {result.detail}")
-            members = as_object(result.data) or {}
-            cancelled, failed = (len(as_list(members.get(name)) or []) for name in ("success", "failed"))
-            return CancelAllResult(result.is_yes and not failed, cancelled, failed, result.text)
+            if not result.is_yes:
+                return CancelAllResult(False, 0, 0, result.text)
+            message = read_message(CancelAllMessage, result.data or {}, "cancel all")
+            cancelled, failed = len(message.success or []), len(message.failed or [])
+            return CancelAllResult(not failed, cancelled, failed, result.text)
+        except MessageError as error:
+            return CancelAllResult(False, 0, 0, str(error))
         except Exception as error:  # noqa: BLE001 - a cancel must not end the caller's loop, whatever our bug is
             return CancelAllResult(False, 0, 0, f"our own code raised {type(error).__name__}")
 

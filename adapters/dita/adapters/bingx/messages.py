@@ -401,6 +401,13 @@ class SwitchMessage(WireModel):
     note: MaybeText = ""
 
 
+class CancelAllMessage(WireModel):
+    """``data`` of a cancel of everything. Either list is null when there is nothing to tell."""
+
+    success: list[object] | None = None
+    failed: list[object] | None = None
+
+
 class ListenKeyMessage(WireModel):
     """The reply that holds a listen key, which is a secret."""
 

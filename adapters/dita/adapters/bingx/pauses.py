@@ -19,7 +19,8 @@ _RISK_NS: Final = 30 * NANOSECONDS_PER_SECOND
 _FIRST_NS: Final = NANOSECONDS_PER_SECOND
 _DOUBLINGS_MAX: Final = 5  # 1 s, 2 s, … 32 s
 _WINDOW_NS_MAX: Final = 60 * NANOSECONDS_PER_SECOND
-_RETRY_AFTER: Final = re.compile(r"retry after time:\s*([0-9]{13})(?![0-9])", re.IGNORECASE)
+# "can retry after time: 1760000300000"; 100410 has been seen to say "will be unblocked after 1760000300000".
+_RETRY_AFTER: Final = re.compile(r"after(?: time)?\s*:?\s*([0-9]{13})(?![0-9])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +47,24 @@ def pause_after(
     if status in (403, 418):
         return Pause(_jittered(_BAN_NS, rng), everything=True)
     if code == "109429":
-        match = _RETRY_AFTER.search(text)
-        wait_ns = _LOCK_NS if match is None else int(match[1]) * NANOSECONDS_PER_MILLISECOND - venue_now_ns
+        told_ns = _told_ns(text, venue_now_ns)
         # The lock was earned by bad requests, mostly openings: a closing may still try.
-        return Pause(max(_FIRST_NS, min(wait_ns, _LOCK_NS_MAX)), urgent_too=False)
+        return Pause(_LOCK_NS if told_ns is None else max(_FIRST_NS, told_ns), urgent_too=False)
     if klass is ErrorClass.RISK_BAN:
         return Pause(_jittered(_RISK_NS, rng), urgent_too=False)
     if klass is ErrorClass.RATE_LIMITED:
-        return Pause(max(_window_ns(headers), _doubling(strikes, rng)))
+        return Pause(max(_window_ns(headers), _told_ns(text, venue_now_ns) or 0, _doubling(strikes, rng)))
     if klass is ErrorClass.EXCHANGE_BUSY:
         return Pause(_doubling(strikes, rng), urgent_too=False)
     return None
+
+
+def _told_ns(text: str, venue_now_ns: int) -> int | None:
+    """How long it is to the time that the text names, bounded; None when it names none."""
+    match = _RETRY_AFTER.search(text)
+    if match is None:
+        return None
+    return min(int(match[1]) * NANOSECONDS_PER_MILLISECOND - venue_now_ns, _LOCK_NS_MAX)
 
 
 def _jittered(wait_ns: int, rng: Random) -> int:
