@@ -28,11 +28,13 @@ FILES: dict[str, dict[str, str]] = {
         "adapter-place-never-left": "test_who_gives_up_waiting_leaves_the_queue_and_the_next_one_is_told",
         "adapter-stamped-before-the-wait": "test_a_request_is_signed_stamped_and_complete",
     },
+    "adapters/test_bingx_stream_captures.py": {
+        "adapter-book-worst-first": "test_every_captured_market_frame_is_read_or_left_out",
+        "adapter-one-event-name": "test_every_form_of_an_order_push_is_read",
+    },
     "adapters/test_bingx_captures.py": {
         "adapter-exit-waits-as-opening": "test_cancels_and_closings_leave_first_then_reads_then_what_may_add_risk",
         "adapter-echo-of-another": "test_a_yes_without_its_order_is_unknown",
-        "adapter-book-worst-first": "test_every_captured_market_frame_is_read_or_left_out",
-        "adapter-one-event-name": "test_every_form_of_an_order_push_is_read",
     },
     "adapters/test_bingx_orders.py": {
         "adapter-submit-replayed": "test_a_bad_gateway_is_not_tried_at_the_fallback",
