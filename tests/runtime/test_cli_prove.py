@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner
 
+from dita.conformance.prove.break_all import Kill
 from dita.conformance.prove.core import Refutation
 from dita.conformance.prove.coverage import Coverage
 from dita.conformance.prove.executor_check import ExecutorReport
@@ -256,6 +257,26 @@ def test_a_planted_defect_is_shown(tmp_path: Path) -> None:
     assert [event.kind for event in trace.inputs] == [Kind.CANCEL]
     document = json.loads((tmp_path / "out.json").read_text())
     assert (document["ok"], document["figures"]["refuted"], document["figures"]["confirmed"]) == (False, 1, 1)
+
+
+@pytest.mark.parametrize(("problem", "status"), [("", 0), ("`mode-is-obeyed` is not refuted", 1)])
+def test_all_planted_defects_are_one_table(
+    problem: str, status: int, runner: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status 0 when each obligation is refuted by its defect; one that survives is named and is status 1."""
+
+    def kills(_: object) -> list[Kill]:
+        known = Kill("silence-asks", "one", "SILENT", kept=True)
+        return [known, Kill("mode-is-obeyed", "two", "SET_MODE", problem=problem)]
+
+    monkeypatch.setattr(proof_commands, "break_all", kills)
+
+    done = runner.invoke(app, ["prove", "--break", "all", "--json", "out.json"])
+
+    assert done.exit_code == status, done.output
+    assert problem in done.output
+    figures = json.loads(Path("out.json").read_text())["figures"]
+    assert figures == {"obligations": 2, "refuted": 2 - status, "survived": status, "read_back": 1}
 
 
 @pytest.mark.parametrize(

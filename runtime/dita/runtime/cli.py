@@ -91,7 +91,8 @@ def prove(
     seed: Annotated[int | None, typer.Option(help="Seed of the solvers.", min=0)] = None,
     listing: Annotated[bool, typer.Option("--list", help="Say what is proved, and what covers each clause.")] = False,
     breaking: Annotated[
-        str | None, typer.Option("--break", metavar="ID", help="Plant the defect that breaks this obligation.")
+        str | None,
+        typer.Option("--break", metavar="ID", help="Plant the defect that breaks this obligation (or all)."),
     ] = None,
     html: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a page an obligation there.")] = None,
     anew: Annotated[bool, typer.Option("--anew", help="Prove again what has not changed since.")] = False,

@@ -8,6 +8,7 @@ from dita.conformance.conform import Tier
 from dita.conformance.prove.solvers import SolverFailed, check_solvers
 from dita.runtime.cli_report import CommandError, Report, Reporter
 
+EVERY: Final = "all"
 FIGURES: Final = ("invariants", "paths", "obligations", "proved", "refuted", "unknown", "vacuous", "solvers")
 
 
@@ -28,6 +29,8 @@ def prove(
         commands: Any = import_module("dita.runtime.proof_commands")  # imports both solvers
         if listing:
             found: Report = commands.listed()
+        elif breaking == EVERY:
+            found = commands.all_broken(reporter)
         elif breaking is not None:
             found = commands.broken(reporter, breaking)
         else:

@@ -7,6 +7,7 @@ import z3
 from rich.console import RenderableType
 
 from dita.conformance.conform import Tier
+from dita.conformance.prove.break_all import break_all
 from dita.conformance.prove.breaking import TRACES, break_obligation, refutation_of, write_traces
 from dita.conformance.prove.counterexample import Explanation, explained
 from dita.conformance.prove.coverage import coverage
@@ -16,7 +17,7 @@ from dita.conformance.prove.proxies import Unsupported
 from dita.conformance.prove.solvers import crashed
 from dita.runtime.cli_report import Report, Reporter, escape, table
 from dita.runtime.proof_pages import write_pages
-from dita.runtime.proof_tables import clause_table, obligation_table, question_table, story, verdict_table
+from dita.runtime.proof_tables import clause_table, kill_table, obligation_table, question_table, story, verdict_table
 
 EXPLAINED: Final = 5  # refuted obligations shown with a counterexample; more have, as a rule, one cause
 HUNT_SECONDS: Final = 5.0
@@ -90,6 +91,21 @@ def broken(reporter: Reporter, obligation: str) -> Report:
         story(explanation, says, found, traces), table("prove --break", figures, ("figure", "value")),
     ]  # fmt: skip
     return Report(figures, [f"{obligation}: refuted by the planted defect `{found.defect.name}`"], tables)
+
+
+def all_broken(reporter: Reporter) -> Report:
+    """Refute every obligation by its defect, two at a time, or read back that it was."""
+    reporter.progress("planting defects", 0, 0)
+    kills = break_all(reporter.progress)
+    alive = [kill for kill in kills if kill.problem]
+    figures = {
+        "obligations": len(kills),
+        "refuted": len(kills) - len(alive),
+        "survived": len(alive),
+        "read_back": sum(kill.kept for kill in kills),
+    }
+    shown: list[RenderableType] = [kill_table(kills), table("prove --break all", figures, ("figure", "value"))]
+    return Report(figures, [kill.problem for kill in alive], shown)
 
 
 def _explanations(reporter: Reporter, report: ProveReport) -> list[Explanation]:

@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from dita.conformance.prove.break_all import Kill
 from dita.conformance.prove.breaking import Broken
 from dita.conformance.prove.counterexample import Counterexample, Explanation
 from dita.conformance.prove.coverage import ELSEWHERE, QUESTIONS, Coverage
@@ -32,6 +33,16 @@ def verdict_table(report: ProveReport, seed: int) -> Table:
     for name, row in report.rows.items():
         verdict = Text(row.verdict, STYLES[row.verdict])
         made.add_row(name, row.obligation.theorem, str(row.paths), verdict, witness_of(row), second_of(row))
+    return made
+
+
+def kill_table(kills: Iterable[Kill]) -> Table:
+    """A row an obligation: what was planted, where it was looked for, and whether it was refuted."""
+    made = _table("prove --break all", "obligation", "part", "verdict", "planted")
+    made.box, made.padding, made.pad_edge = SIMPLE_HEAD, (0, 1, 0, 0), False
+    for kill in kills:
+        verdict = Text("survived", "bold red") if kill.problem else Text("refuted", "green")
+        made.add_row(kill.obligation, kill.part, verdict, kill.defect)
     return made
 
 

@@ -66,11 +66,11 @@ def break_obligation(obligation: str) -> Broken:
     return break_by(obligation, defect, part)
 
 
-def break_by(obligation: str, defect: Defect, part: str) -> Broken:
+def break_by(obligation: str, defect: Defect, part: str, hunt_seconds: float = HUNT_SECONDS) -> Broken:
     """Refute an obligation by a defect. Raises PatchRefused, NotNoticed."""
     with planted(defect) as tree:
         answer = tree / "found.json"
-        asked = ["-m", "dita.conformance.prove.breaking", obligation, part, str(HUNT_SECONDS), str(answer)]
+        asked = ["-m", "dita.conformance.prove.breaking", obligation, part, str(hunt_seconds), str(answer)]
         where = f"in a tree with `{defect.name}`"
         try:
             done = run_python(tree, asked, seconds=SECONDS)
