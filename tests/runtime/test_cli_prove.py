@@ -244,8 +244,11 @@ def test_a_gap_is_red(runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> Non
 # --- a planted defect -----------------------------------------------------------------------------------------------
 
 
-def test_a_planted_defect_is_shown(tmp_path: Path) -> None:
-    """Status 1; what it breaks, from where, by which input, confirmed by running it; the trace can be edited."""
+def test_a_planted_defect_is_shown(tmp_path: Path, repository: Path) -> None:
+    """Status 1; what it breaks, from where, by which input, confirmed by running it; the trace can be edited.
+
+    The README shows lines of this very output.
+    """
     done = dita(tmp_path, "--break", "cancel-is-about-its-order", "--json", "out.json")
 
     assert done.returncode == 1, done.stdout + done.stderr
@@ -253,6 +256,10 @@ def test_a_planted_defect_is_shown(tmp_path: Path) -> None:
     assert "without the defect: ACCEPTED OK RESOLVE" in done.stdout
     assert "confirmed: the code, run on this, breaks the predicate" in done.stdout
     assert "refuted by the planted defect `proof-unresolved-order-cancelled`" in done.stderr
+    shown = (repository / "README.md").read_text(encoding="utf-8").split("```text\nplanted: ")[1].split("```")[0]
+    lines = f"planted: {shown}".splitlines()
+    assert len(lines) > 4
+    assert [line for line in lines if line not in done.stdout + done.stderr] == []
     trace = parse_trace((tmp_path / "out" / "prove" / "cancel-is-about-its-order.trace").read_text().splitlines())
     assert [event.kind for event in trace.inputs] == [Kind.CANCEL]
     document = json.loads((tmp_path / "out.json").read_text())
