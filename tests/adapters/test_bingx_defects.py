@@ -4,12 +4,14 @@ Three of them at every commit, rotating; all of them in a campaign. That every p
 commit with those of the other rooms.
 """
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from dita.conformance.defects import Defect, defects, planted, run_python
+from dita.kernel.image import IMAGE_PATH
 from machine_profiles import commit_seed, rotating
 
 DEFECTS = {defect.name: defect for defect in defects() if defect.name.startswith("adapter-")}
@@ -72,7 +74,7 @@ FILES: dict[str, dict[str, str]] = {
         "adapter-quoted-key-logged": "test_a_failing_session_writes_no_secret",
     },
     "adapters/test_bingx_network.py": {
-        "adapter-reader-not-ended": "test_closing_gives_back_every_task_socket_and_file",
+        "adapter-connections-never-closed": "test_closing_gives_back_every_task_socket_and_file",
     },
 }
 NOTICED_BY = {defect: (file, test) for file, tests in FILES.items() for defect, test in tests.items()}
@@ -84,6 +86,7 @@ def run_test(repository: Path, name: str, defect: Defect | None) -> subprocess.C
     file, test = NOTICED_BY[name]
     settings = ["-c", str(repository / "pyproject.toml"), "--rootdir", str(repository), "-p", "no:cacheprovider"]
     with planted(defect) as tree:
+        shutil.copy(IMAGE_PATH, tree / "kernel_rs" / "dita" / "kernel")  # the defects are in Python
         where = f"{repository / 'tests' / file}::{test}"
         return run_python(tree, ["-m", "pytest", "-q", "-x", "-rf", *settings, where], seconds=200)
 
