@@ -75,12 +75,35 @@ def taken_away(draw: Draw, at: Scene) -> Input:
     return event._replace(quantity=quantity, quote=draw.quote(quantity, at.slot.ref_price))
 
 
+def overtaken(draw: Draw, at: Scene) -> Input:
+    """An exit believed over fills after all, and something else has left hardly anything for it to close."""
+    last, left = at.slot.exit, remaining(at.slot)
+    lot = max(1, at.instrument.lot)
+    if last.quantity == last.ordered or last.ordered - last.quantity > left:
+        return likely.exit_order(draw, at)._replace(
+            quantity=last.ordered, quote=draw.quote(last.ordered, at.slot.ref_price)
+        )
+    event = likely.external_close(draw, at)
+    quantity = at.slot.closed.external_quantity + max(0, left - lot)
+    return event._replace(trade=at.slot.trade, quantity=quantity, quote=draw.quote(quantity, at.slot.ref_price))
+
+
 def surplus(draw: Draw, at: Scene) -> Input:
     """The venue holds more than the kernel: first the evidence, then its adoption."""
     if at.instrument.reconcile_required:
         return likely.adopt(draw, at)
     event = likely.position(draw, at)
     return event._replace(long_quantity=event.long_quantity + max(1, at.instrument.lot))
+
+
+def windfall(draw: Draw, at: Scene) -> Input:
+    """The venue holds as much as there can be."""
+    event, known = surplus(draw, at), at.instrument
+    if event.kind != Kind.ADOPT or not known.lot:
+        return event
+    return event._replace(
+        quantity=known.quantity_max - known.quantity_max % known.lot, price=known.price_max, quote=BOUND
+    )
 
 
 def fortune(draw: Draw, at: Scene) -> Input:
@@ -101,14 +124,14 @@ MORE: Final[dict[int, tuple[tuple[Action, float], ...]]] = {
     Phase.IDLE: ((surplus, 2),),
     Phase.ENTRY_WORKING: ((contradiction, 2), (taken_away, 0.7)),
     Phase.ENTRY_UNRESOLVED: ((contradiction, 0.7), (taken_away, 1.5), (echo, 1.5)),
-    Phase.POSITION_OPEN: ((taken_away, 0.7),),
+    Phase.POSITION_OPEN: ((taken_away, 0.7), (overtaken, 1)),
     Phase.EXIT_REQUESTED: ((taken_away, 1.2),),
     Phase.EXIT_WORKING: ((contradiction, 2), (taken_away, 0.5)),
     Phase.EXIT_UNRESOLVED: ((contradiction, 0.5), (taken_away, 1), (echo, 1.5)),
 }
 
 RICH_MORE: Final[dict[int, tuple[tuple[Action, float], ...]]] = {
-    Phase.IDLE: ((surplus, 5),),
+    Phase.IDLE: ((windfall, 8),),
     **dict.fromkeys((Phase.ENTRY_REQUESTED, Phase.ENTRY_WORKING, Phase.ENTRY_UNRESOLVED), ((dear_fill, 9),)),
     **dict.fromkeys((Phase.EXIT_REQUESTED, Phase.EXIT_WORKING, Phase.EXIT_UNRESOLVED), ((fortune, 4),)),
 }
