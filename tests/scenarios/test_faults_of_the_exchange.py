@@ -98,8 +98,10 @@ def test_every_storm_ends_flat_and_exact(
             assert files_with_secrets(folder) == []
             fired = exchange.faults_fired()
             assert all(fired[str(fault["kind"])] > 0 for fault in STORMS[name]), f"{name}: {fired}"
-        (folder / "out" / "leak.txt").write_text(f"BINGX_API_SECRET={SECRET}")
-        assert files_with_secrets(folder) == [str(folder / "out" / "leak.txt")]
+        leak = tmp_path / "leak" / "out" / "leak.txt"
+        leak.parent.mkdir(parents=True)
+        leak.write_text(f"BINGX_API_SECRET={SECRET}")
+        assert files_with_secrets(tmp_path / "leak") == [str(leak)]
 
 
 @pytest.mark.timeout(300)
