@@ -53,30 +53,50 @@ class Candles:
 
     def __init__(self) -> None:
         self.trades: deque[MarketTrade] = deque(maxlen=_TRADES_MAX)
-        self._bars: deque[Bar] = deque(maxlen=_BARS_MAX)
+        self._past: deque[Bar] = deque(maxlen=_BARS_MAX - 1)  # finished minutes
+        self._start_ms = -1  # of the minute that is under way; -1 before the first price
+        self._end_ns = 0
+        self._open = self._high = self._low = self._close = self._volume = self._notional = 0
 
     def trade(self, trade: MarketTrade) -> None:
         """Count one public trade."""
         self.trades.append(trade)
-        notional = trade.price * trade.quantity // NOTIONAL_DIVISOR
-        self.price(trade.price, trade.time_ns, trade.quantity, notional)
+        self.price(trade.price, trade.time_ns)
+        self._volume += trade.quantity
+        self._notional += trade.price * trade.quantity // NOTIONAL_DIVISOR
 
-    def price(self, price: int, time_ns: int, volume: int = 0, notional: int = 0) -> None:
+    def price(self, price: int, time_ns: int) -> None:
         """Count a price; one that comes late counts for the newest bar."""
         if not price:
             return
-        bars = self._bars
-        start_ms = time_ns // NANOSECONDS_PER_MILLISECOND // MINUTE_MS * MINUTE_MS
-        bar = Bar(start_ms, price, price, price, price, volume, notional)
-        if bars and start_ms <= bars[-1].time_ms:
-            bars[-1] = bars[-1].followed_by(bar)
-        else:
-            bars.append(bar)
+        if time_ns >= self._end_ns:
+            self._begin(price, time_ns)
+            return
+        self._close = price
+        if price > self._high:
+            self._high = price
+        elif price < self._low:
+            self._low = price
+
+    def _begin(self, price: int, time_ns: int) -> None:
+        """Start the minute that the time lies in."""
+        if self._start_ms >= 0:
+            self._past.append(self._current())
+        self._start_ms = time_ns // NANOSECONDS_PER_MILLISECOND // MINUTE_MS * MINUTE_MS
+        self._end_ns = (self._start_ms + MINUTE_MS) * NANOSECONDS_PER_MILLISECOND
+        self._open = self._high = self._low = self._close = price
+        self._volume = self._notional = 0
+
+    def _current(self) -> Bar:
+        return Bar(self._start_ms, self._open, self._high, self._low, self._close, self._volume, self._notional)
+
+    def _minutes(self) -> list[Bar]:
+        return [*self._past, self._current()] if self._start_ms >= 0 else []
 
     def bars(self, interval_ms: int, start_ms: int = 0, end_ms: int = 1 << 62) -> list[Bar]:
         """Bars of an interval whose beginning lies between the two times, both included, oldest first."""
         found: list[Bar] = []
-        for minute in self._bars:
+        for minute in self._minutes():
             begins_ms = minute.time_ms // interval_ms * interval_ms
             if found and found[-1].time_ms == begins_ms:
                 found[-1] = found[-1].followed_by(minute)
@@ -86,16 +106,15 @@ class Candles:
 
     def newest(self, interval_ms: int) -> Bar | None:
         """The newest bar of an interval, or None before the first price."""
-        if not self._bars:
+        if self._start_ms < 0:
             return None
-        return self.bars(interval_ms, self._bars[-1].time_ms // interval_ms * interval_ms)[-1]
+        return self.bars(interval_ms, self._start_ms // interval_ms * interval_ms)[-1]
 
     def day(self) -> Bar | None:
         """The last 24 hours as one bar, or None before the first price."""
-        if not self._bars:
+        if self._start_ms < 0:
             return None
-        after_ms = self._bars[-1].time_ms - DAY_MS
-        minutes = [bar for bar in self._bars if bar.time_ms > after_ms]
+        minutes = [bar for bar in self._minutes() if bar.time_ms > self._start_ms - DAY_MS]
         whole = minutes[0]
         for bar in minutes[1:]:
             whole = whole.followed_by(bar)
