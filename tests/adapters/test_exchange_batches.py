@@ -64,6 +64,8 @@ async def test_a_batch_cancels_by_either_id() -> None:
         assert (by_other["success"][0]["clientOrderId"], by_other["failed"][0]["clientOrderId"]) == ("c3", "c9")
         nothing = await client.data("DELETE", BATCH, symbol="BTC-USDT", orderIdList="[1]")
         assert nothing["success"] is None
+        strange = await client.data("DELETE", BATCH, symbol="BTC-USDT", orderIdList='["²",' + "9" * 5000 + "]")
+        assert [(f["orderId"], f["errorCode"]) for f in strange["failed"]] == [(0, 109400), (0, 109400)]
         assert await client.code("DELETE", BATCH, symbol="BTC-USDT") == 109400
         assert await client.code("DELETE", BATCH, symbol="BTC-USDT", orderIdList=json.dumps([1] * 11)) == 109400
 

@@ -59,6 +59,7 @@ class ClientSocket:
         self.websocket = websocket
         self.account = account
         self.listen_key = ""
+        self.address = ""
         self.topics: set[str] = set()
         self.dropped = 0
         self.cut_for_slowness = False

@@ -170,6 +170,7 @@ class StreamRules:
     market_queue_frames: int = 1000
     account_queue_frames: int = 10_000
     topics_max: int = 200
+    sockets_max: int = 60  # of one address; more are turned away at the handshake
     listen_key_life_ms: int = 3_600_000
     book_ticker_interval_ms: int = 0  # 0 = every event; the venue's nominal pace is 200
 

@@ -15,6 +15,7 @@ from dita.adapters.exchange.wire import JsonObject
 
 _SUBMITS_MAX: Final = 5
 _CANCELS_MAX: Final = 10
+_ID_DIGITS_MAX: Final = 19
 _LIST_NAMES: Final = ("orderIdList", "clientOrderIdList", "clientOrderIDList")
 _REPLACE_MODES: Final = ("STOP_ON_FAILURE", "ALLOW_FAILURE")
 
@@ -57,9 +58,10 @@ def cancel_batch(call: Call) -> object:
             if order is not None:
                 done.append(order)
             if error is not None:
-                shown = {"orderId": int(text) if by_order_id and text.isdigit() else 0, "clientOrderId": text}
-                if by_order_id:
-                    shown["clientOrderId"] = ""
+                shown = {
+                    "orderId": _number(text) if by_order_id else 0,
+                    "clientOrderId": "" if by_order_id else text[:64],
+                }
                 failed.append({**shown, "errorCode": error.code, "errorMessage": error.text})
     if not asked:
         raise bad_parameter("orderIdList", "", "is missing, send it or clientOrderIdList")
@@ -105,6 +107,11 @@ def close_position(call: Call) -> object:
             names = ("orderId", "symbol", "side", "type", "positionSide", "origQty")
             return {"positionId": identity, **{name: row[name] for name in names}}
     raise VenueError(BAD_PARAMETER, f"position not exist: `{identity[:32]}`")
+
+
+def _number(text: str) -> int:
+    """An order number, or 0 for text that is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS_MAX else 0
 
 
 def _yes(result: object) -> str:

@@ -170,9 +170,14 @@ class Streams:
         owner = self._keys.owner(listen_key, self._now_ns()) or "" if listen_key else ""
         bound = rules.account_queue_frames if listen_key else rules.market_queue_frames
         transport = cast("Transport", websocket.scope[TRANSPORT_KEY])
+        address = websocket.client.host if websocket.client is not None else ""
+        if sum(client.address == address for client in self._clients) >= rules.sockets_max:
+            await websocket.close()  # before it is accepted: the handshake is answered with 403
+            return
         await websocket.accept()
         client = ClientSocket(websocket, transport, bound, lossless=bool(listen_key), account=owner)
         client.listen_key = listen_key
+        client.address = address
         self._clients.add(client)
         sender = asyncio.create_task(client.send_queued())
         try:
