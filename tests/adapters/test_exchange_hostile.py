@@ -68,7 +68,11 @@ def house() -> Generator[tuple[Venue, Ask]]:
         venue.feed(ticker("60000.0", "60000.1", size="5"))
 
     loop.run_until_complete(begin())
-    yield venue, lambda *request: loop.run_until_complete(ask(*request))
+
+    def asked(method: str, path: str, query: bytes, body: bytes, kind: str) -> Answer:
+        return loop.run_until_complete(ask(method, path, query, body, kind))
+
+    yield venue, asked
     loop.run_until_complete(_stopped(venue))
     loop.close()
 
@@ -92,8 +96,7 @@ def judged(status: int, text: str) -> None:
     if not text:
         assert status in (204, 404)
         return
-    body = json.loads(text)
-    assert isinstance(body, dict)
+    body: dict[str, Any] = json.loads(text)
     assert isinstance(body.get("code", 0), int)
     if body.get("code", 0):
         assert body["msg"]
