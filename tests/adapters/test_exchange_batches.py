@@ -38,7 +38,9 @@ async def test_a_batch_places_what_it_can() -> None:
         assert "errors" not in await place(client, order())
 
 
-@pytest.mark.parametrize("text", ["", "x", "{}", "[]", "[1]", '["a"]', "[" * 5000, json.dumps([order()] * 6)])
+@pytest.mark.parametrize(
+    "text", ["", "x", "{}", "[]", "[1]", '["a"]', "[" * 5000, json.dumps([order()] * 6), json.dumps([order(), 7])]
+)
 async def test_batches_that_are_no_lists_of_orders_are_refused(text: str) -> None:
     """Not JSON, no list, empty, too long, entries that are no objects: 109400 with the field, and nothing is placed."""
     async with exchange() as (server, client):

@@ -270,6 +270,23 @@ async def test_a_stop_over_the_wire() -> None:
         assert shown["triggerOrderId"] == echo["orderId"]
 
 
+async def test_listing_and_cancelling_by_type() -> None:
+    """Only the orders of the asked type are listed and cancelled; a foreign type is 109400 and cancels nothing."""
+    async with exchange() as (_, client):
+        await client.submit()
+        await client.submit(type="LIMIT", price="59000", clientOrderID="kept")
+        stop = {"side": "SELL", "type": "STOP_MARKET", "stopPrice": "59000"}
+        placed = (await client.submit(**stop))["data"]["order"]["orderId"]
+        everything = f"{SWAP}/v2/trade/allOpenOrders"
+
+        listed = await client.data("GET", f"{SWAP}/v2/trade/openOrders", type="STOP_MARKET")
+        assert [order["orderId"] for order in listed["orders"]] == [placed]
+        assert await client.code("DELETE", everything, symbol="BTC-USDT", type="MELTED") == 109400
+        gone = await client.data("DELETE", everything, symbol="BTC-USDT", type="STOP_MARKET")
+        assert [order["orderId"] for order in gone["success"]] == [placed]
+        assert (await client.order("kept"))["data"]["order"]["status"] == "NEW"
+
+
 async def test_close_position_over_the_wire() -> None:
     """A stop for the whole position needs no quantity, and says so in every reply."""
     async with exchange() as (server, client):

@@ -344,8 +344,8 @@ class CutStream:
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
     event: str = ""
-    how: CutHow = "reset"
     when: When = When()
+    how: CutHow = "reset"
     on: Stream = "frame"
     kind: Literal["cut_stream"] = "cut_stream"
 
@@ -387,8 +387,8 @@ class CutStreamsAt:
 
     at_ms: int
     streams: Literal["account", "market", "all"] = "all"
-    how: CutHow = "reset"
     when: When = When()
+    how: CutHow = "reset"
     on: Literal["time"] = "time"
     kind: Literal["cut_streams_at"] = "cut_streams_at"
 

@@ -29,7 +29,17 @@ from dita.adapters.exchange.events import AccountUpdate, Execution, OrderUpdate,
 from dita.adapters.exchange.identifiers import Snowflakes
 from dita.adapters.exchange.margin import positions_to_liquidate
 from dita.adapters.exchange.market import Level, Market
-from dita.adapters.exchange.orders import NewOrder, Order, Position, PositionSide, ProfitType, Side, SplitPlan, Status
+from dita.adapters.exchange.orders import (
+    NewOrder,
+    Order,
+    OrderType,
+    Position,
+    PositionSide,
+    ProfitType,
+    Side,
+    SplitPlan,
+    Status,
+)
 from dita.adapters.exchange.timers import Timers
 from dita.spec.market import BookTicker, MarketEvent
 from dita.spec.scales import (
@@ -184,9 +194,9 @@ class Engine:
         """Cancel a live order."""
         self._finish(account, order, "CANCELLED", "CANCELED", now_ns)
 
-    def cancel_all(self, account: Account, symbol: str, now_ns: int) -> list[Order]:
-        """Cancel the live orders of a symbol, or all with an empty one; returns them."""
-        orders = account.live_orders(symbol)
+    def cancel_all(self, account: Account, symbol: str, now_ns: int, only: OrderType | None = None) -> list[Order]:
+        """Cancel the live orders of a symbol, or all with an empty one, of one type or of all; returns them."""
+        orders = [order for order in account.live_orders(symbol) if only in (None, order.order_type)]
         for order in orders:
             self._finish(account, order, "CANCELLED", "CANCELED", now_ns)
         return orders

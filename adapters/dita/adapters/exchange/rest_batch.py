@@ -22,17 +22,18 @@ _REPLACE_MODES: Final = ("STOP_ON_FAILURE", "ALLOW_FAILURE")
 
 def submit_batch(call: Call) -> object:
     """POST trade/batchOrders: up to five; what is refused is told beside what was placed."""
-    items = _json_list(call.parameters, "batchOrders", _SUBMITS_MAX)
+    listed = _json_list(call.parameters, "batchOrders", _SUBMITS_MAX)
+    strange = [item for item in listed if not isinstance(item, dict)]
+    if strange:
+        raise bad_parameter("batchOrders", strange[0], "is not an order object")
     placed: list[JsonObject] = []
     refused: list[JsonObject] = []
-    for item in items:
-        if not isinstance(item, dict):
-            raise bad_parameter("batchOrders", item, "is not a list of order objects")
-        order, error = _attempt(submit_one, call, cast("JsonObject", item))
+    for item in cast("list[JsonObject]", listed):
+        order, error = _attempt(submit_one, call, item)
         if order is not None:
             placed.append(order)
         if error is not None:
-            refused.append({"code": error.code, "msg": error.text, **_named(cast("JsonObject", item))})
+            refused.append({"code": error.code, "msg": error.text, **_named(item)})
     return {"orders": placed, "errors": refused} if refused else {"orders": placed}
 
 

@@ -14,7 +14,7 @@ from dita.adapters.exchange.errors import (
     bad_parameter,
 )
 from dita.adapters.exchange.faults import AcceptDuplicate, CancelLosesToFill, HideOrder, SplitFills, StaleRead
-from dita.adapters.exchange.order_form import read_client_id, read_order
+from dita.adapters.exchange.order_form import read_client_id, read_order, read_type_filter
 from dita.adapters.exchange.orders import Fill, Order, SplitPlan
 from dita.adapters.exchange.rest_routes import SWAP, Call, Route, Routes
 from dita.adapters.exchange.signed_request import Parameters
@@ -126,7 +126,8 @@ def cancel_all(call: Call) -> object:
     symbol = call.parameters.get("symbol")
     if symbol:
         call.venue.engine.market(symbol)
-    cancelled = call.venue.engine.cancel_all(call.account, symbol, call.now_ns)
+    only = read_type_filter(call.parameters)
+    cancelled = call.venue.engine.cancel_all(call.account, symbol, call.now_ns, only)
     return {"success": [order_of(call, order) for order in cancelled] or None, "failed": None}
 
 
@@ -179,10 +180,11 @@ def open_order(call: Call) -> object:
 
 def open_orders(call: Call) -> object:
     """GET trade/openOrders."""
-    symbol = call.parameters.get("symbol")
+    symbol, only = call.parameters.get("symbol"), read_type_filter(call.parameters)
     orders = [order for order in call.account.live_orders(symbol) if order.visible_ns <= call.now_ns]
     orders += [order for order in call.account.stale_orders(call.now_ns) if not symbol or order.symbol == symbol]
-    return listing("orders", [order_of(call, order) for order in orders], call.venue.config.wire)
+    rows = [order_of(call, order) for order in orders if only in (None, order.order_type)]
+    return listing("orders", rows, call.venue.config.wire)
 
 
 def all_orders(call: Call) -> object:
