@@ -158,12 +158,14 @@ def exchange(
             help="File that gets the account's key and secret; exchange-address, beside it, gets the address."
         ),
     ] = Path("out/exchange-credentials"),
+    faults: Annotated[Path | None, typer.Option(metavar="FILE", help="JSON plan of what is to go wrong.")] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Run the exchange simulator by itself, for sessions that are to outlive their runtime."""
     _finish(
         "exchange", "cli_exchange", "exchange", json_file,
         port=port, source=source, symbols=symbols, seed=seed, pace=pace, seconds=seconds, credentials=credentials,
+        faults=faults,
     )  # fmt: skip
 
 

@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationError
+
 from dita.adapters.bingx.credentials import KEY_NAME, SECRET_NAME, credentials_from_file
-from dita.adapters.exchange import AccountConfig, ExchangeConfig, ExchangeServer
+from dita.adapters.exchange import AccountConfig, ExchangeConfig, ExchangeServer, faults_from_json
 from dita.adapters.private_file import write_private
 from dita.runtime.cli_report import CommandError, Report, Reporter, table
 from dita.runtime.feeds import open_feed, snap_to_tick
@@ -29,6 +31,7 @@ def exchange(
     pace: int,
     seconds: float | None,
     credentials: Path,
+    faults: Path | None,
 ) -> Report:
     """Serve until stopped or so long. Raises CommandError, SettingsError, FeedError, OSError."""
     chosen = {"source": source, "symbols": None if symbols is None else ",".join(symbols), "seed": seed}
@@ -40,6 +43,8 @@ def exchange(
     if unknown:
         raise CommandError(f"--symbol: the simulator lists {', '.join(listed)}, not `{', '.join(unknown)}`")
     config = replace(config, contracts=tuple(listed[symbol] for symbol in settings.symbols))
+    if faults is not None:
+        config = with_faults(config, faults)
     events = open_feed(
         settings.source, settings.symbols, seed=settings.seed, recordings=settings.recordings,
         loops=1_000_000 if settings.source == "recorded" else 1,
@@ -52,8 +57,20 @@ def exchange(
         "requests": report.requests_served,
         "orders": report.orders_made,
         "fills": report.fills_made,
+        "faults": sum(report.faults_fired.values()),
     }
     return Report(figures, (), [table("exchange", figures, ("figure", "value"))])
+
+
+def with_faults(config: ExchangeConfig, path: Path) -> ExchangeConfig:
+    """The exchange with the plan in the file. Raises CommandError that names every wrong field, and OSError."""
+    try:
+        return replace(config, faults=faults_from_json(path.read_bytes()))
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in error.errors())
+        raise CommandError(f"--faults: {path}: {problems}") from None
+    except ValueError as error:
+        raise CommandError(f"--faults: {path}: {error}") from None
 
 
 def _credentials(path: Path) -> tuple[str, str]:

@@ -33,6 +33,7 @@ from dita.adapters.exchange.config import (
     StreamRules,
     WireVariants,
     config_from_json,
+    faults_from_json,
 )
 from dita.adapters.exchange.faults import (
     AcceptDuplicate,
@@ -118,4 +119,5 @@ __all__ = [
     "When",
     "WireVariants",
     "config_from_json",
+    "faults_from_json",
 ]

@@ -246,6 +246,15 @@ class ExchangeConfig:
 
 
 _ADAPTER: Final = TypeAdapter(ExchangeConfig)
+_PLAN: Final = TypeAdapter(FaultPlan)
+
+
+def faults_from_json(text: str | bytes) -> FaultPlan:
+    """The plan behind JSON text such as ``{"faults":[{"kind":"lose_reply","when":{"nth":3}}]}``.
+
+    Raises pydantic's ValidationError, which names every wrong field.
+    """
+    return _PLAN.validate_json(text)
 
 
 def config_from_json(text: str | bytes) -> ExchangeConfig:

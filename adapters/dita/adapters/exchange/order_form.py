@@ -95,8 +95,6 @@ def read_order(parameters: Parameters, contract: Contract, rules: MatchingRules,
 def read_type_filter(parameters: Parameters) -> OrderType | None:
     """Which orders a listing or a cancellation is about; None for all. Raises ``VenueError`` for a foreign type."""
     text = parameters.either("type", "orderType")
-    if text == "swap":
-        return None  # ccxt's word for the kind of market strays into some calls
     return _one_of(parameters, "type", _TYPES, f"is not one of {', '.join(_TYPES)}", text) if text else None
 
 
