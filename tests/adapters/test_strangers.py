@@ -375,14 +375,14 @@ async def test_ccxt_reads_the_market(strangers: StrangerProcess) -> None:
 
 async def test_ccxt_keeps_its_stream_alive(strangers: StrangerProcess) -> None:
     """Keys are prolonged by PUT and heartbeats answered: the stream still tells long after both would have ended it."""
-    rules = StreamRules(ping_interval_ms=50, unanswered_pings_max=3, snapshot_interval_ms=0, listen_key_life_ms=2_000)
+    rules = StreamRules(ping_interval_ms=100, unanswered_pings_max=6, snapshot_interval_ms=0, listen_key_life_ms=3_000)
     async with live_exchange(streams=rules) as server, stranger(strangers, "ccxt", server) as ccxt:
         market(server)
-        await ccxt.options(listenKeyRefreshRate=700)
+        await ccxt.options(listenKeyRefreshRate=500)
         await ccxt.call("load_markets")
         await ccxt.watch("watch_orders", BTC)
         await ccxt.stream_open()
-        await asyncio.sleep(2.6)  # beyond the key's life, and beyond many heartbeats
+        await asyncio.sleep(3.5)  # beyond the key's life, and beyond many heartbeats
         assert server.report().connections == 1
         await ccxt.call("create_order", BTC, "market", "buy", "0.01", None, HEDGED)
         assert _closed(await ccxt.seen("watch_orders", _closed))
@@ -480,15 +480,15 @@ def _has_cancel(seen: list[Any]) -> bool:
 
 
 async def test_bixpy_reads_the_market_stream(strangers: StrangerProcess) -> None:
-    """It unpacks every frame itself and answers the heartbeat, or it would be cut after three."""
-    rules = StreamRules(ping_interval_ms=50, unanswered_pings_max=3, snapshot_interval_ms=0)
+    """It unpacks every frame itself and answers the heartbeat, or it would be cut after six."""
+    rules = StreamRules(ping_interval_ms=100, unanswered_pings_max=6, snapshot_interval_ms=0)
     async with live_exchange(streams=rules) as server, stranger(strangers, "bixpy", server) as bixpy:
         market(server)
         await bixpy.call(".listen", "")
         for topic in ("trade", "bookTicker", "depth5"):
             await bixpy.call(".subscribe", f"{SYMBOL}@{topic}")
         await bixpy.heard(lambda seen: len(seen) >= 5)  # three acks and two current values
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(1)
         server.feed(MarketTrade(SYMBOL, scaled("60010.5", 10), scaled("0.25", 8), True, time.time_ns()))
         seen = await bixpy.heard(lambda seen: any("@trade" in str(frame.get("dataType")) for frame in seen))
 
