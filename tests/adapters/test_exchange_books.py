@@ -20,6 +20,7 @@ from dita.adapters.exchange.orders import (
     Fill,
     NewOrder,
     Order,
+    Position,
     PositionSide,
     Side,
     SplitPlan,
@@ -316,6 +317,8 @@ def solvency(session: Session) -> None:
             assert Fraction(position.cost, 20 * USDT) + profit >= least - slack
     elif positions:
         assert Fraction(account.wallet, USDT) + sum(profits) >= sum(needed) - slack
+    else:
+        assert account.wallet >= 0
 
 
 @settings(max_examples=100, deadline=None)
@@ -412,6 +415,42 @@ def test_audit_goes_red_for_a_planted_defect(defect: type[Account]) -> None:
     """A dropped commission, a rounded entry price and a fill booked twice are each noticed."""
     with pytest.raises(AssertionError):
         play(Session(hedge=True, account_class=defect), SCRIPT)
+
+
+class ForgetsTheFund(Account):
+    """Lets an account lose more than it has."""
+
+    def book_insurance(self, symbol: str, amount: int, now_ns: int) -> None:
+        """Nobody pays."""
+
+
+CRASH: list[Step] = [Submit(0, 600, None, "GTC", False, 0), Tick(500_000, 1, 300)]
+
+
+def crash(account_class: type[Account] = Account, *, isolated: bool = False) -> None:
+    """A position that is too large for its margin, and a market that falls through it."""
+    session = Session(hedge=True, wallet=300 * USDT, isolated=isolated, account_class=account_class)
+    for step in CRASH:
+        session.play(step)
+        audit(session)
+        solvency(session)
+    assert list(session.account.open_positions()) == []
+
+
+def _nobody(*_: object) -> list[Position]:
+    return []
+
+
+def test_solvency_goes_red_for_a_planted_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash ends in a liquidation; with nobody liquidated, or with no fund behind it, the check notices."""
+    crash()
+    crash(isolated=True)
+    with pytest.raises(AssertionError):
+        crash(ForgetsTheFund)
+    monkeypatch.setattr("dita.adapters.exchange.matching.positions_to_liquidate", _nobody)
+    for isolated in (False, True):
+        with pytest.raises(AssertionError):
+            crash(isolated=isolated)
 
 
 def test_position_cannot_be_closed_twice_even_if_admission_forgets() -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -81,6 +82,19 @@ def assert_same_order(theirs: Any, ours: OrderRow | None) -> None:
     assert units(theirs["average"] or 0, 10) == ours.average_price
     assert theirs["lastUpdateTimestamp"] * MS == ours.time_ns
     assert bool(theirs["reduceOnly"]) == ours.reduce_only
+
+
+def assert_notices(theirs: Any, ours: OrderRow | None) -> None:
+    """The comparison above is no ornament: it fails for each field of ours that is another."""
+    assert ours is not None
+    others: dict[str, Any] = {
+        "order_id": "1", "client_order_id": "x", "side": OrderSide.SELL, "type_text": "STOP", "position_side": "SHORT",
+        "state": OrderState.EXPIRED, "ordered_quantity": 1, "cum_quantity": 1, "average_price": 1, "time_ns": 1,
+        "reduce_only": True,
+    }  # fmt: skip
+    for name, other in others.items():
+        with pytest.raises(AssertionError):
+            assert_same_order(theirs, replace(ours, **{name: other}))
 
 
 def assert_same_fill(theirs: Any, ours: FillRow) -> None:
@@ -176,6 +190,7 @@ async def test_ccxt_completes_a_session_in_hedge_mode(strangers: StrangerProcess
         whole = await ccxt.call("fetch_order", "", BTC, {"clientOrderId": "in-1"})
         assert (whole["id"], whole["status"], whole["remaining"]) == (entry["id"], "closed", "0")
         assert_same_order(whole, await rest.query_by_client_id(SYMBOL, "in-1"))
+        assert_notices(whole, await rest.query_by_client_id(SYMBOL, "in-1"))
         await assert_same_account(ccxt, rest)
 
         (pushed,) = {o["id"] for seen in await ccxt.seen("watch_orders", _closed) for o in seen}
