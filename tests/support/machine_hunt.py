@@ -13,10 +13,14 @@ from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 import dita.reference
-from occupancy_machine import Occupancy
+from occupancy_machine import Occupancy, OccupancyAlone
 from reference_machine import Machine
 
-MACHINES: Final[dict[str, type[Machine]]] = {"reference": Machine, "occupancy": Occupancy}
+MACHINES: Final[dict[str, type[Machine]]] = {
+    "reference": Machine,
+    "occupancy": Occupancy,
+    "occupancy alone": OccupancyAlone,
+}
 
 SLOWNESS: Final = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
 

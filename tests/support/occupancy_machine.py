@@ -153,3 +153,9 @@ class Occupancy(Machine):
         self.unchanged(named._replace(kind=Kind.CANCEL), Code.NOTHING_WORKING)
         assert step(self.state, named._replace(kind=Kind.EXIT))[0] is self.state
         ASKED[ITEMS[4]] += 1
+
+
+class OccupancyAlone(Occupancy):
+    """The same rules, judged by the items of the list and by no law: what it finds, an item has noticed."""
+
+    asks_laws = False

@@ -66,6 +66,7 @@ class Machine(RuleBasedStateMachine):
     """The reference, judged after every step by the invariants and the step properties."""
 
     instruments = SLOTS
+    asks_laws = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +77,7 @@ class Machine(RuleBasedStateMachine):
     def take(self, event: Input) -> Outcome:
         """One step, and every law about it."""
         after, outcome = step(self.state, event)
-        laws = broken_laws(self.state, event, after, outcome, known=False)
+        laws = broken_laws(self.state, event, after, outcome, known=False) if self.asks_laws else []
         assert laws == [], f"{event} breaks {laws}"
         self.state = after
         return outcome

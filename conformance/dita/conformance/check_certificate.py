@@ -66,8 +66,10 @@ REQUIRED: Final[Mapping[str, Rule]] = {
         depends_on=("conformance_sha256", "logic_sha256", "reference_sha256", "spec_sha256"),
     ),
     "prove": Rule(
-        positive=("invariants", "obligations", "paths", "proved", "second_opinions", "solvers"),
-        zero=("disagreements", "refuted", "unknown", "vacuous"),
+        positive=(
+            "executor_pairs", "invariants", "obligations", "paths", "proved", "second_opinions", "seeds", "solvers",
+        ),
+        zero=("disagreements", "executor_mismatches", "refuted", "unknown", "vacuous"),
         equal=(("proved", "invariants"),),
         depends_on=("conformance_sha256", "reference_sha256", "spec_sha256"),
     ),
