@@ -319,6 +319,8 @@ mod tests {
         assert_eq!(dita_predicted_fee(BOUND, 400_000_000), 461_168_601_842_738_790);
         assert_eq!(dita_minimum_quantity(0, 0, 1, 7), 7);
         assert_eq!(dita_minimum_quantity(0, BOUND, 1, 1), BOUND + 1);
+        assert_eq!(dita_minimum_quantity(1, 1, 0, 1), BOUND + 1);
+        assert_eq!(dita_minimum_quantity(1, 1, 1, 0), BOUND + 1);
         assert_eq!(dita_leg_quantity(10, 500_000, 1, 3), 5);
         assert_eq!(dita_leg_quantity(10, 500_000, 1, 6), 10);
         assert!(dita_is_multiple(12, 4) && !dita_is_multiple(13, 4) && !dita_is_multiple(0, 0));
