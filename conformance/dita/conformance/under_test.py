@@ -43,12 +43,25 @@ class StepUnderTest(Protocol):
         ...
 
 
+class Mapped(Protocol):
+    """A library of step functions and the cffi that it was opened with, whoever built it."""
+
+    @property
+    def ffi(self) -> Any:
+        """The cffi; it checks the types of its pointers at every call."""
+        ...
+
+    @property
+    def lib(self) -> Any:
+        """The functions of ``dita_kernel.h``."""
+        ...
+
+
 class CallerMemory:
     """The image's step on memory of ours (``dita_step_state``), whatever bits that memory holds."""
 
-    def __init__(self, raw: RawKernel) -> None:
-        ffi: Any = raw.ffi  # cffi checks the types of its pointers at every call
-        lib: Any = raw.lib
+    def __init__(self, mapped: Mapped) -> None:
+        ffi, lib = mapped.ffi, mapped.lib
         self._ffi = ffi
         self._step = lib.dita_step_state
         self._batch = lib.dita_step_state_batch

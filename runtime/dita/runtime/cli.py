@@ -106,6 +106,38 @@ def prove(
 
 
 @app.command()
+def mutants(
+    family: Annotated[
+        Literal["kernel", "reference", "predicate", "hand"] | None,
+        typer.Option(help="Only the mutants of this family."),
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="REV", help="Only mutants whose function changed since this commit.")
+    ] = None,
+    tier: Annotated[
+        Literal["quick", "full"], typer.Option(help="full: what was carried over a change elsewhere is tried again.")
+    ] = "quick",
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Try every mutant again, by every layer; an hour or two.")
+    ] = False,
+    recorded: Annotated[bool, typer.Option("--recorded", help="Try nothing, say what is recorded.")] = False,
+    minutes: Annotated[int | None, typer.Option(help="End after so long; the next run goes on.", min=1)] = None,
+    processes: Annotated[int, typer.Option(help="How many at a time.", min=1, max=64)] = 2,
+    listing: Annotated[
+        bool, typer.Option("--list-anew", help="List the kernel's mutants again; needs cargo-mutants.")
+    ] = False,
+    matrix: Annotated[Path | None, typer.Option(metavar="FILE", help="Write mutant by layer by time there.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Put small bugs into kernel, reference and invariants, and count which of them no layer notices."""
+    _finish(
+        "mutants", "cli_mutants", "mutants", json_file,
+        family=family, since=since, tier=tier, anew=anew, recorded=recorded, minutes=minutes, processes=processes,
+        listing=listing, matrix_file=matrix,
+    )  # fmt: skip
+
+
+@app.command()
 def table(
     form: Annotated[
         Literal["text", "svg", "dot"], typer.Option("--format", help="The diagram alone as svg or dot.")

@@ -7,7 +7,7 @@ predicates of ``dita.spec`` (the same block). Everything is put back at the end 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from types import FunctionType, ModuleType
 from typing import Any, Final
@@ -44,11 +44,15 @@ def replaced(module: ModuleType, name: str, value: object) -> Generator[None]:
 
 
 @contextmanager
-def prepared(sink: Sink, applications: Applications, claim: Sink | None = None) -> Generator[None]:
+def prepared(
+    sink: Sink, applications: Applications, claim: Sink | None = None, also: Iterable[ModuleType] = ()
+) -> Generator[None]:
     """Within the block both sides call stand-ins; the facts they bring along go to ``sink``.
 
     That each call lies in its contract's domain goes to ``claim``: of code, which calls what it needs. A predicate's
     formula mentions what its Python would not have asked for, and holds whatever is answered there.
+
+    ``also`` are further modules to prepare: changed copies of those that always are.
     """
     undo: list[tuple[ModuleType, str, bool, Any]] = []
 
@@ -59,7 +63,7 @@ def prepared(sink: Sink, applications: Applications, claim: Sink | None = None) 
     try:
         everywhere = {**HELP, **{name: merging(getattr(builtins, name)) for name in BUILTINS}}
         made: dict[FunctionType, object] = {}
-        for module in (*REFERENCE, *PREDICATES):
+        for module in dict.fromkeys((*REFERENCE, *PREDICATES, *also)):
             for name, value in list(vars(module).items()):
                 if isinstance(value, FunctionType):
                     if value not in made:
