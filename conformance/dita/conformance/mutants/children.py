@@ -19,7 +19,7 @@ from typing import Any, Final, Literal, NamedTuple
 Work = Callable[["Mark"], Any]
 """What the child does; its result must be JSON."""
 
-WALL_FACTOR: Final = 20  # a child that neither ends nor uses its processor time is ended after so many times as long
+WALL_FACTOR: Final = 120  # a child that neither ends nor gets the processor is ended after so many times its limit
 _PLACE: Final = struct.Struct("<q")
 
 
