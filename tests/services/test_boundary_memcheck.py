@@ -22,9 +22,10 @@ DEFECTS = [one for one in defects() if one.name in SEEN_AS]
 def under_memcheck(program: Path, seed: int) -> Done:
     """Run the caller with each record in a block of its own; any error or leak is status 99."""
     valgrind = tool("valgrind", "install the package valgrind, or run `make test-services` as root")
-    # Valgrind runs one thread at a time; only a fair turn lets the caller's second thread wait for the first's batches.
-    options = ["--fair-sched=yes", "--quiet", f"--error-exitcode={MEMCHECK_STATUS}", "--leak-check=full", "--errors-for-leak-kinds=all"]
-    return run(program, seed, ROUNDS, "heap", valgrind, *options)
+    # Valgrind runs one thread at a time; without fair turns one of the two threads may starve the other for minutes.
+    fair = "--fair-sched=yes"
+    options = ["--quiet", f"--error-exitcode={MEMCHECK_STATUS}", "--leak-check=full", "--errors-for-leak-kinds=all"]
+    return run(program, seed, ROUNDS, "heap", valgrind, fair, *options)
 
 
 def test_memcheck_finds_nothing_in_the_released_kernel(tmp_path: Path) -> None:
