@@ -1,5 +1,6 @@
 """Trials of mutants: what is noticed is noticed, what is the same is shown to be, and nothing else counts."""
 
+import ast
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -9,17 +10,27 @@ from typing import Any
 import pytest
 
 from dita.conformance.corpus import corpus, run_corpus
+from dita.conformance.exhaustive import broken_laws
 from dita.conformance.mutants import calls, kernel_trial, predicate_trial, recording, reference_trial
 from dita.conformance.mutants.children import Mark, in_child
 from dita.conformance.mutants.edits import changed_files, edit_at, mutants_of
 from dita.conformance.mutants.equivalence import same_answers, same_predicate
-from dita.conformance.mutants.examples import Example, broken_by, damaged, of_moves, of_row, to_row
+from dita.conformance.mutants.examples import (
+    Example,
+    broken_by,
+    damaged,
+    of_moves,
+    of_row,
+    of_step_row,
+    of_terms,
+    to_row,
+)
 from dita.conformance.mutants.kernel_trial import Unviable, Workshop, replayed, workshop
 from dita.conformance.mutants.operators import edits_of
-from dita.conformance.mutants.planting import module_of
+from dita.conformance.mutants.planting import changed_functions, module_of
 from dita.conformance.mutants.predicate_trial import Tables
 from dita.conformance.mutants.recording import Exchange, Move, Reader, TrafficVoid, digest, record
-from dita.conformance.mutants.reference_trial import EVERYTHING, Reach, reference_paths
+from dita.conformance.mutants.reference_trial import EVERYTHING, Reach, Runs, reference_paths
 from dita.conformance.under_test import CallerMemory, Canary, ReferenceStandIn
 from dita.kernel.loader import RawKernel
 from dita.reference import step
@@ -137,7 +148,7 @@ def test_a_replay_finds_what_the_layer_finds(raw_kernel: RawKernel, exchanges: l
 
 def test_records_are_what_the_reference_says(moves: list[Move]) -> None:
     """In records too, the recorded answers are those of the reference, state and outcome."""
-    same = reference_trial.compared(step, moves, EVERYTHING, Mark())
+    same = reference_trial.compared(step, moves, Mark())
 
     assert (same.how, same.steps) == ("survived", len(moves))
 
@@ -232,11 +243,11 @@ def test_a_mutant_of_the_reference_is_killed_and_forgotten(repository: Path, mov
     """The changed reference differs, breaks laws, and is gone when its child has ended."""
     source = changed(repository, ORDERS, "phase=Phase.EXIT_WORKING", "phase=Phase.EXIT_UNRESOLVED")
 
-    answer = reference_trial.ask(source, moves, EVERYTHING)
+    answer = reference_trial.ask(source, moves)
 
     assert answer.how == "killed"
     assert answer.laws
-    assert reference_trial.compared(step, moves, EVERYTHING, Mark()).how == "survived"
+    assert reference_trial.compared(step, moves, Mark()).how == "survived"
 
 
 def test_a_copied_refusal_breaks_a_law(repository: Path, moves: list[Move]) -> None:
@@ -244,7 +255,7 @@ def test_a_copied_refusal_breaks_a_law(repository: Path, moves: list[Move]) -> N
     step = "reference_py/dita/reference/step.py"
     source = changed(repository, step, "return state, refusal.outcome", "return state._replace(), refusal.outcome")
 
-    answer = reference_trial.ask(source, moves, EVERYTHING)
+    answer = reference_trial.ask(source, moves)
 
     assert (answer.how, answer.laws) == ("killed", "refusal-keeps-the-state")
 
@@ -253,31 +264,56 @@ def test_an_endless_mutant_is_out_of_time_and_not_killed(repository: Path, moves
     """TIMEOUT is its own verdict."""
     source = changed(repository, ORDERS, "    code = not_mine(focus, event)\n    shown = 0\n", "    while True: pass\n")
 
-    answer = reference_trial.ask(source, moves, EVERYTHING, cpu_seconds=1)
+    answer = reference_trial.ask(source, moves, cpu_seconds=1)
 
     assert answer.how == "timeout"
     assert not answer.noticed
 
 
-def test_only_kinds_that_reach_a_function_can_notice_it(repository: Path, moves: list[Move]) -> None:
-    """Where a function raises when it is called, the kinds that are not asked answer as ever, and the others do not."""
-    reach = Reach(repository)
-    asked = {"exit_done", "stray", "settlement_advances", "income_advances", "taken", "position_explained", "closing"}
+RAISING = {"exit_done", "stray", "settlement_advances", "income_advances", "taken", "position_explained", "closing"}
+
+
+def test_only_moves_that_run_a_function_can_notice_it(repository: Path, moves: list[Move]) -> None:
+    """Where a function raises when it is called, every move that is asked notices it, and no other move does."""
+    runs, reach, found = Runs({"corpus": moves}, repository), Reach(repository), 0
     for path in reference_paths(repository):
         source = (repository / path).read_text(encoding="utf-8")
-        for function in sorted(asked):
-            head = f"\ndef {function}("
-            if head in source:
-                asked.discard(function)
-                at = source.index(":\n", source.index("->", source.index(head))) + 2
-                raising = {path: f"{source[:at]}    raise KeyError\n{source[at:]}".encode()}
-                kinds = reach.kinds(function)
-                others = frozenset(map(int, Kind)) - kinds
-                assert reference_trial.ask(raising, moves, others).how == "survived", function
-                assert reference_trial.ask(raising, moves, kinds).how == "killed", function
-    assert not asked
+        for function in sorted(name for name in RAISING if f"\ndef {name}(" in source):
+            at = source.index(":\n", source.index("->", source.index(f"\ndef {function}("))) + 2
+            raising = {path: f"{source[:at]}    raise KeyError\n{source[at:]}".encode()}
+            asked = runs.asked("corpus", changed_functions(raising, repository))
+            others = sorted(set(range(len(moves))) - set(asked))
+
+            assert reference_trial.ask(raising, moves, others).how == "survived", function
+            assert {reference_trial.ask(raising, moves, [place]).how for place in asked[:3]} == {"killed"}, function
+            assert {moves[place].event.kind for place in asked} <= reach.kinds(function)
+            found += 1
+    assert found == len(RAISING)
     assert reach.kinds("") == reach.kinds("answer") == reach.kinds("Refused.__init__") == EVERYTHING
     assert reach.kinds("require") >= {int(kind) for kind in HANDLERS}
+
+
+def test_what_is_changed_is_told_by_function(repository: Path) -> None:
+    """A layout is no change; a class or a table is more than its functions, and every move is asked of it."""
+    whole = (repository / ORDERS).read_bytes()
+    focus = "reference_py/dita/reference/focus.py"
+    one = changed(repository, ORDERS, "if attempt == tail.last_attempt:", "if attempt != tail.last_attempt:")
+    more = {ORDERS: whole + b"\n\ndef another():\n    return 1\n"}
+
+    assert changed_functions({ORDERS: b"# a remark\n\n" + whole}, repository) == frozenset()
+    assert changed_functions(one, repository) == frozenset({"shown_by"})
+    assert changed_functions(more, repository) == frozenset({"another"})
+    assert changed_functions(changed(repository, focus, "super().__init__(code)", "pass"), repository) is None
+    assert changed_functions({ORDERS: whole + b"\nX = 1\n"}, repository) is None
+
+
+def test_nothing_of_the_reference_runs_a_function_when_it_is_imported(repository: Path) -> None:
+    """A mutant of a function could otherwise change what moves meet that never run it."""
+    for path in reference_paths(repository):
+        for statement in ast.parse((repository / path).read_bytes()).body:
+            if not isinstance(statement, ast.FunctionDef | ast.ClassDef):
+                called = [ast.unparse(node.func) for node in ast.walk(statement) if isinstance(node, ast.Call)]
+                assert called == [], (path, statement.lineno)
 
 
 # --- predicates -----------------------------------------------------------------------------------------------------
@@ -308,6 +344,15 @@ def test_sound_examples_break_nothing_and_examples_survive_their_rows(moves: lis
     assert [of_row(to_row(example)) for example in kept] == kept
 
 
+def test_the_last_terms_that_fit_tell_bounds_apart(repository: Path) -> None:
+    """One beyond the largest order is refused by the true predicate, and a bound that is one off says otherwise."""
+    tables, below = Tables(repository), "quantity_max * price_max < (BOUND + 1)"
+    off = changed(repository, INVARIANTS, below, below.replace("<", "<="))
+
+    assert [broken_by(example) for example in of_terms()] == [(), (), ("terms-fit",), ()]
+    assert predicate_trial.ask(off, tables.touched("are_terms_exact"), list(of_terms())).how == "killed"
+
+
 def test_every_predicate_is_in_a_table_and_helpers_reach_theirs(repository: Path) -> None:
     """A helper's mutants are asked of all predicates that call it, however far above; others of none."""
     tables = Tables(repository)
@@ -321,15 +366,21 @@ def test_every_predicate_is_in_a_table_and_helpers_reach_theirs(repository: Path
 
 
 def test_equal_references_are_shown_to_be_equal(repository: Path) -> None:
-    """On every path of both the same answer, or a path on which a word may differ; whichever is the case is said."""
+    """On every path of both the same answer, or a step from a sound state on which they really differ."""
     guard = "if event.quantity > known.quantity:"
     kinds = frozenset({int(Kind.SETTLE_FORCED)})
     forced = "after = tail._replace(entry=tail.entry._replace(graded=1), exit=tail.exit._replace(graded=1))"
     same = changed(repository, BOOKS, guard, guard.replace(">", ">="))
     other = changed(repository, BOOKS, forced, "after = tail._replace(entry=tail.entry._replace(graded=1))")
 
+    differing = same_answers(other, "settle_forced", kinds)
+
     assert same_answers(same, "mismatch", frozenset({int(Kind.SETTLE)})).how == "same"
-    assert same_answers(other, "settle_forced", kinds).how == "differs"
+    assert differing.how == "differs"
+    before, event = of_step_row(differing.row)
+    after, outcome = step(before, event)
+    assert broken_laws(before, event, after, outcome, known=False) == []
+    assert reference_trial.ask(other, [Move(before, event, after, outcome)]).how == "killed"
 
 
 def test_equal_arithmetic_is_shown_at_full_width(repository: Path) -> None:

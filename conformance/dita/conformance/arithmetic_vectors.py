@@ -24,6 +24,13 @@ CORNERS: Final = (
     0, 1, 2, 3, 9, 10, 999_999_999, 10**9, 10**10 - 1, 10**10, 2**32 - 1, 2**32, 2**59 + 1, BOUND - 1, BOUND,
 )  # fmt: skip
 
+LAST_TERMS: Final = tuple(
+    (1, 10**10, quantity, price - off)
+    for quantity, price in ((BOUND, 10**10), (4_562_284_561 * 10**7, 17 * 241 * 61_681 * 10**3))
+    for off in (0, 1)
+)
+"""Terms of a contract: the notional of the largest order is ``BOUND``, or one more, and a little less than each."""
+
 
 def in_domain(name: str, arguments: tuple[int, ...]) -> bool:
     """Whether the reference defines an answer: divisors are positive, a minimum is at least one."""
@@ -55,9 +62,10 @@ def _turning_points(name: str, arguments: list[tuple[int, ...]]) -> Iterator[tup
             yield from ((2 * times + 1, 500_000), (2 * times + 1, 2_500_000))
         if name == "cost_share":
             yield from ((2 * times + 1, 2, 1), (2 * times + 1, 6, 3), (2**60 - 2 * times - 1, 2, 1))
-    if name == "fits_scales":  # the notional of the largest order is BOUND, and one more
-        for quantity, price in ((BOUND, 10**10), (4_562_284_561 * 10**7, 17 * 241 * 61_681 * 10**3)):
-            yield from ((1, 10**10, quantity, price - off) for off in (0, 1))
+    if name == "leg_quantity":  # a share of 2^96, zero in its lower words; a minimum that allows any rest
+        yield from ((BOUND, 10**6 << 36, 1, 0), (10, 1_200_000, 1, -5))
+    if name == "fits_scales":
+        yield from LAST_TERMS
 
 
 def _drawn(count: int, rng: Random) -> Iterator[tuple[int, ...]]:

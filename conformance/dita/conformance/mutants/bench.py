@@ -5,7 +5,7 @@ that are kept stay few.
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from subprocess import TimeoutExpired
@@ -19,12 +19,12 @@ from dita.conformance.mutants.calls import ARITHMETIC, Call
 from dita.conformance.mutants.defect_examples import of_defects
 from dita.conformance.mutants.edits import Mutant, changed_files
 from dita.conformance.mutants.equivalence import Same, same_answers, same_predicate
-from dita.conformance.mutants.examples import Example, damaged, of_moves, of_row
+from dita.conformance.mutants.examples import Example, damaged, of_moves, of_row, of_terms
 from dita.conformance.mutants.kernel_trial import Unviable, Workshop, workshop
-from dita.conformance.mutants.planting import module_of
+from dita.conformance.mutants.planting import changed_functions, module_of
 from dita.conformance.mutants.recording import LAYERS, Exchange, Move, Reader, Traffic, record
 from dita.conformance.mutants.records import Record, Witness, Witnesses, exchange_of, step_of
-from dita.conformance.mutants.reference_trial import EVERYTHING, Reach
+from dita.conformance.mutants.reference_trial import Reach, Runs
 from dita.conformance.mutants.sources import own_of, rest_of, side_of
 from dita.conformance.mutants.trials import Answer, Verdict
 from dita.conformance.under_test import CallerMemory, open_image
@@ -54,6 +54,7 @@ class Bench:
     _traffic: Traffic | None = None
     _calls: list[Call] | None = None
     _moves: dict[str, list[Move]] | None = None
+    _runs: Runs | None = None
     _examples: dict[str, list[Example]] | None = None
     _known: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
     reach: Reach = field(default_factory=Reach)
@@ -94,6 +95,14 @@ class Bench:
             _settle_memory()
         return self._moves
 
+    def asked(self, changed: Sources) -> dict[str, Sequence[int]]:
+        """The moves of each layer on which a changed reference may differ. Raises ImageRefused, TrafficVoid."""
+        if self._runs is None:
+            self._runs = Runs(self.moves)
+            _settle_memory()
+        functions = changed_functions(changed)
+        return {name: self._runs.asked(name, functions) for name in self.moves}
+
     @property
     def examples(self) -> dict[str, list[Example]]:
         """The examples for predicates, by layer. Raises ImageRefused, TrafficVoid."""
@@ -101,10 +110,11 @@ class Bench:
             reachable = [example for moves in self.moves.values() for example in of_moves(moves)]
             self._examples = {
                 "reachable": reachable,
-                "defects": list(of_defects(self.moves)),
+                "defects": list(of_defects(self.moves, self.asked)),
+                "terms": list(of_terms()),
                 "damaged": list(damaged(reachable)),
             }
-            self._moves = None
+            self._moves = self._runs = None
             _settle_memory()
         return self._examples
 
@@ -162,8 +172,8 @@ def _kernel(bench: Bench, mutant: Mutant, changed: Sources) -> Record:
     except Unviable as problem:
         return _made(mutant, "unviable", _first_line(str(problem)))
     answers = kernel_trial.ask_all(shop, library, {KNOWN: bench.known_exchanges, **bench.traffic})
-    again = answers.pop(KNOWN)
     answers[ARITHMETIC] = arithmetic.ask_kernel(library, shop, bench.calls)
+    again = _known(answers)
     witness = None
     if any(answer.noticed for name, answer in answers.items() if name != ARITHMETIC):
         witness = _chosen_step(bench, answers, again)
@@ -191,10 +201,10 @@ def _kernel(bench: Bench, mutant: Mutant, changed: Sources) -> Record:
 def _reference(bench: Bench, mutant: Mutant, changed: Sources) -> Record:
     function = mutant.edit.function if mutant.edit is not None else ""
     kinds = bench.reach.kinds(function)
-    answers = reference_trial.ask_all(changed, {KNOWN: bench.known_moves, **bench.moves}, kinds)
-    again = answers.pop(KNOWN)
+    answers = reference_trial.ask_all(changed, {KNOWN: bench.known_moves, **bench.moves}, bench.asked(changed))
     if any(module_of(path) == "dita.reference.arithmetic" for path in changed):
         answers[ARITHMETIC] = arithmetic.ask_reference(changed, bench.calls)
+    again = _known(answers)
     witness = None
     if any(answer.noticed for name, answer in answers.items() if name != ARITHMETIC):
         witness = _chosen_step(bench, answers, again)
@@ -206,6 +216,9 @@ def _reference(bench: Bench, mutant: Mutant, changed: Sources) -> Record:
     if late is not None:
         return _made(mutant, "timeout", late.says, None, answers)
     same = same_answers(changed, function, kinds)
+    if same.row is not None:
+        answers[SOLVER] = Answer("killed", 1, 0, same.says)
+        return _made(mutant, "killed", "", bench.witnesses.add_row("steps", same.row), answers)
     return _made(mutant, "equivalent" if same.how == "same" else "survived", same.says, None, answers)
 
 
@@ -213,7 +226,7 @@ def _predicate(bench: Bench, mutant: Mutant, changed: Sources) -> Record:
     function = mutant.edit.function if mutant.edit is not None else ""
     touched = bench.tables.touched(function)
     answers = predicate_trial.ask_all(changed, touched, {KNOWN: bench.known_examples, **bench.examples})
-    again = answers.pop(KNOWN)
+    again = _known(answers)
     if any(answer.noticed for answer in answers.values()):
         if again.noticed:
             return _made(mutant, "killed", "", Witness("examples", again.steps - 1), answers)
@@ -230,6 +243,14 @@ def _predicate(bench: Bench, mutant: Mutant, changed: Sources) -> Record:
 _TRIALS: Final[dict[str, Callable[[Bench, Mutant, Sources], Record]]] = {
     "kernel": _kernel, "reference": _reference, "predicate": _predicate,
 }  # fmt: skip
+
+
+def _known(answers: dict[str, Answer]) -> Answer:
+    """What killed before, taken from the answers; where no layer noticed, what the solver gave for another mutant."""
+    again = answers.pop(KNOWN)
+    if again.noticed and not any(answer.noticed for answer in answers.values()):
+        answers[SOLVER] = again
+    return again
 
 
 def _first_line(text: str) -> str:
@@ -311,7 +332,7 @@ def _kills(bench: Bench, mutant: Mutant, side: str, changed: Sources, kept: Reco
         return arithmetic.ask_kernel(shop.build(changed), shop, [call]).noticed
     before, event = bench.witnesses.step(witness.place)
     if shop is None:
-        return reference_trial.ask(changed, [_move(before, event)], EVERYTHING).noticed
+        return reference_trial.ask(changed, [_move(before, event)]).noticed
     return kernel_trial.ask(shop, shop.build(changed), [_exchange(before, event)], laws=False).noticed
 
 

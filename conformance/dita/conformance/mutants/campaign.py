@@ -86,12 +86,14 @@ def run_mutants(order: Order, progress: Progress | None = None, repository: Path
 
 
 def _todo(order: Order, chosen: Catalogue, evidence: Evidence, repository: Path) -> Iterator[Work]:
-    """What is to be tried: with its record where that is to be confirmed first."""
+    """What is to be tried, a survivor every time; with its record where that is to be confirmed first."""
     again: tuple[Status, ...] = ("missing", "stale", "carried") if order.tier == "full" else ("missing", "stale")
+    undecided = read_undecided(repository)
     for family in FAMILIES:
         for mutant in chosen[family]:
             record = evidence.records[family].get(mutant.id)
-            if order.anew or status_of(mutant, record, repository) in again:
+            survived = record is not None and record.verdict == "survived" and mutant.id not in undecided
+            if order.anew or survived or status_of(mutant, record, repository) in again:
                 yield mutant, None if order.anew else record
 
 

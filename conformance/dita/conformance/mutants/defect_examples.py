@@ -4,7 +4,7 @@ Each patch of ``conformance/defects`` that changes the reference is planted in a
 steps that differ from the sound ones and break a law are the examples.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -24,26 +24,30 @@ DIFFERING: Final = 200  # steps of a defect that are asked for laws
 CPU_SECONDS: Final = 120
 
 
-def of_defects(moves: Mapping[str, Sequence[Move]], repository: Path = REPOSITORY) -> Iterator[Example]:
-    """The examples of every defect of the reference. Raises PatchRefused."""
+def of_defects(
+    moves: Mapping[str, Sequence[Move]], asked: Callable[[dict[str, bytes]], Mapping[str, Sequence[int]]],
+    repository: Path = REPOSITORY,
+) -> Iterator[Example]:  # fmt: skip
+    """The examples of every defect of the reference, of the moves on which it may differ. Raises PatchRefused."""
     for mutant in by_hand(repository):
         if not mutant.is_kernel:
-            sources = {module_of(path): source for path, source in changed_files(mutant, repository).items()}
-            yield from map(of_row, _asked(sources, moves))
+            changed = changed_files(mutant, repository)
+            here = [moves[layer][number] for layer, numbers in asked(changed).items() for number in numbers]
+            yield from map(of_row, _asked({module_of(path): source for path, source in changed.items()}, here))
 
 
-def _asked(sources: Mapping[str, bytes], moves: Mapping[str, Sequence[Move]]) -> list[Row]:
+def _asked(sources: Mapping[str, bytes], moves: Sequence[Move]) -> list[Row]:
     """The examples of one defect; none of one that does not come to an end."""
     ended = in_child(lambda _: _rows(sources, moves), CPU_SECONDS)
     return cast("list[Row]", ended.result or [])
 
 
-def _rows(sources: Mapping[str, bytes], moves: Mapping[str, Sequence[Move]]) -> list[Any]:
+def _rows(sources: Mapping[str, bytes], moves: Sequence[Move]) -> list[Any]:
     step = planted_step(sources)
     found: list[Row] = []
     known: set[str] = set()
     differing = 0
-    for move in (move for layer in moves.values() for move in layer):
+    for move in moves:
         answered = _answered(step, move)
         if answered is None:
             continue

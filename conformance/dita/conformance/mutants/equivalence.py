@@ -1,7 +1,8 @@
 """Mutants of Python code that no layer notices: a solver shows that they are the same, or an example that they are not.
 
 - A mutant of a handler and the sound one are explored together, on an arbitrary sound account, instrument and slot: on
-  every path of both, every word of what they leave and answer is the same (``same_answers``).
+  every path of both, every word of what they leave and answer is the same (``same_answers``), or the solver gives a
+  state and an input on which it is not, and the real code is asked.
 - A mutant of the named arithmetic is the same function on the contract's domain, at full width, by both solvers.
 - A mutant of a predicate says the same of all integers, or the solver gives a step on which it does not
   (``same_predicate``); that step becomes an example.
@@ -20,29 +21,31 @@ from typing import Any, Final, Literal, NamedTuple
 
 import z3
 
+from dita.conformance.exhaustive import broken_laws
 from dita.conformance.mutants.children import Mark, in_child
-from dita.conformance.mutants.examples import TABLES, Asked, Example, Row, to_row, verdict
+from dita.conformance.mutants.examples import TABLES, Asked, Example, to_row, to_step, verdict
 from dita.conformance.mutants.planting import module_of, plant
 from dita.conformance.mutants.predicate_trial import Tables, pairs_of
+from dita.conformance.prove.concrete import is_sound, state_of
 from dita.conformance.prove.contracts import CONTRACTS, Applications
 from dita.conformance.prove.core import LOUD, indices, invariants_of
 from dita.conformance.prove.core import asked as asked_of
 from dita.conformance.prove.executor import LOGIC, SECONDS_A_CHECK, Explorer, SolverUnknown
 from dita.conformance.prove.lemmas import LINKS, Lemma, prove
 from dita.conformance.prove.merging import formula
-from dita.conformance.prove.models import named_kind
+from dita.conformance.prove.models import named_kind, readable_model
 from dita.conformance.prove.proxies import Unsupported
 from dita.conformance.prove.rewriting import rewritten, truth_of
 from dita.conformance.prove.standins import EQUALITIES, SAME, prepared
 from dita.conformance.prove.world import one_step, symbolic, words
-from dita.reference import arithmetic
+from dita.reference import arithmetic, step
 from dita.reference import focus as sound_focus
 from dita.reference.step import answer
 from dita.spec.inputs import Input
 from dita.spec.layout import filled, flatten_words
 from dita.spec.outcome import Outcome
 from dita.spec.shares import CONTEXT
-from dita.spec.state import initial_state
+from dita.spec.state import State, initial_state
 from dita.spec.vocabulary import Kind
 
 CPU_SECONDS: Final = 600
@@ -54,7 +57,7 @@ class Same(NamedTuple):
 
     how: Literal["same", "differs", "open"]
     says: str
-    row: Row | None = None  # of the example on which a predicate differs
+    row: Any = None  # of the witness: the example on which a predicate differs, or the step on which a reference does
 
 
 def _asked(work: Callable[[Mark], list[Any]], cpu_seconds: int) -> Same:
@@ -123,14 +126,14 @@ def _domain(function: str) -> Callable[..., bool] | None:
 def _same_steps(changed: Mapping[str, bytes], kinds: frozenset[int]) -> Same:
     sound_refusal = sound_focus.Refused
     plant(changed)
-    mutated_step = importlib.import_module("dita.reference.step")
+    mutated = importlib.import_module("dita.reference.step")
     refusals = (sound_refusal, importlib.import_module("dita.reference.focus").Refused)
     also = [module for name, module in sorted(sys.modules.items()) if _is_reference(name)]
     paths = 0
     for kind in sorted(kinds & set(map(int, Kind))):
         if kind == Kind.NONE:
             continue
-        found = _same_kind(kind, mutated_step.answer, refusals, also)
+        found = _same_kind(kind, mutated, refusals, also)
         if isinstance(found, Same):
             return found
         paths += found
@@ -142,7 +145,7 @@ def _is_reference(name: str) -> bool:
 
 
 def _same_kind(
-    kind: int, mutated: Callable[..., Any], refusals: tuple[type[Exception], ...], also: Sequence[ModuleType]
+    kind: int, mutated: Any, refusals: tuple[type[Exception], ...], also: Sequence[ModuleType]
 ) -> Same | int:
     """The number of paths of both together, or what became of the question."""
     world, applications = one_step(), Applications()
@@ -155,7 +158,7 @@ def _same_kind(
 
     def both() -> tuple[Any, Any]:
         # the handlers' tables hold the functions themselves, and so the sound handler is never the changed one
-        return _outcome(answer, world.pre, event, refusals), _outcome(mutated, world.pre, event, refusals)
+        return _outcome(answer, world.pre, event, refusals), _outcome(mutated.answer, world.pre, event, refusals)
 
     try:
         with prepared(explorer.lemma, applications, also=also):
@@ -170,19 +173,43 @@ def _same_kind(
     for path in found:
         if isinstance(path.error, LOUD):
             return Same("open", f"{Kind(kind).name}: {path.error!r}")
-        if path.error is not None:
-            return Same("differs", f"{Kind(kind).name}: raises {path.error!r}")
-        ours, theirs = (words(side) for side in path.result)
-        different = [a != b for a, b in zip(ours, theirs, strict=True) if not a.eq(b)]
+        different = [z3.BoolVal(True)]  # the mutant raises: the sound handlers never do
+        if path.error is None:
+            ours, theirs = (words(side) for side in path.result)
+            different = [a != b for a, b in zip(ours, theirs, strict=True) if not a.eq(b)]
         if not different:
             continue
         solver.push()
         solver.add(*path.literals, *path.lemmas, z3.Or(*different) if len(different) > 1 else different[0])
         said = solver.check()
+        if said == z3.sat:
+            model, _ = readable_model(solver, applications, world.pre, world.event)
+            return _stepped(*state_of(model), mutated.step)._replace(says=f"{Kind(kind).name}: a word differs")
         solver.pop()
         if said != z3.unsat:
-            return Same("differs" if said == z3.sat else "open", f"{Kind(kind).name}: a word may differ")
+            return Same("open", f"{Kind(kind).name}: a word may differ")
     return len(found)
+
+
+def _stepped(before: State, event: Input, mutated: Callable[..., Any]) -> Same:
+    """The solver's state and input as a witness, if they are sound and the real code differs on them.
+
+    The solver knows one instrument; another that a finished trade names gets the same terms, so that the whole is sound.
+    """
+    named = {tail.instrument for tail in before.slots[event.slot].tails if tail.trade} - {event.instrument}
+    terms = before.instruments[event.instrument]._replace(holder=0, reconcile_required=0)
+    instruments = tuple(terms if place in named else there for place, there in enumerate(before.instruments))
+    before = before._replace(instruments=instruments)
+    if not fits_words(before) or not fits_words(event) or not is_sound(before, event):
+        return Same("differs", "")
+    sound = step(before, event)
+    try:
+        same = mutated(before, event) == sound
+    except Exception:  # noqa: BLE001 of a mutant, whatever it raises is its answer
+        same = False
+    return Same(
+        "differs", "", None if same or broken_laws(before, event, *sound, known=False) else to_step(before, event)
+    )
 
 
 def _outcome(side: Callable[..., Any], pre: Any, event: Any, refusals: tuple[type[Exception], ...]) -> Any:
@@ -267,7 +294,7 @@ def _plain(predicate: Callable[..., Any]) -> FunctionType:
 
 def _confirmed(example: Example, asked: Asked, sound: Callable[..., Any], mutated: Callable[..., Any]) -> Same:
     """The solver's example, if the real functions differ on it too."""
-    if any(not -(1 << 63) <= word < 1 << 63 for record in example for word in flatten_words(record)):
+    if not all(map(fits_words, example)):
         return Same("open", "the solver's example does not fit 64 bits")
     true, changed = verdict(sound, asked, example), verdict(mutated, asked, example)
     if asked.of(example) and true in (True, False) and changed != true:
@@ -275,3 +302,8 @@ def _confirmed(example: Example, asked: Asked, sound: Callable[..., Any], mutate
         said = "true" if true else "false"
         return Same("differs", f"{said} on the solver's example", row)
     return Same("open", "the real functions do not differ on the solver's example")
+
+
+def fits_words(record: object) -> bool:
+    """Whether every word of a record has 64 bits."""
+    return all(-(1 << 63) <= word < 1 << 63 for word in flatten_words(record))

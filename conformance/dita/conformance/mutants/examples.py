@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, cast
 
+from dita.conformance.arithmetic_vectors import LAST_TERMS
 from dita.conformance.differential import Cell, cell_of
 from dita.conformance.draw import BOUNDARIES
 from dita.conformance.mutants.recording import Move
@@ -145,6 +146,14 @@ def _cut(state: State) -> State:
     return State(state.account, state.instruments[:SIZE], state.slots[:SIZE])
 
 
+def of_terms() -> Iterator[Example]:
+    """Terms whose largest order just fits, and the first that does not: no damage comes to them."""
+    for lot, tick, quantity_max, price_max in LAST_TERMS:
+        instrument = Instrument(1, lot=lot, tick=tick, quantity_max=quantity_max, price_max=price_max)
+        focus = _BLANK_FOCUS._replace(instrument=instrument)
+        yield Example(focus, Input(), focus, Outcome())
+
+
 # --- damage ---------------------------------------------------------------------------------------------------------
 
 
@@ -210,6 +219,20 @@ def of_row(row: Row) -> Example:
     after: Any = _dense(before, row[2]) if row[2] else before
     event, outcome = (cast("Any", _dense(template, row[n])) for n, template in ((1, Input()), (3, Outcome())))
     return Example(before, event, after, outcome)
+
+
+def to_step(before: State, event: Input) -> Row:
+    """A full-size state and an input in few integers: of each, place and value of the words that are not as usual."""
+    return [
+        _sparse(flatten_words(before), flatten_words(State())),
+        _sparse(flatten_words(event), flatten_words(Input())),
+    ]
+
+
+def of_step_row(row: Row) -> tuple[State, Input]:
+    """The state and the input behind a row. Raises IndexError, ValueError for what ``to_step`` never writes."""
+    state, event = row
+    return cast("State", _dense(State(), state)), cast("Input", _dense(Input(), event))
 
 
 def _sparse(words: Sequence[int], template: Sequence[int]) -> list[int]:

@@ -104,3 +104,23 @@ def _closure(name: str, uses: Mapping[str, set[str]]) -> set[str]:
                 found.add(caller)
                 todo.append(caller)
     return found
+
+
+def changed_functions(sources: Mapping[str, bytes], repository: Path = REPOSITORY) -> frozenset[str] | None:
+    """The functions of the modules, given by path, that are not what they were; None where more than functions is."""
+    found: set[str] = set()
+    for path, source in sources.items():
+        sound, changed = (_items(text) for text in ((repository / path).read_bytes(), source))
+        if sound[""] != changed[""]:
+            return None
+        found.update(name for name in sound.keys() | changed.keys() if sound.get(name) != changed.get(name))
+    return frozenset(found)
+
+
+def _items(source: bytes) -> dict[str, list[str]]:
+    """The functions of a module, by name, and under no name what else it consists of."""
+    found: dict[str, list[str]] = {"": []}
+    for node in ast.parse(source).body:
+        name = node.name if isinstance(node, ast.FunctionDef) else ""
+        found.setdefault(name, []).append(ast.dump(node))
+    return found

@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, TypeVar, cast
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from dita.conformance.defects import REPOSITORY
 from dita.conformance.encoding import pack_input
 from dita.conformance.mutants.edits import FAMILIES, Family, Mutant
-from dita.conformance.mutants.examples import Example, Row, broken_by, of_row, to_row
+from dita.conformance.mutants.examples import Example, Row, broken_by, of_row, of_step_row, to_row, to_step
 from dita.conformance.mutants.recording import Exchange, Reader
 from dita.conformance.mutants.sources import own_of, rest_of, side_of
 from dita.conformance.mutants.trials import Answer, How, Verdict
 from dita.spec.inputs import Input
-from dita.spec.layout import filled, flatten_words, pack
+from dita.spec.layout import pack
 from dita.spec.state import State
 
 T = TypeVar("T")
@@ -135,7 +135,7 @@ class Witnesses:
 
     def add_step(self, before: State, event: Input) -> Witness:
         """Keep a step; gives its place."""
-        return self.add_row("steps", [_sparse(before, State()), _sparse(event, Input())])
+        return self.add_row("steps", to_step(before, event))
 
     def add_example(self, example: Example) -> Witness:
         """Keep an example and what the true predicates say of it; gives its place."""
@@ -156,8 +156,7 @@ class Witnesses:
 
     def step(self, place: int) -> tuple[State, Input]:
         """The state and the input of a step. Raises IndexError."""
-        state, event = self.steps[place]
-        return cast("State", _dense(State(), state)), cast("Input", _dense(Input(), event))
+        return of_step_row(self.steps[place])
 
     def example(self, place: int) -> Example:
         """An example. Raises IndexError."""
@@ -172,18 +171,6 @@ class Witnesses:
         return (
             f'{{"format":"{FORMAT}",\n"steps":[\n{steps}\n],\n"calls":[\n{calls}\n],\n"examples":[\n{examples}\n]}}\n'
         )
-
-
-def _sparse(record: object, template: object) -> list[int]:
-    pairs = enumerate(zip(flatten_words(record), flatten_words(template), strict=True))
-    return [number for index, (word, usual) in pairs if word != usual for number in (index, word)]
-
-
-def _dense(template: object, sparse: Sequence[int]) -> object:
-    words = flatten_words(template)
-    for index, word in zip(sparse[::2], sparse[1::2], strict=True):
-        words[index] = word
-    return filled(template, words)
 
 
 def _witnesses(text: str) -> Witnesses:

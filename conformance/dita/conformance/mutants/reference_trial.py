@@ -4,10 +4,13 @@ A mutant sees every state and input of a layer as the sound kernel saw it, so on
 step that differs is then asked what laws it breaks: would the invariants alone have noticed, without a second opinion?
 """
 
+import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from dita.conformance.defects import REPOSITORY
@@ -16,7 +19,7 @@ from dita.conformance.mutants.children import Mark, in_child
 from dita.conformance.mutants.planting import ROOTS, callers, module_of, planted_step
 from dita.conformance.mutants.recording import Move
 from dita.conformance.mutants.trials import Answer, Question, asked_together
-from dita.reference.step import HANDLERS
+from dita.reference.step import HANDLERS, step
 from dita.spec.vocabulary import Kind, Verdict
 
 CPU_SECONDS: Final = 120
@@ -47,14 +50,50 @@ class Reach:
         return frozenset(kind for handler, kind in self._handlers.items() if handler in from_here)
 
 
+class Runs:
+    """Which functions the sound reference runs at each move: a mutant of none of them answers that move as it does."""
+
+    def __init__(self, moves: Mapping[str, Sequence[Move]], repository: Path = REPOSITORY) -> None:
+        self._files = {str(repository / path) for path in reference_paths(repository)}
+        self._sets: dict[frozenset[str], int] = {}
+        self._of = {name: array("H", map(self._run, said)) for name, said in moves.items()}
+
+    def asked(self, layer: str, functions: frozenset[str] | None) -> Sequence[int]:
+        """The numbers of a layer's moves that run any of these functions; all where they are None."""
+        of = self._of[layer]
+        if functions is None:
+            return range(len(of))
+        wanted = {number for names, number in self._sets.items() if names & functions}
+        return [place for place, number in enumerate(of) if number in wanted]
+
+    def _run(self, move: Move) -> int:
+        """The number of the set of functions that a move runs."""
+        run: set[str] = set()
+
+        def entered(frame: FrameType, what: str, _: object) -> None:
+            if what == "call" and frame.f_code.co_filename in self._files:
+                run.add(frame.f_code.co_name)
+
+        sys.setprofile(entered)
+        try:
+            step(move.before, move.event)
+        finally:
+            sys.setprofile(None)
+        return self._sets.setdefault(frozenset(run), len(self._sets))
+
+
 def ask(
-    sources: Mapping[str, bytes], moves: Sequence[Move], kinds: frozenset[int], *, cpu_seconds: int = CPU_SECONDS
+    sources: Mapping[str, bytes],
+    moves: Sequence[Move],
+    asked: Sequence[int] | None = None,
+    *,
+    cpu_seconds: int = CPU_SECONDS,
 ) -> Answer:
-    """What a layer's moves say of a changed reference, asked in a child; only of inputs of these kinds."""
+    """What a layer's moves say of a changed reference, asked in a child; of those with these numbers, or of all."""
 
     def work(mark: Mark) -> list[Any]:
         step = planted_step({module_of(path): source for path, source in sources.items()})
-        return list(compared(step, moves, kinds, mark))
+        return list(compared(step, moves, mark, asked))
 
     ended = in_child(work, cpu_seconds)
     if ended.how == "result":
@@ -63,33 +102,29 @@ def ask(
 
 
 def ask_all(
-    sources: Mapping[str, bytes], moves: Mapping[str, Sequence[Move]], kinds: frozenset[int]
+    sources: Mapping[str, bytes], moves: Mapping[str, Sequence[Move]], asked: Mapping[str, Sequence[int]]
 ) -> dict[str, Answer]:
-    """What every layer's moves say of a changed reference."""
-    questions: dict[str, Question] = {name: partial(_question, said, kinds) for name, said in moves.items()}
+    """What every layer's moves say of a changed reference; of a layer in ``asked`` those with its numbers."""
+    questions: dict[str, Question] = {name: partial(_question, said, asked.get(name)) for name, said in moves.items()}
     planted = {module_of(path): source for path, source in sources.items()}
-    alone = partial(_alone, sources, moves, kinds)
+
+    def alone(name: str) -> Answer:
+        return ask(sources, moves[name], asked.get(name))
+
     return asked_together(questions, lambda: planted_step(planted), alone, CPU_SECONDS)
 
 
-def _question(moves: Sequence[Move], kinds: frozenset[int], step: Any, mark: Mark) -> Answer:
-    return compared(step, moves, kinds, mark)
+def _question(moves: Sequence[Move], asked: Sequence[int] | None, step: Any, mark: Mark) -> Answer:
+    return compared(step, moves, mark, asked)
 
 
-def _alone(
-    sources: Mapping[str, bytes], moves: Mapping[str, Sequence[Move]], kinds: frozenset[int], name: str
-) -> Answer:
-    return ask(sources, moves[name], kinds)
-
-
-def compared(step: Any, moves: Iterable[Move], kinds: frozenset[int], mark: Mark) -> Answer:
-    """Every move by this step; the answer is about the first that differs."""
+def compared(step: Any, moves: Sequence[Move], mark: Mark, asked: Sequence[int] | None = None) -> Answer:
+    """The moves with these numbers, or all, by this step; the answer is about the first that differs."""
     began = time.perf_counter_ns()
     first: Answer | None = None
-    tried = number = 0
-    for number, move in enumerate(moves):
-        if move.event.kind not in kinds and Kind.ENTER <= move.event.kind <= Kind.CALIBRATE:
-            continue
+    tried = 0
+    for number in range(len(moves)) if asked is None else asked:
+        move = moves[number]
         mark.at(number)
         try:
             after, outcome = step(move.before, move.event)
@@ -110,7 +145,7 @@ def compared(step: Any, moves: Iterable[Move], kinds: frozenset[int], mark: Mark
         tried += 1
         if tried == LAWS_TRIED:
             return first
-    return first or Answer("survived", number + 1, (time.perf_counter_ns() - began) // 1_000)
+    return first or Answer("survived", len(moves), (time.perf_counter_ns() - began) // 1_000)
 
 
 def _first(first: Answer | None, began: int, number: int, says: str) -> Answer:
