@@ -194,7 +194,7 @@ def _same_kind(
 def _stepped(before: State, event: Input, mutated: Callable[..., Any]) -> Same:
     """The solver's state and input as a witness, if they are sound and the real code differs on them.
 
-    The solver knows one instrument; another that a finished trade names gets the same terms, so that the whole is sound.
+    The solver knows one instrument; any other that a finished trade names gets the same terms, to be sound as a whole.
     """
     named = {tail.instrument for tail in before.slots[event.slot].tails if tail.trade} - {event.instrument}
     terms = before.instruments[event.instrument]._replace(holder=0, reconcile_required=0)
