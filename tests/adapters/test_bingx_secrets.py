@@ -119,7 +119,7 @@ async def failing_session(told: Told) -> None:
         )
         desk = OrderDesk(rest, PositionMode.ONE_WAY)
         order = NewOrder("BTC-USDT", "c-1", OrderSide.SELL, True, 10**8, 0, 2 * 10**18)
-        stream = AccountStream(rest, {"BTC-USDT"}, Random(1), extend_seconds=0.05)
+        stream = AccountStream(rest, {"BTC-USDT"}, Random(1), key_life_seconds=0.1)
         async with stream:
             for _ in range(2):
                 for read in reads(rest):

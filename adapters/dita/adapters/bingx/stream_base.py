@@ -177,11 +177,12 @@ class ResilientStream(ABC, Generic[E]):
         failures = 0
         while True:
             self.sessions += 1
+            since_ns: int | None = None
             try:
                 await self._session()
                 cause, reason = Cause.BUG, "the session ended without a reason"
             except StreamEnded as error:
-                cause, reason = error.cause, str(error)
+                cause, reason, since_ns = error.cause, str(error), error.since_ns
             except VenueError as error:  # no listen key was to be had
                 cause, reason = Cause.KEY, str(error)
             except Exception as error:  # noqa: BLE001 - our own bug must not leave a dead stream that nobody notices
@@ -193,7 +194,7 @@ class ResilientStream(ABC, Generic[E]):
                     failures = 0
                 self._live = False
                 self.gaps += 1
-                self._gap_started_ns = self._last_frame_ns
+                self._gap_started_ns = min(self._last_frame_ns, self._now_ns() if since_ns is None else since_ns)
                 self._push(StreamGap(self._gap_started_ns, reason))
             delay = backoff_seconds(failures, self._rng)
             log.warning("%s: %s; trying again in %.2f s", self._name, reason, delay)

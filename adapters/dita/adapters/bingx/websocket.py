@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Self
@@ -50,16 +50,20 @@ HEARTBEAT: Final = object()  # in the place of a document
 
 
 class StreamEnded(Exception):
-    """The connection cannot be used any more; the message says why, in words that hold no secret."""
+    """The connection cannot be used any more; the message says why, in words that hold no secret.
 
-    def __init__(self, cause: Cause, detail: str) -> None:
+    ``since_ns``: when it may have ended in truth, where that is earlier than its last frame.
+    """
+
+    def __init__(self, cause: Cause, detail: str, since_ns: int | None = None) -> None:
         super().__init__(detail)
         self.cause = cause
         self.detail = detail
+        self.since_ns = since_ns
 
     def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
         """What pickling needs: the constructor's own arguments."""
-        return type(self), (self.cause, self.detail)
+        return type(self), (self.cause, self.detail, self.since_ns)
 
 
 @dataclass(slots=True)
@@ -83,9 +87,18 @@ class Socket:
         self.last_frame_ns = self.now_ns()
         document = document_of(frame)
         if document is HEARTBEAT:
-            await self.send("Pong")
+            await self._answer()
             return None
         return document
+
+    async def _answer(self) -> None:
+        """Pong. A connection that is over is told by the next ``receive``, after all that has arrived before."""
+        with suppress(WebSocketException, OSError, EOFError):
+            try:
+                async with asyncio.timeout(self.silence_seconds):
+                    await self.connection.send("Pong")
+            except TimeoutError:
+                raise StreamEnded(Cause.LOST, "connection lost while sending: TimeoutError") from None
 
     async def send(self, text: str) -> None:
         """Send one text frame. Raises StreamEnded."""

@@ -1,0 +1,95 @@
+"""A listen key that is about to end is replaced by a second one before that, and no event is lost; in simulated time.
+
+A key of these sessions lives for 600 s: it is extended after 300, tried again every 10, replaced from 500 on.
+"""
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from dita.adapters.bingx.account_stream import AccountStream
+from dita.adapters.bingx.stream_events import StreamGap, StreamRestored
+from dita.adapters.bingx.websocket import Cause, StreamEnded
+from dita.adapters.exchange import RefuseRequest, SplitFills, When
+from dita.spec.clearance import Clearance
+from fault_session import FaultSession, played
+
+START_MS = 1_761_000_000_000
+SECOND = 10**9
+PIECES = SplitFills(3, delay_ms=400, when=When(times=0))
+
+
+def no_keys(seconds: int) -> RefuseRequest:
+    """No key is given or extended from the 290th second on for so long."""
+    begin_ms = START_MS + 290_000
+    when = When(from_ms=begin_ms, until_ms=begin_ms + seconds * 1000, times=0)
+    return RefuseRequest(100500, "Internal system error", on="listen_key", when=when)
+
+
+async def burst(session: FaultSession) -> object:
+    """Orders without a pause around the end of the key: what is wrong with what the stream alone tells, and its life.
+
+    Nothing is read but by the comparison at the end, except what a back-fill reads.
+    """
+    following = await session.listen()
+    backfills = session.follower.backfills
+    await asyncio.sleep(470)
+    for _ in range(140):
+        await session.trader.submit(session.order())
+        await asyncio.sleep(1)
+    wrong = await session.over()
+    following.cancel()
+    stream = session.stream
+    return wrong, session.follower.gaps[1:], stream.restored, stream.changes, session.follower.backfills - backfills
+
+
+def test_a_key_that_cannot_be_extended_is_replaced_without_a_gap(clearance: Clearance) -> None:
+    """The second socket is heard before the first is dropped: one session, no gap, nothing read, every fill told."""
+    told, fired = played(burst, clearance, no_keys(215), PIECES, one_key=False)
+    assert told == ([], [], 1, 1, 0)
+    assert fired["refuse_request"] >= 21
+
+
+def test_without_the_change_the_key_ends_in_a_gap(clearance: Clearance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The planted defect: a key that cannot be extended is used to its end. Something has to be read back."""
+
+    async def resigned(self: AccountStream, line: object) -> object:
+        await asyncio.sleep(99)
+        raise StreamEnded(Cause.KEY, "the end")
+
+    monkeypatch.setattr(AccountStream, "_change_over", resigned)
+    told, _ = played(burst, clearance, no_keys(215), PIECES, one_key=False)
+    assert told == ([], ["the end"], 2, 0, 1)
+
+
+def test_the_same_key_again_is_kept(clearance: Clearance) -> None:
+    """An exchange that gives out the living key has prolonged it by that: the socket stays, and nothing happens."""
+    assert played(burst, clearance, no_keys(215), PIECES)[0] == ([], [], 1, 0, 0)
+
+
+def test_a_key_that_ends_before_there_is_another_is_a_gap(clearance: Clearance) -> None:
+    """No key to be had until the old one has ended: announced by the exchange, a gap, and everything is read back."""
+    told, _ = played(burst, clearance, no_keys(320), PIECES, one_key=False)
+    assert told == ([], ["listen key expired"], 2, 0, 1)
+
+
+async def quiet_end(session: FaultSession) -> object:
+    """When the gap of a key that is suddenly unknown begins; heartbeats have come all the time."""
+    session.stream.start()
+    gaps: list[StreamGap] = []
+    while len(gaps) < 2:
+        event = await session.stream.next_event()
+        if isinstance(event, StreamGap):
+            gaps.append(event)
+        elif isinstance(event, StreamRestored):
+            await session.trader.submit(session.order())
+    return (gaps[1].started_ns - START_MS * 10**6) // SECOND, gaps[1].reason
+
+
+def test_a_key_that_is_unknown_has_ended_at_any_time_since_it_was_last_seen_alive(clearance: Clearance) -> None:
+    """Heartbeats do not prove that a key lives; what only its holder is told does, here an order five minutes ago."""
+    gone = RefuseRequest(100401, "listen key expired", on="listen_key", when=When(nth=2))
+    started, reason = cast("tuple[int, str]", played(quiet_end, clearance, gone)[0])
+    assert started == 5
+    assert reason.startswith("listen key could not be extended")
