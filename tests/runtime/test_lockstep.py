@@ -64,10 +64,10 @@ def test_every_kind_of_disagreement_is_found_at_once(how: str, says: str) -> Non
 
 
 def test_a_used_kernel_is_refused() -> None:
-    """Lockstep starts from the initial state on both sides or not at all."""
+    """Lockstep starts from one state on both sides or not at all."""
     kernel = ReferenceKernel()
     kernel.step(inputs.seed(amount=5, time_ns=1))
-    with pytest.raises(ValueError, match="not in its initial state"):
+    with pytest.raises(ValueError, match="not in the state to begin with"):
         Lockstep(kernel)
 
 

@@ -86,7 +86,7 @@ def test_an_order_in_flight_is_known_again_with_its_deadline(tmp_path: Path, raw
         await journaled(tmp_path, [*opened(1, QUANTITY), EXIT], 4242)
         journal = open_test_journal(tmp_path / "j")
         with Kernel(raw_kernel) as kernel:
-            found = recover(journal, Lockstep(kernel), accept_migration=False, wall_ns=1)
+            found = recover(journal, kernel, accept_migration=False, wall_ns=1)
         flights = flights_of(found, Instruments([Instrument(0, CONTRACT)]), "test0", 99)
         assert len(flights) == 1
         flight = flights[0]

@@ -11,10 +11,9 @@ from dita.kernel.loader import RawKernel
 from dita.runtime.lockstep import Lockstep
 from dita.runtime.replay import ReplayRefused, replay
 from dita.spec.inputs import Input
-from dita.spec.order_ids import OrderKey
 from dita.spec.state import State
 from dita.spec.vocabulary import Verdict
-from runtime_parts import ReferenceKernel, WrongKernel, open_test_journal, opened, registered, trades
+from runtime_parts import ReferenceKernel, WrongKernel, open_test_journal, trades
 
 
 def recorded(events: list[Input]) -> tuple[list[Row], State]:
@@ -43,14 +42,6 @@ async def test_a_journal_replays_to_the_very_state(tmp_path: Path, raw_kernel: R
     await again.close()
     assert lockstep.state == state
     assert (found.rows, found.differs_at) == (len(rows), 0)
-
-
-def test_the_last_submit_of_each_slot_is_known_with_its_deadline() -> None:
-    """An order in flight at the crash has its send-by time again, which the resolution needs."""
-    rows, _ = recorded([*registered(), opened(1)[0], *opened(2, slot=3)])
-    rows[3] = rows[3]._replace(send_by_ns=1234)
-    found = replay(rows, Lockstep(ReferenceKernel()), migration=None, accept_migration=False)
-    assert found.submits[0] == (OrderKey(1, 0, 0), 1234)
 
 
 @pytest.mark.parametrize("wound", ["input", "digest", "swapped"])

@@ -16,6 +16,8 @@ class Alert(StrEnum):
 
     DIVERGENCE = "divergence"
     JOURNAL_FAILED = "journal failed"
+    JOURNAL_MENDED = "journal mended"
+    FENCED = "fenced"
     UNJOURNALED = "unjournaled"
     EXIT_REJECTED = "exit rejected"
     ENTRY_REJECTED = "entry rejected"

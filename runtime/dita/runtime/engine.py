@@ -10,16 +10,19 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, final
 
-from dita.adapters.journal import Journal, JournalError, Note
+from dita.adapters.journal import Journal, JournalError, JournalFenced, Note, Snapshot
 from dita.runtime.alerts import Alert, Alerts
+from dita.runtime.history import History
 from dita.runtime.lockstep import Divergence, Lockstep, Stepped
 from dita.spec import inputs
 from dita.spec.inputs import Input
+from dita.spec.layout import pack
 from dita.spec.outcome import Outcome
 from dita.spec.scales import NANOSECONDS_PER_SECOND
 from dita.spec.state import State
 from dita.spec.vocabulary import Code, Kind, Mode, Phase, Verdict
 
+SNAPSHOT_EVERY: Final = 10_000  # rows; a start walks through at most so many with the reference, a second or two
 SEND_WITHIN_NS: Final = 3 * NANOSECONDS_PER_SECOND  # an order that could not be written by then is not sent at all
 
 
@@ -55,7 +58,14 @@ class Engine:
         venue_now_ns: Callable[[], int],
         on_divergence: Callable[[Divergence], None],
         send_within_ns: int = SEND_WITHIN_NS,
+        history: History | None = None,
+        made_by: str = "",
+        snapshot_every: int = SNAPSHOT_EVERY,
     ) -> None:
+        """``history`` is that of the journal so far.
+
+        ``made_by`` names this version of the code in snapshots of the state, one every so many rows; "": none is made.
+        """
         self.lockstep = lockstep
         self.journal = journal
         self.alerts = alerts
@@ -67,6 +77,9 @@ class Engine:
         self.venue_now_ns = venue_now_ns
         self._on_divergence = on_divergence
         self._send_within_ns = send_within_ns
+        self._history = History() if history is None else history
+        self._made_by = made_by
+        self._snapshot_every = snapshot_every
         self._tasks: set[asyncio.Task[None]] = set()
 
     def connect(self, commands: Commands) -> None:
@@ -77,6 +90,16 @@ class Engine:
     def state(self) -> State:
         """The agreed state."""
         return self.lockstep.state
+
+    @property
+    def next_trade(self) -> int:
+        """A number for a new trade that no order has ever carried, not even one of a row that was lost."""
+        return max(self.state.account.trade_high_water, self.journal.trade_floor) + 1
+
+    @property
+    def is_fenced(self) -> bool:
+        """Whether another runtime has taken the journal over: then this one sends nothing at all."""
+        return isinstance(self.journal_error, JournalFenced)
 
     @property
     def may_add_risk(self) -> bool:
@@ -121,17 +144,31 @@ class Engine:
         send_by_ns = self.venue_now_ns() + self._send_within_ns if outcome.submit else 0
         durable: Awaitable[None] | None = None
         if self.journal_error is None:
-            durable = self.journal.append(
-                event,
-                send_by_ns=send_by_ns,
-                digest=self.lockstep.digest(event, outcome),
-                wall_ns=self._wall_ns(),
-                notes=notes,
-            )
+            durable = self._append(event, stepped, send_by_ns, notes)
         task = asyncio.create_task(self._finish(event, stepped, send_by_ns, durable))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return outcome, task
+
+    def _append(self, event: Input, stepped: Stepped, send_by_ns: int, notes: tuple[Note, ...]) -> Awaitable[None]:
+        wall_ns = self._wall_ns()
+        self._history.observe(event, stepped, send_by_ns=send_by_ns, wall_ns=wall_ns)
+        due = self._made_by != "" and (self.journal.position + 1) % self._snapshot_every == 0
+        agreed = self.lockstep.divergence is None
+
+        def snapshot(position: int) -> Snapshot:
+            self._history.keep(stepped.after)
+            state = self.lockstep.packed_state
+            return Snapshot(position, self._made_by, pack(stepped.outcome), state, self._history.to_text())
+
+        return self.journal.append(
+            event,
+            send_by_ns=send_by_ns,
+            digest=self.lockstep.digest(event, stepped.outcome),
+            wall_ns=wall_ns,
+            notes=notes,
+            snapshot=snapshot if due and agreed else None,
+        )
 
     async def _finish(self, event: Input, stepped: Stepped, send_by_ns: int, durable: Awaitable[None] | None) -> None:
         if durable is not None:
@@ -139,6 +176,8 @@ class Engine:
                 await durable
             except JournalError as error:
                 self._journal_failed(error)
+        if self.is_fenced:
+            return  # whoever took over answers for the orders now
         if self.journal_error is not None and _commands_anything(stepped.outcome):
             self.alerts.raise_(Alert.UNJOURNALED, f"{Kind(event.kind).name}: {stepped.outcome}")
         if self._commands is not None:
@@ -150,7 +189,10 @@ class Engine:
         if self.journal_error is not None:
             return
         self.journal_error = error
-        self.alerts.raise_(Alert.JOURNAL_FAILED, f"{error}; from now on only closing orders leave")
+        if self.is_fenced:
+            self.alerts.raise_(Alert.FENCED, f"{error}; from now on nothing leaves")
+        else:
+            self.alerts.raise_(Alert.JOURNAL_FAILED, f"{error}; from now on only closing orders leave")
         self._stop_adding_risk()
 
     def _diverged(self) -> None:

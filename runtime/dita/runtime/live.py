@@ -14,7 +14,7 @@ from dita.adapters.bingx.market_stream import MarketStream
 from dita.adapters.bingx.rest import BingxRest
 from dita.adapters.bingx.stream_base import StreamClosed
 from dita.adapters.bingx.stream_events import MarketDepth, MarkPrice, StreamGap, StreamRestored, TopicRefused
-from dita.adapters.journal import Journal
+from dita.adapters.journal import NOTHING_MENDED, Journal
 from dita.runtime.account_watch import AccountWatch
 from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.backfilling import Backfiller
@@ -23,6 +23,7 @@ from dita.runtime.carrier import Carrier
 from dita.runtime.connect import Connection, StartError
 from dita.runtime.engine import Engine
 from dita.runtime.flights import Flight
+from dita.runtime.history import History
 from dita.runtime.instruments import Instrument, Instruments
 from dita.runtime.lockstep import Divergence, KernelPort, Lockstep
 from dita.runtime.mismatch import Mismatches
@@ -120,7 +121,8 @@ class Runtime:
         rng: Random,
         pace: Pace,
         instruments: Instruments,
-        seeded_ns: int,
+        history: History,
+        made_by: str,
     ) -> None:
         self.settings = settings
         self.instruments = instruments
@@ -140,7 +142,13 @@ class Runtime:
             venue_now_ns=venue.venue_now_ns,
             on_divergence=self._write_divergence,
             send_within_ns=send_within_ns,
+            history=history,
+            made_by=made_by,
         )
+        if journal.mended != NOTHING_MENDED:
+            what, newest = journal.mended.what, journal.mended.newest
+            said = f"{what}: it ends with row `{newest}` now; what was found is kept in {journal.mended.kept}"
+            self.alerts.raise_(Alert.JOURNAL_MENDED, said)
         self.orders = OrderTruth(self.engine, venue, instruments, self.alerts, lambda _: self.positions.request())
         premises = Premises(connection.rest, connection.desk.mode, instruments, journal.meta.tag)
         self.protection = Protection(venue)
@@ -158,7 +166,7 @@ class Runtime:
             self.engine,
             venue,
             self.alerts,
-            seeded_ns=seeded_ns,
+            seeded_ns=history.seeded_ns,
             quiet=self._quiet,
             interval_seconds=settings.wallet_interval_ms * _MILLI,
             again_seconds=pace.again,
@@ -392,9 +400,12 @@ def open_runtime(
     clock: Clock,
     rng: Random,
     pace: Pace,
+    made_by: str = "",
     accept_migration: bool = False,
 ) -> Opened:
     """Replay the journal and put the parts together; nothing is sent. Raises ReplayRefused, JournalError.
+
+    ``made_by``: see ``recover``.
 
     The caller closes journal and connection when this raises.
     """
@@ -402,7 +413,7 @@ def open_runtime(
     instruments = Instruments(
         Instrument(numbers[symbol], contract) for symbol, contract in connection.desk.contracts.items()
     )
-    recovered = recover(journal, Lockstep(kernel), accept_migration=accept_migration, wall_ns=clock.wall_ns())
+    recovered = recover(journal, kernel, made_by=made_by, accept_migration=accept_migration, wall_ns=clock.wall_ns())
     runtime = Runtime(
         settings=settings,
         connection=connection,
@@ -414,7 +425,8 @@ def open_runtime(
         rng=rng,
         pace=pace,
         instruments=instruments,
-        seeded_ns=recovered.history.seeded_ns,
+        history=recovered.history,
+        made_by=made_by,
     )
     flights = flights_of(recovered, instruments, journal.meta.tag, clock.monotonic_ns())
     return Opened(runtime, flights, recovered.history.starts, recovered.replayed.rows)

@@ -26,6 +26,11 @@ def _fits(event: Input) -> bool:
     return True
 
 
+def step_digest(event: bytes, outcome: bytes, state: bytes) -> bytes:
+    """Of a packed input, its packed outcome and the packed state after it: what a row of the journal carries."""
+    return hashlib.sha256(event + outcome + state).digest()
+
+
 class KernelPort(Protocol):
     """What the runtime needs of a kernel."""
 
@@ -61,16 +66,16 @@ class Stepped(NamedTuple):
 class Lockstep:
     """Drives both sides. ``state`` is the reference's, and equal to the kernel's until ``divergence`` is set."""
 
-    def __init__(self, kernel: KernelPort) -> None:
-        """``kernel`` must be fresh: in its initial state. Raises ValueError otherwise."""
-        self.state = initial_state()
+    def __init__(self, kernel: KernelPort, state: State | None = None) -> None:
+        """``kernel`` must be in ``state``, by default the initial one. Raises ValueError otherwise."""
+        self.state = initial_state() if state is None else state
         self.divergence: Divergence | None = None
         self.divergences = 0
         self.steps = 0
         self._kernel: KernelPort | None = kernel
         self._image = StateImage(self.state)
         if kernel.snapshot() != self._image.content:
-            raise ValueError("kernel: it is not in its initial state; make a new one")
+            raise ValueError("kernel: it is not in the state to begin with; make a new one")
 
     def step(self, event: Input) -> Stepped:
         """Step both sides. Never raises; an input with a word beyond 64 bits is refused before either is asked."""
@@ -90,7 +95,12 @@ class Lockstep:
 
     def digest(self, event: Input, outcome: Outcome) -> bytes:
         """Of an input, its outcome and the whole present state."""
-        return hashlib.sha256(pack(event) + pack(outcome) + self._image.content).digest()
+        return step_digest(pack(event), pack(outcome), self._image.content)
+
+    @property
+    def packed_state(self) -> bytes:
+        """The present state, packed."""
+        return self._image.content
 
     def _disagrees(self, kernel: KernelPort, event: Input, outcome: Outcome, before: State) -> bool:
         try:

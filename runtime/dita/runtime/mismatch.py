@@ -141,6 +141,8 @@ class Mismatches:
         event = decide(self._engine.state, instrument, reading, positions)
         if event is None:
             return False
+        if event.kind == Kind.ADOPT:
+            event = event._replace(trade=self._engine.next_trade)
         if event.kind == Kind.EXTERNAL_CLOSE and not await self._orders.latest_exit_is_booked(
             event.slot, instrument.number
         ):

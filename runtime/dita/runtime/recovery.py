@@ -4,73 +4,61 @@ The order of things: replay through both sides; terms and limits; UNKNOWN for wh
 working or unresolved, which makes the kernel command its resolution; then positions and wallet. Only then ENTER.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import final
+from dataclasses import dataclass
 
 from dita.adapters.journal import Journal, Row
+from dita.runtime.fast_forward import fast_forward
 from dita.runtime.flights import Flight, in_flight_key
+from dita.runtime.history import History
 from dita.runtime.instruments import Instruments
-from dita.runtime.lockstep import Lockstep, Stepped
+from dita.runtime.lockstep import KernelPort, Lockstep, Stepped
 from dita.runtime.replay import Replayed, replay
 from dita.spec import inputs
 from dita.spec.inputs import Input
 from dita.spec.order_ids import client_order_id
 from dita.spec.state import Instrument as InstrumentState
 from dita.spec.state import State
-from dita.spec.vocabulary import Kind, OrderSide, Phase, Side
+from dita.spec.vocabulary import OrderSide, Phase, Side
 
 _REQUESTED = (Phase.ENTRY_REQUESTED, Phase.EXIT_REQUESTED)
 
 
-@final
-@dataclass(slots=True)
-class History:
-    """What the runtime must know of the past besides the state."""
-
-    seeded_ns: int = 0  # venue time of the seed; 0: not seeded yet
-    starts: dict[int, int] = field(default_factory=dict[int, int])  # live or unsettled trade: our time of its ENTER
-
-    def observe(self, row: Row, stepped: Stepped) -> None:
-        """Replay observer."""
-        if row.input.kind == Kind.SEED:
-            self.seeded_ns = row.input.time_ns
-        if stepped.outcome.moves and row.input.kind == Kind.ENTER:  # an adopted one began at a time nobody knows
-            self.starts[row.input.trade] = row.wall_ns
-
-    def keep(self, trades: Iterable[int]) -> None:
-        """Forget the starts of all other trades."""
-        wanted = set(trades)
-        self.starts = {trade: start for trade, start in self.starts.items() if trade in wanted}
-
-
 @dataclass(slots=True)
 class Recovered:
-    """The state and the past."""
+    """The state and the past. ``from_snapshot``: the row up to which the reference did not have to walk; 0: none."""
 
     lockstep: Lockstep
     replayed: Replayed
     history: History
+    from_snapshot: int = 0
 
 
-def recover(journal: Journal, lockstep: Lockstep, *, accept_migration: bool, wall_ns: int) -> Recovered:
-    """Replay the journal. Raises ReplayRefused, JournalError."""
-    history = History()
+def recover(
+    journal: Journal, kernel: KernelPort, *, made_by: str = "", accept_migration: bool, wall_ns: int
+) -> Recovered:
+    """Replay the journal. ``kernel`` must be fresh. Raises ReplayRefused, JournalError.
+
+    ``made_by`` names this version of the code: snapshots of the same one are used, and with "" none is.
+    """
     migration = journal.migration()
+    reached = None
+    if made_by and not accept_migration:
+        reached = fast_forward(journal, kernel, made_by, after=0 if migration is None else migration.position)
+    if reached is None:
+        lockstep, history, start = Lockstep(kernel), History(), 0
+    else:
+        lockstep, history, start = reached
+
+    def observe(row: Row, stepped: Stepped) -> None:
+        history.observe(row.input, stepped, send_by_ns=row.send_by_ns, wall_ns=row.wall_ns)
+
     replayed = replay(
-        journal.rows(), lockstep, migration=migration, accept_migration=accept_migration, observe=history.observe
+        journal.rows(start), lockstep, migration=migration, accept_migration=accept_migration, observe=observe
     )
     if replayed.differs_at:
         journal.accept_migration(replayed.last_digest, wall_ns)
-    history.keep(_remembered_trades(lockstep.state))
-    return Recovered(lockstep, replayed, history)
-
-
-def _remembered_trades(state: State) -> Iterable[int]:
-    for slot in state.slots:
-        yield slot.trade
-        for tail in slot.tails:
-            yield tail.trade
+    history.keep(lockstep.state)
+    return Recovered(lockstep, replayed, history, start)
 
 
 def setting_inputs(state: State, instruments: Instruments, limits: Input) -> list[Input]:
@@ -111,7 +99,7 @@ def flights_of(recovered: Recovered, instruments: Instruments, tag: str, now_ns:
         key = in_flight_key(number, slot)
         if key is None:
             continue
-        submitted, send_by_ns = recovered.replayed.submits.get(number, (key, 0))
+        submitted, send_by_ns = recovered.history.submits.get(number, (key, 0))
         is_exit = key.attempt > 0
         buys = (slot.side == Side.LONG) != is_exit
         found.append(

@@ -1,11 +1,10 @@
 """Rebuilding the state from the journal: every input again, through both sides, every digest compared, nothing sent."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dita.adapters.journal.records import Migration, Row
 from dita.runtime.lockstep import Lockstep, Stepped
-from dita.spec.order_ids import OrderKey
 from dita.spec.vocabulary import Kind
 
 
@@ -15,12 +14,11 @@ class ReplayRefused(Exception):
 
 @dataclass(slots=True)
 class Replayed:
-    """What a replay found. ``send_by_ns`` is kept for the newest order of each slot."""
+    """What a replay found."""
 
     rows: int = 0
     differs_at: int = 0  # position of the first row whose digest differs from its replay; 0: none
     last_digest: bytes = b""
-    submits: dict[int, tuple[OrderKey, int]] = field(default_factory=dict[int, tuple[OrderKey, int]])
 
 
 def replay(
@@ -31,7 +29,7 @@ def replay(
     accept_migration: bool,
     observe: Callable[[Row, Stepped], None] | None = None,
 ) -> Replayed:
-    """Step through all rows. ``lockstep`` must be fresh. Raises ReplayRefused.
+    """Step through all rows. ``lockstep`` must be where the row before the first has led to. Raises ReplayRefused.
 
     Rows up to an accepted migration are compared at its end only. With ``accept_migration`` a difference is noted and
     not refused; the caller then records the new migration.
@@ -59,10 +57,6 @@ def replay(
                     " start once with --accept-migration"
                 )
             found.differs_at = row.position
-        if stepped.outcome.submit:
-            outcome = stepped.outcome
-            key = OrderKey(outcome.trade, outcome.slot, outcome.attempt)
-            found.submits[outcome.slot] = (key, row.send_by_ns)
         if observe is not None:
             observe(row, stepped)
     return found

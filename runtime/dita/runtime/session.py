@@ -20,7 +20,7 @@ from dita.adapters.bingx.endpoints import Hosts
 from dita.adapters.bingx.errors import VenueError
 from dita.adapters.journal import AccountLock, ThreadCommit, make_tag, open_journal
 from dita.kernel.binding import Kernel
-from dita.kernel.loader import CertifiedKernel
+from dita.kernel.loader import CertifiedKernel, installed_bindings
 from dita.runtime.connect import Connection, Patience, StartError, account_name, connect, hosts_for, read_credentials
 from dita.runtime.feeds import open_feed
 from dita.runtime.live import Pace, Runtime, open_runtime
@@ -31,6 +31,7 @@ from dita.runtime.policy import Policy
 from dita.runtime.settings import Settings, for_paper
 from dita.runtime.tally import Tally
 from dita.runtime.venue_truth import VenueTruth, truth_of_paper, truth_of_venue
+from dita.spec.canonical import sha256_hex
 from dita.spec.market import MarketEvent
 from dita.spec.scales import MONEY_SCALE
 from dita.spec.state import capital
@@ -199,12 +200,19 @@ async def _open_runtime_at(venue: _Venue, parts: _Parts, policy: Policy, stack: 
             clock=parts.clock,
             rng=Random(settings.seed),
             pace=venue.pace,
+            made_by=_made_by(parts.certified),
             accept_migration=parts.accept_migration,
         )
         opening.pop_all()
     runtime = await opened.start()
     stack.push_async_callback(runtime.stop)
     return runtime
+
+
+def _made_by(certified: CertifiedKernel) -> str:
+    """Names the code that a state was made with: kernel image, reference and specification."""
+    installed = installed_bindings(certified.raw)
+    return sha256_hex(f"{installed.image_sha256} {installed.reference_sha256} {installed.spec_sha256}".encode())
 
 
 async def _connect(venue: _Venue, parts: _Parts, symbols: tuple[str, ...]) -> Connection:

@@ -203,7 +203,7 @@ class Strategist:
         return inputs.enter(
             slot=slot,
             instrument=instrument.number,
-            trade=state.account.trade_high_water + 1,
+            trade=self._engine.next_trade,
             side=intent.side,
             quantity=quantity,
             price=price,

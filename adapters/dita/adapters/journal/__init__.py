@@ -1,6 +1,7 @@
 """The journal: every input that changed something, durable before its commands are carried out, replayable for ever.
 
-Start at ``store`` (the SQL), then ``commit`` (who runs it), then ``journal`` (both together, and the locks).
+Start at ``schema`` (the tables) and ``store`` (the SQL), then ``commit`` (who runs it), then ``journal`` (both
+together, and the locks); ``mending`` opens a file that is not as it was left.
 """
 
 from dita.adapters.journal.commit import Commit, InlineCommit, ThreadCommit
@@ -8,6 +9,7 @@ from dita.adapters.journal.errors import (
     AccountInUse,
     JournalCorrupt,
     JournalError,
+    JournalFenced,
     JournalForeign,
     JournalFull,
     JournalLocked,
@@ -16,19 +18,31 @@ from dita.adapters.journal.errors import (
     JournalUnwritable,
 )
 from dita.adapters.journal.journal import Journal, JournalReader, open_journal, open_reader
-from dita.adapters.journal.locks import AccountLock
-from dita.adapters.journal.records import Entry, JournalMeta, Note, Row
+from dita.adapters.journal.locks import AccountLock, Holder, is_held, read_lease
+from dita.adapters.journal.records import (
+    NOTHING_MENDED,
+    Entry,
+    JournalMeta,
+    Mended,
+    Note,
+    PackedRow,
+    Row,
+    Snapshot,
+)
 from dita.adapters.journal.tags import make_tag
 
 __all__ = [
+    "NOTHING_MENDED",
     "AccountInUse",
     "AccountLock",
     "Commit",
     "Entry",
+    "Holder",
     "InlineCommit",
     "Journal",
     "JournalCorrupt",
     "JournalError",
+    "JournalFenced",
     "JournalForeign",
     "JournalFull",
     "JournalLocked",
@@ -37,10 +51,15 @@ __all__ = [
     "JournalReadOnly",
     "JournalReader",
     "JournalUnwritable",
+    "Mended",
     "Note",
+    "PackedRow",
     "Row",
+    "Snapshot",
     "ThreadCommit",
+    "is_held",
     "make_tag",
     "open_journal",
     "open_reader",
+    "read_lease",
 ]

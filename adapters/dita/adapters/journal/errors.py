@@ -28,6 +28,10 @@ class JournalLocked(JournalError):
     """Another process is writing this journal."""
 
 
+class JournalFenced(JournalError):
+    """Another process became the writer of this journal after this one; this one may neither write nor send."""
+
+
 class AccountInUse(JournalError):
     """Another process on this machine trades this account, with whatever journal."""
 
@@ -69,7 +73,7 @@ def translated(path: str) -> Generator[None]:
         ) from error
     except (apsw.BusyError, apsw.LockedError) as error:
         raise JournalLocked(path, "another program holds its database", "end that program, then start again") from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
+    except (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError) as error:
         raise JournalCorrupt(
             path, "it is damaged or not a journal", "keep the file for analysis and restore it from a copy"
         ) from error

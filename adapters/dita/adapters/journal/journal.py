@@ -1,13 +1,15 @@
 """A journal as the runtime uses it: opened, locked, identified, appended to through a commit driver."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import final
 
 from dita.adapters.journal.commit import Commit
-from dita.adapters.journal.errors import JournalForeign, JournalReadOnly
+from dita.adapters.journal.errors import JournalError, JournalForeign, JournalReadOnly
 from dita.adapters.journal.locks import FileLock
-from dita.adapters.journal.records import Entry, JournalMeta, Migration, Note, Row
+from dita.adapters.journal.mending import open_mended, owned
+from dita.adapters.journal.records import Entry, JournalMeta, Mended, Migration, Note, PackedRow, Row, Snapshot
 from dita.adapters.journal.store import JournalStore, checked_note
 from dita.spec.inputs import Input
 
@@ -16,26 +18,38 @@ from dita.spec.inputs import Input
 class Journal:
     """The one writer of one journal. Made by ``open_journal``."""
 
-    def __init__(self, store: JournalStore, meta: JournalMeta, lock: FileLock, commit: Commit) -> None:
+    def __init__(self, store: JournalStore, meta: JournalMeta, lock: FileLock, commit: Commit, mended: Mended) -> None:
         self._store = store
         self._lock = lock
         self._commit = commit
         self.meta = meta
         self.path = store.path
+        self.mended = mended  # what was cut off when it was opened; ``NOTHING_MENDED`` most of the time
+        self.fence = store.fence()  # how many writers there have been, this one included
+        self.trade_floor = store.trade_floor()  # numbers up to here may be spent by rows that were lost
         self.position = store.last_position()  # of the newest row that was handed to the commit
         self.symbols = store.instruments()
 
     def append(
-        self, event: Input, *, send_by_ns: int, digest: bytes, wall_ns: int, notes: tuple[Note, ...] = ()
+        self,
+        event: Input,
+        *,
+        send_by_ns: int,
+        digest: bytes,
+        wall_ns: int,
+        notes: tuple[Note, ...] = (),
+        snapshot: Callable[[int], Snapshot] | None = None,
     ) -> Awaitable[None]:
         """Give the input its place now; await the result for its durability. Raises JournalError when awaited.
 
-        Raises ValueError at once for a note that is too long.
+        ``snapshot`` makes the snapshot of that place, which becomes durable with it. Raises ValueError at once for a
+        note that is too long.
         """
         for note in notes:
             checked_note(note)
         self.position += 1
-        return self._commit.commit(Entry(Row(self.position, event, send_by_ns, digest, wall_ns), notes))
+        row = Row(self.position, event, send_by_ns, digest, wall_ns)
+        return self._commit.commit(Entry(row, notes, None if snapshot is None else snapshot(self.position)))
 
     def instrument_number(self, symbol: str, number_max: int) -> int:
         """The index of a symbol, given out on first use and kept for ever. Only before the first ``append``."""
@@ -51,9 +65,17 @@ class Journal:
         self.symbols[number] = symbol
         return number
 
-    def rows(self) -> Iterator[Row]:
-        """Every row, oldest first. Only before the first ``append``."""
-        return self._store.rows()
+    def rows(self, after: int = 0) -> Iterator[Row]:
+        """Every row after a position, oldest first. Only before the first ``append``."""
+        return self._store.rows(after)
+
+    def packed_rows(self, after: int = 0) -> Iterator[PackedRow]:
+        """The same with the inputs as bytes."""
+        return self._store.packed_rows(after)
+
+    def snapshots(self) -> list[Snapshot]:
+        """The sound ones, newest first. Only before the first ``append``."""
+        return self._store.snapshots()
 
     def notes(self, trade: int) -> list[Note]:
         """Notes of a trade. Only before the first ``append``."""
@@ -91,9 +113,17 @@ class JournalReader:
         """Of the newest row."""
         return self._store.last_position()
 
-    def rows(self) -> Iterator[Row]:
-        """Every row, oldest first."""
-        return self._store.rows()
+    def rows(self, after: int = 0) -> Iterator[Row]:
+        """Every row after a position, oldest first."""
+        return self._store.rows(after)
+
+    def packed_rows(self, after: int = 0) -> Iterator[PackedRow]:
+        """The same with the inputs as bytes."""
+        return self._store.packed_rows(after)
+
+    def snapshots(self) -> list[Snapshot]:
+        """The sound ones, newest first."""
+        return self._store.snapshots()
 
     def notes(self, trade: int) -> list[Note]:
         """Notes of a trade."""
@@ -115,38 +145,37 @@ def open_journal(
     tag: str,
     wall_ns: int,
     driver: Callable[[JournalStore], Commit],
+    vfs: str = "",
 ) -> Journal:
     """Open the journal of an account for writing, or make it, with ``tag`` if it is new.
 
-    Raises JournalLocked while another runtime has it, JournalForeign when it is not this account's, and the other
-    JournalErrors for a file that cannot be used. A failure leaves no lock and, for a new journal, no half-made tables.
+    All of it is read and checked. A damaged end is cut off (``Journal.mended``); a journal of an older version becomes
+    one of this version. ``vfs``: see ``JournalStore``.
+
+    Raises JournalLocked while another runtime has it, JournalForeign when it is not this account's, JournalCorrupt when
+    it is damaged with sound rows behind the damage, and the other JournalErrors for a file that cannot be used. A
+    failure leaves no lock and, for a new journal, no half-made tables.
     """
     resolved = path.resolve()
     if not resolved.parent.is_dir():
         raise JournalReadOnly(str(path), f"the folder `{resolved.parent}` does not exist", "create it first")
     lock = FileLock(resolved)
     try:
-        store = JournalStore(resolved)
+        store, mended = open_mended(resolved, account=account, wall_ns=wall_ns, vfs=vfs)
         try:
             if store.is_empty:
                 store.create(JournalMeta(tag, account, wall_ns))
-            return Journal(store, owned(store, account), lock, driver(store))
+            meta = owned(store, account)
+            fence = store.begin_writing()
+            lock.tell(account=account, fence=fence, wall_ns=wall_ns)
+            return Journal(store, meta, lock, driver(store), mended)
         except BaseException:
-            store.close()
+            with suppress(JournalError):  # what is wrong has been said
+                store.close()
             raise
     except BaseException:
         lock.close()
         raise
-
-
-def owned(store: JournalStore, account: str) -> JournalMeta:
-    """The journal's meta, if it belongs to the account. Raises JournalForeign."""
-    meta = store.meta()
-    if meta.account != account:
-        raise JournalForeign(
-            store.path, f"it is the journal of account `{meta.account}`, not `{account}`", "name another file"
-        )
-    return meta
 
 
 def open_reader(path: Path) -> JournalReader:

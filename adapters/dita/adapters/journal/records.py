@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from dita.spec.inputs import Input
+from dita.spec.layout import unpack
 
 DIGEST_BYTES = 32
 
@@ -22,6 +23,20 @@ class Row(NamedTuple):
     wall_ns: int
 
 
+class PackedRow(NamedTuple):
+    """A row whose input is still the bytes of ``dita.spec.layout``, as the kernel takes them."""
+
+    position: int
+    input: bytes
+    send_by_ns: int
+    digest: bytes
+    wall_ns: int
+
+    def unpacked(self) -> Row:
+        """The same with its input as a record."""
+        return Row(self.position, unpack(Input, self.input), self.send_by_ns, self.digest, self.wall_ns)
+
+
 class Note(NamedTuple):
     """Something about a trade that the kernel does not keep: what was meant, by which policy, its stop's order id."""
 
@@ -30,11 +45,26 @@ class Note(NamedTuple):
     body: str  # JSON
 
 
+class Snapshot(NamedTuple):
+    """Where a row has led to, so that a start need not walk there with the reference.
+
+    ``outcome`` and ``state`` are packed; with the row's input they give the row's digest. ``past`` is what the runtime
+    remembers besides the state, its own JSON. ``made_by`` names the code: another version walks the whole way again.
+    """
+
+    position: int
+    made_by: str
+    outcome: bytes
+    state: bytes
+    past: str
+
+
 class Entry(NamedTuple):
     """What becomes durable together."""
 
     row: Row
     notes: tuple[Note, ...] = ()
+    snapshot: Snapshot | None = None
 
 
 class JournalMeta(NamedTuple):
@@ -51,3 +81,14 @@ class Migration(NamedTuple):
     position: int
     digest: bytes
     wall_ns: int
+
+
+class Mended(NamedTuple):
+    """What was cut off when a journal with a damaged end was opened."""
+
+    kept: str  # the file as it was found
+    what: str  # what was wrong with it
+    newest: int  # the last row that was kept
+
+
+NOTHING_MENDED = Mended("", "", 0)
