@@ -9,10 +9,11 @@ import os
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from dita.adapters.journal.errors import JournalCorrupt, JournalError, JournalForeign, translated
+from dita.adapters.journal.errors import JournalCorrupt, JournalError, JournalForeign, JournalUnwritable
 from dita.adapters.journal.records import NOTHING_MENDED, JournalMeta, Mended
 from dita.adapters.journal.store import JournalStore
 from dita.adapters.journal.wal import commit_frames, log_path
@@ -159,12 +160,28 @@ def _without_its_end(
     store.close()
     if log_path(path).exists():  # its frames would be laid over the new file
         raise JournalCorrupt(str(path), f"{damage.what}, and its log cannot be folded into it", _HOW_TO_PROCEED)
-    kept = _beside(path, wall_ns)
-    with translated(str(path)):
-        os.link(path, kept)
+    try:
+        kept = _kept_beside(path, wall_ns)
         fresh.replace(path)
         _sync_folder(path.parent)
+    except OSError as error:
+        raise JournalUnwritable(
+            str(path), f"{damage.what}, and what is sound cannot take its place ({error})", "check disk and folder"
+        ) from error
     return JournalStore(path, vfs=vfs), Mended(str(kept), damage.what, newest)
+
+
+def _kept_beside(path: Path, wall_ns: int) -> Path:
+    """Give the file a second name, one that no other damaged file has."""
+    for number in count(wall_ns):
+        kept = _beside(path, number)
+        try:
+            os.link(path, kept)
+        except FileExistsError:
+            if not kept.samefile(path):  # the same: a mending died after this step
+                continue
+        return kept
+    raise AssertionError("numbers do not end")
 
 
 def _sync_folder(folder: Path) -> None:
