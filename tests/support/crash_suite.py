@@ -27,7 +27,9 @@ from dita.adapters.journal import (
     Journal,
     JournalError,
     JournalMeta,
+    Note,
     Row,
+    Snapshot,
     open_journal,
     open_reader,
 )
@@ -171,9 +173,17 @@ async def lived(path: Path, disk: CrashingDisk, clock: VirtualClock, wanted: lis
         return life
     kept = journal.append
 
-    def append(event: Input, **parts: object) -> Awaitable[None]:
-        place = kept(event, **parts)  # type: ignore[arg-type] # handed on as it came
-        life.handed.append(Row(journal.position, event, parts["send_by_ns"], parts["digest"], parts["wall_ns"]))  # type: ignore[arg-type]
+    def append(
+        event: Input,
+        *,
+        send_by_ns: int,
+        digest: bytes,
+        wall_ns: int,
+        notes: tuple[Note, ...] = (),
+        snapshot: Callable[[int], Snapshot] | None = None,
+    ) -> Awaitable[None]:
+        place = kept(event, send_by_ns=send_by_ns, digest=digest, wall_ns=wall_ns, notes=notes, snapshot=snapshot)
+        life.handed.append(Row(journal.position, event, send_by_ns, digest, wall_ns))
         return place
 
     journal.append = append  # type: ignore[method-assign] # everything handed over is noted here
