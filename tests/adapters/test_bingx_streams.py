@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedOK
 
 from bingx_venue import START_NS, Say, StepClock, StubStream, StubVenue, connected, eventually, frame
 from dita.adapters.bingx.account_stream import AccountStream
+from dita.adapters.bingx.frames import AccountFrame
 from dita.adapters.bingx.market_stream import MarketStream
 from dita.adapters.bingx.stream_base import StreamClosed, backoff_seconds
 from dita.adapters.bingx.stream_events import AccountUpdate, OrderUpdate, StreamGap, StreamRestored, TopicRefused
@@ -353,17 +354,17 @@ async def test_a_caller_that_falls_behind_is_told_and_memory_stays_bounded() -> 
 
 async def test_our_own_bug_in_a_session_is_a_gap_not_a_dead_stream(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception nobody thought of ends the session by name, and the next one begins."""
-    real = AccountStream.take
+    real = AccountStream._take  # pyright: ignore[reportPrivateUsage] - it is broken
     calls = 0
 
-    def broken(self: AccountStream, members: dict[str, object]) -> None:
+    def broken(self: AccountStream, frame: AccountFrame) -> None:
         nonlocal calls
         calls += 1
         if calls == 1:
             raise ZeroDivisionError("text")
-        real(self, members)
+        real(self, frame)
 
-    monkeypatch.setattr(AccountStream, "take", broken)
+    monkeypatch.setattr(AccountStream, "_take", broken)
     async with account(sends(SNAPSHOT, ORDER_FRAME)) as (stream, _, _):
         events = await take(stream, 5)
     assert kinds(events) == ["StreamGap", "StreamRestored", "StreamGap", "StreamRestored", "OrderUpdate"]

@@ -57,17 +57,25 @@ _PATIENCE_SECONDS: Final = 3_600  # simulated
 class FaultSession:
     """One account, its adapter and the exchange; its clock is the loop's."""
 
-    def __init__(self, clock: UtcVirtualClock, clearance: Clearance, *, one_key: bool = True) -> None:
+    def __init__(
+        self,
+        clock: UtcVirtualClock,
+        clearance: Clearance,
+        *,
+        one_key: bool = True,
+        mode: PositionMode = PositionMode.HEDGE,
+    ) -> None:
         """``one_key``: whether the exchange gives out a listen key that lives instead of a new one."""
         self.clock = clock
         self.exchange = ExchangeServer(
             ExchangeConfig(
-                accounts=(AccountConfig(KEY, SECRET),),
+                accounts=(AccountConfig(KEY, SECRET, hedge_mode=mode is PositionMode.HEDGE),),
                 streams=StreamRules(snapshot_interval_ms=60_000, listen_key_life_ms=KEY_LIFE_MS),
                 wire=WireVariants(one_listen_key=one_key),
             ),
             clock.wall_ns,
         )
+        self.mode = mode
         self._clearance = clearance
         self._trades = 0
         self._keys: dict[str, OrderKey] = {}
@@ -83,7 +91,7 @@ class FaultSession:
         stream = self.exchange.ws_url
         self.rest = BingxRest(Api(transport, Hosts(self.exchange.rest_url, None, stream, stream, "USDT"), Random(1)))
         await self.rest.sync_clock()
-        self.desk = OrderDesk(self.rest, PositionMode.HEDGE, await self.rest.contracts([SYMBOL]))
+        self.desk = OrderDesk(self.rest, self.mode, await self.rest.contracts([SYMBOL]))
         self.trader = BingxTrader(self.desk, self._clearance)
         self.stream = AccountStream(self.rest, {SYMBOL}, Random(2), key_life_seconds=KEY_LIFE_MS / 1000)
         self.market = MarketStream(stream, [SYMBOL], self.clock, Random(3))
@@ -242,10 +250,7 @@ def word(result: SubmitResult) -> str:
     return f"{'rejected' if isinstance(result, Rejected) else 'unknown'}: {result.reason.name.lower()}"
 
 
-async def _run(
-    clock: UtcVirtualClock, play: Play, clearance: Clearance, faults: Sequence[Fault], one_key: bool
-) -> tuple[object, dict[str, int]]:
-    session = FaultSession(clock, clearance, one_key=one_key)
+async def _run(session: FaultSession, play: Play, faults: Sequence[Fault]) -> tuple[object, dict[str, int]]:
     try:
         await session.open(faults)
         async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -254,11 +259,14 @@ async def _run(
         await session.close()
 
 
-def played(play: Play, clearance: Clearance, *faults: Fault, one_key: bool = True) -> tuple[object, dict[str, int]]:
+def played(
+    play: Play, clearance: Clearance, *faults: Fault, one_key: bool = True, mode: PositionMode = PositionMode.HEDGE
+) -> tuple[object, dict[str, int]]:
     """What the play tells, and how often each kind of fault has happened."""
     loop = VirtualSocketLoop()
     try:
-        return loop.run_until_complete(_run(UtcVirtualClock(loop), play, clearance, faults, one_key))
+        session = FaultSession(UtcVirtualClock(loop), clearance, one_key=one_key, mode=mode)
+        return loop.run_until_complete(_run(session, play, faults))
     finally:
         for task in asyncio.all_tasks(loop):
             task.cancel()

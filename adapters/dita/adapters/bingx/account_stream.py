@@ -21,8 +21,8 @@ from urllib.parse import quote
 from pydantic import SecretStr
 
 from dita.adapters.bingx.errors import ErrorClass, VenueError, VenueRefused
-from dita.adapters.bingx.frames import BalanceFrame, OrderFrame, PositionFrame
-from dita.adapters.bingx.json_text import as_list, as_object
+from dita.adapters.bingx.frames import AccountChange, AccountFrame, BalanceFrame, OrderFrame, PositionFrame
+from dita.adapters.bingx.json_text import as_object
 from dita.adapters.bingx.messages import MessageError, nanoseconds, read_message
 from dita.adapters.bingx.rest import BingxRest
 from dita.adapters.bingx.stream_base import ResilientStream
@@ -189,28 +189,31 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
             document = await socket.receive()
             self._saw_frame(socket.last_frame_ns)
             members = None if document is None else as_object(document)
-            if members is not None and members.get("e") == "listenKeyExpired":
+            said = None if members is None else read_message(AccountFrame, members, "account frame")
+            if said is not None and said.event == "listenKeyExpired":
                 raise StreamEnded(Cause.KEY, "listen key expired")
             self._became_live()
             if not line.heard.done():
                 line.heard.set_result(None)
-            if members is not None:
+            if said is not None:
                 line.alive_ns = socket.last_frame_ns
-                self.take(members)
+                self._take(said)
 
-    def take(self, frame: Mapping[str, object]) -> None:
+    def take(self, document: Mapping[str, object]) -> None:
         """One document of the stream, to events. Raises StreamEnded when what it said of an order cannot be read."""
-        name = frame.get("e")
-        if name in _ORDER_EVENTS:
-            self._order_frame(frame.get("o"), _time_ms(frame) or self._now_ns() // NANOSECONDS_PER_MILLISECOND)
-        elif name == "ACCOUNT_UPDATE":
-            self._push(self._account_update(frame.get("a"), _time_ms(frame)))
-        elif name is None and frame.get("code") not in (None, 0, "0"):
-            raise StreamEnded(Cause.REFUSED, f"the venue sent error code `{str(frame.get('code'))[:20]}`")
+        self._take(read_message(AccountFrame, document, "account frame"))
+
+    def _take(self, frame: AccountFrame) -> None:
+        if frame.event in _ORDER_EVENTS:
+            self._order_frame(frame.order, frame.time_ms or self._now_ns() // NANOSECONDS_PER_MILLISECOND)
+        elif frame.event == "ACCOUNT_UPDATE":
+            self._push(self._account_update(frame.account, frame.time_ms))
+        elif not frame.event and frame.code not in (None, "0"):
+            raise StreamEnded(Cause.REFUSED, f"the venue sent error code `{frame.code[:20]}`")
         else:
             self.ignored += 1
-            if name is not None:
-                self.notices.tell(f"e: `{str(name)[:40]}` is no event we know; left out")
+            if frame.event:
+                self.notices.tell(f"e: `{frame.event[:40]}` is no event we know; left out")
 
     def _order_frame(self, body: object, time_ms: int) -> None:
         symbol = (as_object(body) or {}).get("s")
@@ -228,10 +231,9 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
 
     def _account_update(self, body: object, time_ms: int) -> AccountUpdate:
         """An unreadable row is left out: the event is a reason to read the account, never a source of figures."""
-        members = as_object(body) or {}
-        reason = members.get("m")
+        change = read_message(AccountChange, as_object(body) or {}, "account update")
         wallets: list[tuple[str, int]] = []
-        for row in as_list(members.get("B")) or []:
+        for row in change.balances:
             try:
                 balance = read_message(BalanceFrame, row, "balance frame")
                 units = balance.wallet_units()
@@ -240,13 +242,13 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
             except (MessageError, UnitsError) as error:
                 self._leave_out(str(error))
         symbols: list[str] = []
-        for row in as_list(members.get("P")) or []:
+        for row in change.positions:
             try:
                 symbols.append(read_message(PositionFrame, row, "position frame").symbol)
             except MessageError as error:
                 self._leave_out(str(error))
         return AccountUpdate(
-            reason=reason if isinstance(reason, str) else "",
+            reason=change.reason,
             event_ns=nanoseconds(time_ms),
             wallets=tuple(wallets),
             symbols=tuple(symbols),
@@ -266,11 +268,3 @@ def _key_is_gone(error: VenueError) -> bool:
         return False
     passing = error.meaning.klass in (ErrorClass.RATE_LIMITED, ErrorClass.EXCHANGE_BUSY)
     return not passing and error.status < 500
-
-
-def _time_ms(frame: Mapping[str, object]) -> int:
-    for name in ("T", "E"):  # T is the matching engine's and sometimes absent
-        value = frame.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**14:
-            return value
-    return 0

@@ -24,7 +24,7 @@ from dita.adapters.bingx.errors import (
 )
 from dita.adapters.bingx.json_text import JsonTextError, as_object, parse_json
 from dita.adapters.bingx.limiter import Rank
-from dita.adapters.bingx.messages import MessageError, ServerTimeMessage, nanoseconds, read_message
+from dita.adapters.bingx.messages import Envelope, MessageError, ServerTimeMessage, nanoseconds, read_message
 from dita.adapters.bingx.notices import Notices
 from dita.adapters.bingx.pauses import pause_after
 from dita.adapters.bingx.transport import Failure, FailureKind, Reply, Transport
@@ -39,6 +39,8 @@ _TRY_OTHER_HOST: Final = frozenset({FailureKind.NOT_CONNECTED, FailureKind.TIMED
 
 # A venue that quotes a request at us quotes what must not be logged: signatures and listen keys are long tokens.
 _TOKEN: Final = re.compile(r"[0-9A-Za-z]{32,}")
+
+_NOTHING_SAID: Final = Envelope()
 
 log = logging.getLogger(__name__)
 
@@ -222,23 +224,7 @@ def judge(reply: Reply, kind: Call) -> Answer:
         root = as_object(parse_json(reply.body)) if reply.body else None
     except JsonTextError:
         root = None
-    code = _code(root)
-    text = _message(root)
-    data = None if root is None else root.get("data")
+    envelope = _NOTHING_SAID if root is None else read_message(Envelope, root, "envelope")
+    code, text = envelope.code, _TOKEN.sub("…", envelope.text[:1000])
     is_yes = reply.status == 200 and code == "0"
-    return Answer(reply, code, text, data, root, None if is_yes else classify(kind, reply.status, code, text))
-
-
-def _code(root: Mapping[str, object] | None) -> str | None:
-    code = None if root is None else root.get("code")
-    if isinstance(code, int) and not isinstance(code, bool):
-        return str(code)
-    return code if isinstance(code, str) and code else None
-
-
-def _message(root: Mapping[str, object] | None) -> str:
-    for name in ("msg", "message"):
-        text = None if root is None else root.get(name)
-        if isinstance(text, str) and text:
-            return _TOKEN.sub("…", text[:1000])
-    return ""
+    return Answer(reply, code, text, envelope.data, root, None if is_yes else classify(kind, reply.status, code, text))

@@ -30,6 +30,7 @@ from dita.adapters.bingx.orders import (
     order_parameters,
 )
 from dita.adapters.bingx.rest import BingxRest, PositionMode
+from dita.adapters.bingx.stops import NewStop, judged_stop, stop_fault, stop_parameters
 from dita.adapters.bingx.transport import Failure, FailureKind
 from dita.adapters.bingx.units import UnitsError
 from dita.adapters.logic.rows import Evidence, OrderRow
@@ -76,6 +77,24 @@ class OrderDesk:
     async def cancel_order_id(self, symbol: str, order_id: str) -> CancelResult:
         """Cancel an order that is not ours, by the venue's id. Never raises."""
         return await self._cancel({"symbol": symbol, "orderId": order_id})
+
+    async def protect(self, stop: NewStop) -> SubmitResult:
+        """Place a stop; it can only close. Never raises, and is never repeated: see ``stops`` for an unknown one."""
+        try:
+            fault = stop_fault(stop, self.contracts.get(stop.symbol))
+            if fault is not None:
+                return Rejected(RejectReason.NOT_SENT, None, fault)
+            result = await self.rest.api.call(
+                SUBMIT,
+                stop_parameters(stop, self.mode),
+                Call.SUBMIT,
+                rank=Rank.CLOSING,
+                send_by_ns=stop.send_by_ns,
+                may_try_fallback=False,
+            )
+            return judged_stop(stop, result)
+        except Exception as error:  # noqa: BLE001 - our own bug proves nothing about the stop
+            return Unknown(UnknownReason.BUG, f"our own code raised {type(error).__name__}")
 
     async def close_whole(self, symbol: str, position_id: str) -> SubmitResult:
         """Close one whole position at market by the venue's id of it, whatever its size. Never raises.

@@ -12,6 +12,10 @@ from dita.adapters.bingx.messages import (
     MessageError,
     Milliseconds,
     Money,
+    SaidCode,
+    SaidMilliseconds,
+    SaidRows,
+    SaidText,
     Text,
     WireModel,
     nanoseconds,
@@ -22,6 +26,41 @@ from dita.adapters.bingx.stream_events import MarketDepth, MarkPrice
 from dita.adapters.bingx.units import price_units, quantity_units, rounded_money_units, rounded_price_units
 from dita.adapters.logic.rows import Evidence, OrderRow
 from dita.spec.market import BookTicker, MarketTrade
+
+
+class AccountFrame(WireModel):
+    """One frame of the account stream: an event by name, or an error by code. ``T`` is sometimes absent."""
+
+    event: SaidText = Field("", validation_alias="e")
+    matching_time: SaidMilliseconds = Field(0, validation_alias="T")
+    event_time: SaidMilliseconds = Field(0, validation_alias="E")
+    order: object = Field(None, validation_alias="o")
+    account: object = Field(None, validation_alias="a")
+    code: SaidCode = None
+
+    @property
+    def time_ms(self) -> int:
+        """When it happened, or was pushed; 0 when it is not said."""
+        return self.matching_time or self.event_time
+
+
+class AccountChange(WireModel):
+    """``a`` of ACCOUNT_UPDATE. Its rows are read one by one: an unreadable one hides no other."""
+
+    reason: SaidText = Field("", validation_alias="m")
+    balances: SaidRows = Field([], validation_alias="B")
+    positions: SaidRows = Field([], validation_alias="P")
+
+
+class MarketFrame(WireModel):
+    """One frame of the market stream: data of a topic, or the answer to a subscription."""
+
+    topic: SaidText = Field("", validation_alias="dataType")
+    data: object = None
+    time_ms: SaidMilliseconds = Field(0, validation_alias="ts")
+    subscription: SaidCode = Field(None, validation_alias="id")
+    code: SaidCode = None
+    msg: SaidText = ""
 
 
 class OrderFrame(WireModel):

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from dita.adapters.bingx.account_stream import SILENCE_SECONDS
 from dita.adapters.bingx.clock import Clock
-from dita.adapters.bingx.frames import BookTickerFrame, DepthFrame, MarketTradeFrame, MarkPriceFrame
+from dita.adapters.bingx.frames import BookTickerFrame, DepthFrame, MarketFrame, MarketTradeFrame, MarkPriceFrame
 from dita.adapters.bingx.json_text import as_list, as_object
 from dita.adapters.bingx.messages import MessageError, read_message
 from dita.adapters.bingx.stream_base import ResilientStream
@@ -30,7 +30,6 @@ _TRADE: Final = "trade"
 _MARK_PRICE: Final = "markPrice"
 _DEPTH: Final = "depth"
 DEPTHS: Final = (0, 5, 10, 20, 50, 100)  # levels a side that there are topics of; 0: none
-_ACK_FIELDS: Final = frozenset({"id", "code"})
 
 
 class MarketStream(ResilientStream[BookTicker | MarketTrade | MarketDepth | MarkPrice | TopicRefused]):
@@ -106,20 +105,20 @@ class MarketStream(ResilientStream[BookTicker | MarketTrade | MarketDepth | Mark
             if now_ns - last_data_ns > self._data_silence_ns:
                 raise StreamEnded(Cause.NO_DATA, "heartbeats, but no market data")
 
-    def take(self, frame: Mapping[str, object]) -> bool:
+    def take(self, document: Mapping[str, object]) -> bool:
         """One document of the stream, to events; whether it was market data of an acknowledged topic."""
-        data = frame.get("data")
-        topic = frame.get("dataType")
+        frame = read_message(MarketFrame, document, "market frame")
+        data, topic = frame.data, frame.topic
         if data is None or not topic:
-            if frame.keys() >= _ACK_FIELDS:
-                self._acknowledge(str(frame["id"]), str(frame["code"]), str(frame.get("msg", "")))
+            if frame.subscription is not None and frame.code is not None:
+                self._acknowledge(frame.subscription, frame.code, frame.msg)
             else:
                 self.ignored += 1
             return False
         if topic not in self._acknowledged:  # data of refused topics can leak through
             self.ignored += 1
             return False
-        symbol, _, kind = str(topic).partition("@")
+        symbol, _, kind = topic.partition("@")
         for row in as_list(data) or [data]:
             try:
                 self._push(self._event(kind, symbol, row, frame))
@@ -129,7 +128,7 @@ class MarketStream(ResilientStream[BookTicker | MarketTrade | MarketDepth | Mark
         return True
 
     def _event(
-        self, kind: str, symbol: str, row: object, frame: Mapping[str, object]
+        self, kind: str, symbol: str, row: object, frame: MarketFrame
     ) -> BookTicker | MarketTrade | MarketDepth | MarkPrice:
         match kind:
             case "bookTicker":
@@ -139,9 +138,7 @@ class MarketStream(ResilientStream[BookTicker | MarketTrade | MarketDepth | Mark
             case "markPrice":
                 return read_message(MarkPriceFrame, row, kind).to_event()
             case _:
-                pushed = frame.get("ts")
-                told = pushed if isinstance(pushed, int) and 0 < pushed < 10**14 else 0
-                time_ms = told or self._now_ns() // NANOSECONDS_PER_MILLISECOND
+                time_ms = frame.time_ms or self._now_ns() // NANOSECONDS_PER_MILLISECOND
                 return read_message(DepthFrame, row, kind).to_event(symbol, time_ms)
 
     def _acknowledge(self, identifier: str, code: str, text: str) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Final, TypeVar
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from dita.adapters.bingx.json_text import as_list
 from dita.adapters.bingx.units import (
     money_e18,
     parse_decimal,
@@ -107,6 +108,27 @@ def _strict_flag(value: object) -> bool:
     return _flag(value)
 
 
+def _said_code(value: object) -> str | None:
+    """Codes are numbers, in older samples texts; whatever else stands there is no code."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value else None
+
+
+def _said_text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _said_milliseconds(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**14:
+        return value
+    return 0
+
+
+def _said_rows(value: object) -> list[object]:
+    return as_list(value) or []
+
+
 def _listen_key(value: object) -> SecretStr:
     if isinstance(value, str) and 0 < len(value) <= 256 and value.isascii() and value.replace("-", "").isalnum():
         return SecretStr(value)
@@ -122,6 +144,11 @@ MaybeMilliseconds = Annotated[int, BeforeValidator(_maybe_milliseconds)]
 ListenKey = Annotated[SecretStr, BeforeValidator(_listen_key)]
 Count = Annotated[int, BeforeValidator(_count)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
+# Of envelopes: whatever cannot be read counts as not said, because an answer is judged all the same.
+SaidCode = Annotated[str | None, BeforeValidator(_said_code)]
+SaidText = Annotated[str, BeforeValidator(_said_text)]
+SaidMilliseconds = Annotated[int, BeforeValidator(_said_milliseconds)]
+SaidRows = Annotated[list[object], BeforeValidator(_said_rows)]
 StrictFlag = Annotated[bool, BeforeValidator(_strict_flag)]  # not said is refused
 
 
@@ -141,6 +168,20 @@ def read_message(model: type[M], document: object, name: str) -> M:
     except ValidationError as error:
         faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()[:5]]
         raise MessageError(f"{name}: {'; '.join(faults)}"[:500]) from None
+
+
+class Envelope(WireModel):
+    """What every reply is wrapped in, but for those of listen keys; the old form of ``msg`` is ``message``."""
+
+    code: SaidCode = None
+    msg: SaidText = ""
+    message: SaidText = ""
+    data: object = None
+
+    @property
+    def text(self) -> str:
+        """What the venue says about it."""
+        return self.msg or self.message
 
 
 def nanoseconds(milliseconds: int) -> int:
@@ -181,6 +222,7 @@ class OrderMessage(WireModel):
     client_id: MaybeText = Field("", validation_alias="clientOrderId")
     client_id_capital: MaybeText = Field("", validation_alias="clientOrderID")
     reduce_only: Flag = Field(False, validation_alias="reduceOnly")
+    stop_price: MaybeMoney = Field(None, validation_alias="stopPrice")
 
     def to_row(self, evidence: Evidence) -> OrderRow:
         """The integer row. Raises MessageError or UnitsError."""
@@ -204,6 +246,7 @@ class OrderMessage(WireModel):
             average_price=average,
             time_ns=nanoseconds(self.update_time or self.time),
             reduce_only=self.reduce_only,
+            stop_price=0 if self.stop_price is None else rounded_price_units(self.stop_price, "stopPrice"),
         )
 
 
@@ -216,6 +259,8 @@ class SubmitEcho(WireModel):
     client_id: MaybeText = Field("", validation_alias="clientOrderId")
     client_id_capital: MaybeText = Field("", validation_alias="clientOrderID")
     quantity: MaybeMoney = Field(None, validation_alias=AliasChoices("quantity", "origQty"))
+    type: MaybeText = ""
+    stop_price: MaybeMoney = Field(None, validation_alias="stopPrice")
     status: MaybeText = ""
 
     @property

@@ -158,12 +158,17 @@ def order_parameters(order: NewOrder, mode: PositionMode) -> dict[str, str]:
     return parameters
 
 
+def symbol_fault(symbol: str) -> str | None:
+    """Why this can be no symbol, or None."""
+    return None if _SYMBOL.match(symbol) else f"symbol: `{symbol}` does not look like `BTC-USDT`"
+
+
 def fault_of(order: NewOrder, contract: Contract | None) -> str | None:
     """Why the order must not be sent as it is, or None. The venue truncates excess decimals silently."""
     if not _CLIENT_ORDER_ID.match(order.client_order_id):
         return f"client_order_id: `{order.client_order_id}` is not 1 to 40 characters of a-z, 0-9 and `-`"
-    if not _SYMBOL.match(order.symbol):
-        return f"symbol: `{order.symbol}` does not look like `BTC-USDT`"
+    if (fault := symbol_fault(order.symbol)) is not None:
+        return fault
     if order.side not in (OrderSide.BUY, OrderSide.SELL):
         return f"side: `{order.side!r}` is neither BUY nor SELL"
     if not 0 < order.quantity <= BOUND:

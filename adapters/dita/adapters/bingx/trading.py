@@ -14,6 +14,7 @@ from dita.adapters.bingx.orders import (
     Rejected,
     SubmitResult,
 )
+from dita.adapters.bingx.stops import NewStop
 from dita.adapters.logic.rows import OrderRow, PositionRow
 from dita.spec.clearance import Clearance
 from dita.spec.scales import NANOSECONDS_PER_SECOND
@@ -53,6 +54,10 @@ class BingxCloser:
     async def cancel_all(self, symbol: str) -> CancelAllResult:
         """Cancel every order of a symbol. Never raises."""
         return await self.desk.cancel_all(symbol)
+
+    async def protect(self, stop: NewStop) -> SubmitResult:
+        """Place a stop for a position; see ``OrderDesk.protect``. Never raises."""
+        return await self.desk.protect(stop)
 
     async def close_whole(self, symbol: str, position_id: str) -> SubmitResult:
         """Close what is too small for an order; see ``OrderDesk.close_whole``. Never raises."""

@@ -66,6 +66,7 @@ class OrderRow:
     last_quantity: int | None = None  # stream only: quantity and price of the fill that caused this frame
     last_price: int | None = None
     trade_id: str = ""  # stream only: "" when none
+    stop_price: int = 0  # reads only: what a conditional order waits for; 0 when it is none
 
 
 @dataclass(frozen=True, slots=True)
