@@ -16,12 +16,9 @@ from dita.conformance.prove.contracts import CONTRACTS
 from dita.conformance.prove.core import paths_of, theory
 from dita.conformance.prove.executor_check import (
     ExecutorReport,
-    KindPredictor,
     PairsReport,
     check_executor,
     check_pairs,
-    compiled_paths,
-    predictor_of,
 )
 from dita.conformance.prove.executor_constructs import CONSTRUCTS, differing
 from dita.conformance.prove.executor_pairs import Pairs, is_sound
@@ -35,6 +32,7 @@ from dita.conformance.prove.predicate_check import (
     small_states,
 )
 from dita.conformance.prove.predicate_check import steps as steps_of
+from dita.conformance.prove.prediction import KindPredictor, compiled_paths, predictor_of
 from dita.conformance.prove.proxies import SymBool, SymInt, Unsupported
 from dita.conformance.prove.rewriting import HELP, truth_of
 from dita.conformance.prove.world import symbolic

@@ -20,17 +20,13 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_complet
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dita.conformance.prove.compiled import KnownPath, Places, Predictor, source_of_paths
-from dita.conformance.prove.core import KINDS, KindReport, Options, paths_of, prove_kind, theory
-from dita.conformance.prove.executor import Path
+from dita.conformance.prove.core import KINDS, KindReport, Options, paths_of, prove_kind
 from dita.conformance.prove.executor_constructs import CONSTRUCTS, differing
 from dita.conformance.prove.executor_pairs import Counts, Pair, Pairs
-from dita.conformance.prove.flat import Flattener, Shape, at, values_of
+from dita.conformance.prove.flat import at, values_of
 from dita.conformance.prove.predicate_check import PredicateReport, check_predicates
-from dita.conformance.prove.world import words
+from dita.conformance.prove.prediction import KindPredictor, compiled_paths, predictor_of
 from dita.reference import step
-from dita.reference.focus import Refused
-from dita.reference.step import located
 from dita.spec.layout import flatten_words, word_names
 from dita.spec.outcome import Outcome
 from dita.spec.state import Account, Focus, Instrument, Slot, focus_of
@@ -55,57 +51,10 @@ WORDS: Final = tuple(
 Progress = Callable[[str, int, int], None]
 
 
-# --- predicting -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class KindPredictor:
-    """What the paths of one kind say: a predictor of an account, an instrument, a slot and an outcome."""
-
-    kind: int
-    predictor: Predictor
-    names: tuple[str, ...]  # of the words of what was before and of the input, in their order
-
-
-def predictor_of(kind: Kind, seed: int = 0) -> KindPredictor:
-    """Explore a kind and compile its paths."""
-    paths, _, _ = paths_of(kind, seed)
-    return compiled_paths(kind, paths)
-
-
 def prove_and_compile(kind: Kind, options: Options) -> tuple[KindReport, KindPredictor]:
     """Prove a kind, and compile the very paths that the proof was about."""
     explored = paths_of(kind, options.seed)
     return prove_kind(kind, options, explored), compiled_paths(kind, explored[0])
-
-
-def compiled_paths(kind: Kind, paths: Sequence[Path]) -> KindPredictor:
-    """The paths of a kind as data and as the source of a function of account, instrument, slot and event."""
-    world, flattener = theory().world, Flattener()
-    account, instrument, slot = world.pre
-    places = Places.of({"A": account, "I": instrument, "S": slot, "E": world.event}, flattener)
-    known = tuple(
-        KnownPath(
-            tuple((flattener.add(decision.condition), decision.taken) for decision in path.decisions),
-            _result(path, flattener),
-        )
-        for path in paths
-    )
-    nodes = tuple(flattener.nodes)
-    names = tuple(word.decl().name() for word in (*words(world.pre), *words(world.event)))
-    predictor = Predictor(kind.name, nodes, known, source_of_paths(nodes, known, places))
-    return KindPredictor(int(kind), predictor, names)
-
-
-def _result(path: Path, flattener: Flattener) -> Shape:
-    """What ``step`` gives on a path: account, instrument, slot and outcome; nothing where it raises."""
-    world = theory().world
-    if isinstance(path.error, Refused):
-        return flattener.shape((*world.pre, path.error.outcome))
-    if path.error is not None:
-        return ()
-    after, outcome = path.result
-    return flattener.shape((*after, located(outcome, world.event)))
 
 
 # --- comparing ------------------------------------------------------------------------------------------------------

@@ -44,8 +44,11 @@ Hint = tuple["Lemma", *tuple[z3.ArithRef, ...]]
 
 W = TypeVar("W")
 R = TypeVar("R")
-Of = Callable[[W], R] | Callable[[W, W], R] | Callable[[W, W, W], R] | Callable[[W, W, W, W], R]
-"""A function of one to four words."""
+Of = (
+    Callable[[W], R] | Callable[[W, W], R] | Callable[[W, W, W], R] | Callable[[W, W, W, W], R]
+    | Callable[[W, W, W, W, W, W], R]
+)  # fmt: skip
+"""A function of one to four words, or of six."""
 
 
 @dataclass(frozen=True, slots=True)

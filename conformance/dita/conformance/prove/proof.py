@@ -20,13 +20,14 @@ from typing import Any, Final, Literal, cast, get_args
 from dita.conformance.prove import evidence
 from dita.conformance.prove.core import KINDS, KindReport, Options, Refutation, prove_kind
 from dita.conformance.prove.executor_check import SIZES as EXECUTOR_PAIRS
-from dita.conformance.prove.executor_check import ExecutorReport, KindPredictor, compare_all, prove_and_compile
+from dita.conformance.prove.executor_check import ExecutorReport, compare_all, prove_and_compile
 from dita.conformance.prove.frame import SIZES, SmallReport, prove_frame, prove_lift
 from dita.conformance.prove.laws import OBLIGATIONS as LAW_OBLIGATIONS
 from dita.conformance.prove.laws import prove_laws
 from dita.conformance.prove.lemmas import LEMMAS, prove_lemmas
 from dita.conformance.prove.models import Found
 from dita.conformance.prove.obligations import CORE, FRAME, LIFT, META, Obligation
+from dita.conformance.prove.prediction import KindPredictor
 from dita.spec.invariants import broken
 from dita.spec.state import State
 from dita.spec.vocabulary import Kind
