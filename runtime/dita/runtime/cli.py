@@ -48,7 +48,7 @@ def conform(
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Compare the kernel image with the reference: boundary vectors, small worlds in full, random traces."""
+    """Compare the kernel image with the reference: path and boundary vectors, small worlds in full, random traces."""
     if tier == "campaign":
         _refuse("seed", seed, "a campaign takes fresh seeds by itself: leave it out")
         _finish(
@@ -135,6 +135,16 @@ def mutants(
         family=family, since=since, tier=tier, anew=anew, recorded=recorded, minutes=minutes, processes=processes,
         listing=listing, matrix_file=matrix,
     )  # fmt: skip
+
+
+@app.command()
+def vectors(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; say what differs from the kept ones.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Seed of the numbers and of the solver.", min=0)] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Make the path vectors anew: for every path of the reference, states and inputs that take it (minutes)."""
+    _finish("vectors", "cli_vectors", "vectors", json_file, check=check, seed=seed)
 
 
 @app.command()
