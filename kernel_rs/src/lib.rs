@@ -33,6 +33,8 @@ mod status;
 mod step;
 mod table;
 mod trades;
+#[cfg(test)]
+mod vectors;
 mod vocabulary;
 
 use core::ffi::c_void;
