@@ -25,6 +25,8 @@ from dita.conformance.encoding import (
 from dita.conformance.exhaustive import Finding, enumerate_world
 from dita.conformance.small_worlds import worlds
 from dita.conformance.under_test import StepUnderTest
+from dita.conformance.vectors.replay import replay
+from dita.conformance.vectors.rows import VectorsRefused, read
 from dita.spec.inputs import Input
 from dita.spec.layout import unpack
 from dita.spec.outcome import Outcome
@@ -144,6 +146,14 @@ def _corpus(kernel: StepUnderTest) -> list[Finding] | None:
     return run_corpus(kernel, corpus()).findings
 
 
+def _vectors(kernel: StepUnderTest) -> list[Finding] | None:
+    try:
+        done = replay(kernel, read(), _never)
+    except VectorsRefused as refusal:
+        raise TrafficVoid(f"layer `vectors`: {refusal}") from refusal
+    return done.findings if done.complete or done.findings else None
+
+
 def _boundary(kernel: StepUnderTest) -> list[Finding] | None:
     done = run_boundary(kernel, _never, sample_states(1))
     return done.findings if done.complete or done.findings else None
@@ -162,7 +172,9 @@ def _worlds(kernel: StepUnderTest) -> list[Finding] | None:
     return []
 
 
-LAYERS: Final[dict[str, Run]] = {"corpus": _corpus, "boundary": _boundary, "random": _random, "worlds": _worlds}
+LAYERS: Final[dict[str, Run]] = {
+    "corpus": _corpus, "vectors": _vectors, "boundary": _boundary, "random": _random, "worlds": _worlds,
+}  # fmt: skip
 """The differential layers, cheapest first, each as ``dita conform --tier quick`` runs it (random at a fixed size)."""
 
 

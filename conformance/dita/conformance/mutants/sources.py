@@ -23,6 +23,8 @@ DEPENDS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Whose sources a trial runs. A patch made by hand depends on what the side that it changes depends on."""
 
+_TESTS: Final = re.compile(r"#\[cfg\(test\)\]\nmod (\w+);\n")
+
 
 def side_of(mutant: Mutant) -> Family:
     """The family whose trials a mutant goes through."""
@@ -43,8 +45,9 @@ def own_of(mutant: Mutant, repository: Path = REPOSITORY) -> str:
 def rest_of(side: Family, repository: Path = REPOSITORY) -> str:
     """The hash of everything that the side's trials run."""
     found: list[str] = []
+    tests = _test_modules(repository)
     for pattern in DEPENDS[side]:
-        for path in sorted(repository.glob(pattern)):
+        for path in sorted(set(repository.glob(pattern)) - tests):
             name = path.relative_to(repository).as_posix()
             found += [name, _plain(name, path.read_text(encoding="utf-8"))]
     return _short("\0".join(found))
@@ -83,9 +86,15 @@ def _python(text: str, function: str = "") -> str:
     return ast.dump(tree)
 
 
+def _test_modules(repository: Path) -> set[Path]:
+    """The files of the crate that hold nothing but tests."""
+    root = repository / "kernel_rs" / "src" / "lib.rs"
+    return {root.with_name(f"{name}.rs") for name in _TESTS.findall(root.read_text(encoding="utf-8"))}
+
+
 def _rust(text: str) -> str:
     """The code up to the tests, without comments and layout."""
-    code = text.split("#[cfg(test)]\nmod tests", maxsplit=1)[0]
+    code = _TESTS.sub("", text.split("#[cfg(test)]\nmod tests", maxsplit=1)[0])
     return " ".join(word for line in code.splitlines() for word in line.split("//", maxsplit=1)[0].split())
 
 
