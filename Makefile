@@ -29,7 +29,7 @@ step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \
 	if output=$$( ($(2)) 2>&1); then printf 'ok %4ss\n' $$(( $$(date +%s) - begin )); \
 	else printf 'FAILED\n%s\n' "$$output"; exit 1; fi
 
-.PHONY: help run test check test-services gate prove conform campaign mutants tampering soak coverage coverage-report build tools valgrind strangers format lock clean
+.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering soak coverage coverage-report build tools valgrind strangers format lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -55,11 +55,14 @@ check: build ## the static part of test: style, types, import contract, dependen
 test-services: build valgrind ## tests that need a system package: valgrind (installed when missing, if you are root)
 	@$(BIN)/pytest -q tests/services
 
-gate: test test-services coverage prove conform tampering campaign mutants soak ## what a release has to pass: test, test-services, every layer's full tier; may take hours
+gate: test test-services coverage prove vectors conform tampering campaign mutants soak ## what a release has to pass: test, test-services, every layer's full tier; may take hours
 
 prove: build ## prove the reference: every obligation, on every path, with two solvers; then plant what breaks each
 	@$(BIN)/dita prove --tier full
 	@$(BIN)/dita prove --break all
+
+vectors: build ## the path vectors made anew, to be those that are kept (ten minutes on one core)
+	@$(BIN)/dita vectors --check
 
 conform: build ## the kernel against the reference at full size: rows, worlds in full, millions of random steps, every canary
 	@$(BIN)/dita conform --tier full

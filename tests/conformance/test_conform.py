@@ -30,7 +30,9 @@ def test_a_small_run_is_evidence(report: ConformReport) -> None:
     assert report.problems == []
     assert report.ok
     assert report.figures["divergences"] == 0
-    assert report.figures["canary_found"] == report.details["canaries_planted"] >= 7
+    assert report.figures["canary_found"] == report.details["canaries_planted"] >= 8
+    assert report.figures["path_vectors"] > report.details["spec_paths"] == report.details["spec_paths_taken"] > 1_000
+    assert 0 < report.details["spec_paths_beyond"] < 20
     assert report.details["random_distinct"] >= 4_000
     assert report.figures["exhaustive_transitions"] >= 50_000
     assert report.figures["boundary_vectors"] >= 50_000
@@ -41,13 +43,12 @@ def test_a_small_run_is_evidence(report: ConformReport) -> None:
 
 
 def test_the_figures_have_their_stable_names(report: ConformReport) -> None:
-    """What scripts read keeps its names; path vectors are not claimed while they do not exist."""
+    """What scripts read keeps its names; every path of the reference is taken, which is a share of exactly one."""
     assert set(report.figures) == {
         "path_vectors", "boundary_vectors", "exhaustive_transitions", "random_steps", "steps_per_second",
         "divergences", "spec_path_coverage", "canary_found",
     }  # fmt: skip
-    assert report.figures["path_vectors"] == 0
-    assert 900_000 <= report.figures["spec_path_coverage"] <= 1_000_000
+    assert report.figures["spec_path_coverage"] == 1.0
 
 
 def returning(result: TaskResult) -> Callable[[list[Task], Path, Progress | None], list[TaskResult]]:
@@ -70,8 +71,26 @@ def test_a_run_below_its_minimum_is_no_evidence(monkeypatch: pytest.MonkeyPatch)
 
     assert not report.ok
     text = "\n".join(report.problems)
-    for part in ("`exhaustive` is 0", "`boundary` is 0", "`corpus` is 0", "`3` of `10`", "`4000` are required"):
+    for part in (
+        "`vectors` is 0",
+        "`exhaustive` is 0",
+        "`boundary` is 0",
+        "`corpus` is 0",
+        "`3` of `10`",
+        "`4000` are required",
+    ):
         assert part in text
+
+
+def test_a_path_that_no_vector_takes_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of two paths is half of them, and no evidence."""
+    half = TaskResult(Task("vectors", "vectors", "sample", 1, 10, 1, 1, 0), compared=10, paths=2, paths_taken=1)
+
+    monkeypatch.setattr(conform, "_results", returning(half))
+    report = run_conform("quick", 1, sizes=SMALL)
+
+    assert report.figures["spec_path_coverage"] == 0.5
+    assert "path vectors take `1` of the reference's `2` paths" in report.problems
 
 
 def test_a_divergence_is_a_problem_and_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,10 +53,10 @@ REQUIRED: Final[Mapping[str, Rule]] = {
     "conform": Rule(
         positive=(
             "boundary_vectors", "canaries_planted", "canary_found", "exhaustive_transitions", "kernel_steps",
-            "random_distinct", "random_steps",
+            "path_vectors", "random_distinct", "random_steps", "spec_paths", "spec_paths_taken",
         ),
         zero=("divergences",),
-        equal=(("canary_found", "canaries_planted"),),
+        equal=(("canary_found", "canaries_planted"), ("spec_paths_taken", "spec_paths")),
         depends_on=("conformance_sha256", "image_sha256", "reference_sha256", "spec_sha256"),
     ),
     "explore": Rule(

@@ -1,8 +1,8 @@
-"""Layers one to three of conformance in one run: boundary vectors, small worlds in full, random campaigns.
+"""Layers one to three of conformance in one run: path and boundary vectors, small worlds in full, random campaigns.
 
 ``run_conform`` spreads the tasks over two processes and adds up what they counted. It fails on a divergence, and just
-as much when anything is empty, unfinished, or did not find its planted fault. Path vectors are counted here as soon as
-the symbolic executor hands them over; until then their figure is 0 and nothing is claimed.
+as much when anything is empty, unfinished, or did not find its planted fault, and when a path of the reference that
+numbers can take is taken by no path vector (``spec_path_coverage``, which must be 1.0).
 """
 
 import multiprocessing
@@ -27,6 +27,7 @@ Progress = Callable[[str, int, int], None]
 
 PROCESSES: Final = 2
 COUNTED: Final[dict[str, str]] = {
+    "vectors": "path_vectors",
     "exhaustive": "exhaustive_transitions",
     "boundary": "boundary_vectors",
     "corpus": "corpus_steps",
@@ -65,7 +66,7 @@ class ConformReport:
     tier: str
     seed: int
     seconds: float = 0.0
-    figures: dict[str, int] = field(default_factory=dict[str, int])
+    figures: dict[str, float] = field(default_factory=dict[str, float])  # integers, and the one share
     details: dict[str, int] = field(default_factory=dict[str, int])
     parts: list[Part] = field(default_factory=list[Part])  # of the evidence: a task each, and the whole run
     distribution: Distribution = field(default_factory=Distribution)
@@ -103,7 +104,8 @@ def tasks_of(size: Sizes, seed: int) -> list[Task]:
 
     enumerations = [task("exhaustive", world.name, 1_000 + n) for n, world in enumerate(worlds(size.worlds))]
     campaigns = [task("random", "random", n) for n in range(size.random_tasks)]
-    return [*enumerations, task("boundary", "boundary", 2_000), task("corpus", "corpus", 3_000), *campaigns]
+    others = [task(part, part, number) for part, number in (("vectors", 4_000), ("boundary", 2_000), ("corpus", 3_000))]
+    return [*enumerations, *others, *campaigns]
 
 
 def _results(tasks: list[Task], image: Path, progress: Progress | None) -> list[TaskResult]:
@@ -134,20 +136,24 @@ def _add_up(report: ConformReport, results: list[TaskResult], size: Sizes) -> No
         if result.void:
             report.problems.append(f"{result.task.name}: {result.void}")
     kernel_steps = sum(result.kernel_steps for result in results)
+    paths, taken = sum(result.paths for result in results), sum(result.paths_taken for result in results)
     seen = results_of(report.distribution)
     declared = declared_results()
     report.figures = {
-        "path_vectors": 0,
+        "path_vectors": compared["vectors"],
         "boundary_vectors": compared["boundary"],
         "exhaustive_transitions": compared["exhaustive"],
         "random_steps": compared["random"],
         "steps_per_second": int(kernel_steps / report.seconds) if report.seconds > 0 else 0,
         "divergences": len(report.divergences),
-        "spec_path_coverage": 1_000_000 * len(seen & declared) // len(declared) if declared else 0,
+        "spec_path_coverage": taken / paths if paths else 0.0,
         "canary_found": sum(result.canaries_found for result in results),
     }
     report.details = {
         "kernel_steps": kernel_steps,
+        "spec_paths": paths,
+        "spec_paths_taken": taken,
+        "spec_paths_beyond": sum(result.paths_beyond for result in results),
         "random_distinct": distinct["random"],
         "corpus_steps": compared["corpus"],
         "canaries_planted": sum(result.canaries_planted for result in results),
@@ -164,6 +170,8 @@ def _add_up(report: ConformReport, results: list[TaskResult], size: Sizes) -> No
     report.parts.append(Part("the whole run", of_the_run))
     report.problems += [divergence.what for divergence in report.divergences]
     report.problems += [f"`{name}` is 0: the layer is empty" for name in compared if compared[name] == 0]
+    if taken < paths:
+        report.problems.append(f"path vectors take `{taken}` of the reference's `{paths}` paths")
     if distinct["random"] < size.distinct_min:
         report.problems.append(f"`{distinct['random']}` distinct random pairs, `{size.distinct_min}` are required")
     if kernel_steps < size.kernel_steps_min:
@@ -182,6 +190,9 @@ def _part(result: TaskResult) -> Part:
     }
     if task.part == "random":
         counts["random_distinct"] = result.distinct
+    if task.part == "vectors":
+        counts |= {"spec_paths": result.paths, "spec_paths_taken": result.paths_taken}
+        counts["spec_paths_beyond"] = result.paths_beyond
     if task.part == "exhaustive":
         counts["small_world_states"] = result.states
     return Part(f"{task.name}, seed {task.seed}", counts)

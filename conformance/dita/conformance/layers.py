@@ -54,7 +54,7 @@ class LayerRunner:
 
 
 def conform_layer(order: LayerOrder) -> LayerOutcome:
-    """Boundary vectors, small worlds, random campaigns: reference against image."""
+    """Path and boundary vectors, small worlds, random campaigns: reference against image."""
     report = run_conform(order.tier, order.seed, order.progress, order.image, order.sizes)
     seen: dict[str, int] = {}
     for cell, count in report.distribution.items():
@@ -63,7 +63,7 @@ def conform_layer(order: LayerOrder) -> LayerOutcome:
             name = f"{result.kind} {result.text.split(' ')[0]}"
             seen[name] = seen.get(name, 0) + count
     details = {"seed": order.seed, "milliseconds": int(1000 * report.seconds), "kinds_by_verdict": seen}
-    details |= {name: report.figures[name] for name in ("steps_per_second", "spec_path_coverage")}
+    details["steps_per_second"] = int(report.figures["steps_per_second"])
     timelines = tuple(f"{found.what}\n{found.timeline}\n{found.trace}" for found in report.divergences)
     return LayerOutcome("conform", tuple(report.parts), details, tuple(report.problems), timelines)
 

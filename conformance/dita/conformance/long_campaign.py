@@ -153,7 +153,7 @@ def _judge(report: CampaignReport, floors: Floors) -> None:
         "random_steps": counts["steps"],
         "steps_per_second": int(counts["kernel_steps"] / seconds) if seconds > 0 else 0,
         "divergences": counts["divergences"],
-        "spec_path_coverage": 1_000_000 * len(seen & declared) // len(declared),
+        "results_coverage": 1_000_000 * len(seen & declared) // len(declared),
         "canary_found": counts["canaries_found"],
         "canaries_planted": counts["canaries_planted"],
         "traces": counts["traces"],

@@ -29,6 +29,10 @@ from dita.conformance.starts import simpler_start
 from dita.conformance.timeline import timeline
 from dita.conformance.transitions import Pair
 from dita.conformance.under_test import ByHandle, CallerMemory, Canary, StepUnderTest, open_image
+from dita.conformance.vectors.coverage import coverage
+from dita.conformance.vectors.replay import replay
+from dita.conformance.vectors.rows import VectorsRefused, read
+from dita.conformance.vectors.sources import require_current
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import RawKernel
 from dita.spec.inputs import Input
@@ -80,6 +84,9 @@ class TaskResult:
     compared: int = 0  # steps compared with the reference in all fields
     distinct: int = 0
     kernel_steps: int = 0
+    paths: int = 0  # vectors: of the reference, that numbers can take
+    paths_taken: int = 0
+    paths_beyond: int = 0  # vectors: of the reference, that no numbers take
     canaries_planted: int = 0
     canaries_found: int = 0
     seconds: float = 0.0
@@ -108,7 +115,7 @@ def until(seconds: float) -> Callable[[], bool]:
     return lambda: time.monotonic() > end
 
 
-# --- the three parts ------------------------------------------------------------------------------------------------
+# --- the parts ------------------------------------------------------------------------------------------------------
 
 
 def _exhaustive(task: Task, raw: RawKernel, result: TaskResult) -> None:
@@ -140,6 +147,28 @@ def _boundary(task: Task, raw: RawKernel, result: TaskResult) -> None:
     if not done.complete and not done.findings:
         result.void = f"boundary vectors were not finished in `{task.seconds}` seconds"
     _report(result, done.findings, raw)
+
+
+def _vectors(task: Task, raw: RawKernel, result: TaskResult) -> None:
+    try:
+        kept = read()
+        require_current(kept.header)
+        planted = _canary(CallerMemory(raw), random.Random(task.seed), (Kind.ENTER, Kind.ORDER, Kind.SETTLE))
+        _count_canary(result, replay(planted, kept, until(CANARY_SECONDS)).findings)
+        done = replay(CallerMemory(raw), kept, until(task.seconds))
+    except VectorsRefused as refusal:
+        result.void = str(refusal)
+        return
+    result.states, result.compared = done.interior, done.vectors
+    result.kernel_steps, result.distinct = done.vectors, done.vectors
+    result.distribution = done.distribution
+    _report(result, done.findings, raw)
+    if done.complete:
+        covered = coverage(kept)
+        result.paths, result.paths_taken, result.paths_beyond = covered.paths, covered.taken, covered.beyond
+        result.void = "; ".join(covered.problems[:FINDINGS_MAX])
+    elif not done.findings:
+        result.void = f"path vectors were not finished in `{task.seconds}` seconds"
 
 
 def _random(task: Task, raw: RawKernel, result: TaskResult) -> None:
@@ -183,7 +212,9 @@ def _corpus(task: Task, raw: RawKernel, result: TaskResult) -> None:
     _report(result, done.findings, raw)
 
 
-_WORK: Final = {"corpus": _corpus, "exhaustive": _exhaustive, "boundary": _boundary, "random": _random}
+_WORK: Final = {
+    "vectors": _vectors, "corpus": _corpus, "exhaustive": _exhaustive, "boundary": _boundary, "random": _random,
+}  # fmt: skip
 
 
 # --- canaries and reports -------------------------------------------------------------------------------------------

@@ -99,6 +99,9 @@ REQUIRED_LAYERS: Final[tuple[LayerRule, ...]] = (
     LayerRule(
         name="conform",
         positive=(
+            "path_vectors",
+            "spec_paths",
+            "spec_paths_taken",
             "boundary_vectors",
             "exhaustive_transitions",
             "random_steps",
@@ -108,7 +111,7 @@ REQUIRED_LAYERS: Final[tuple[LayerRule, ...]] = (
             "canaries_planted",
         ),
         zero=("divergences",),
-        equal=(("canary_found", "canaries_planted"),),
+        equal=(("canary_found", "canaries_planted"), ("spec_paths_taken", "spec_paths")),
     ),
     LayerRule(
         name="explore",
