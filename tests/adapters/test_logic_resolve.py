@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dita.adapters.logic import resolve
 from dita.adapters.logic.resolve import (
+    SHORTFALL_ROUNDS,
     Absent,
     Answer,
     AskByClientId,
@@ -279,6 +280,12 @@ ALLOWED: list[tuple[str, World]] = [
     ("a twin from before", World(listed={"all": (replace(STRANGER, order_id=snowflake(T0 - 3 * SECOND)),)})),
     ("a twin from after", World(listed={"all": (replace(STRANGER, order_id=snowflake(EARLIEST + SECOND)),)})),
     ("a fill of an order created before", World(fills=(fill_row(snowflake(T0 - 3 * SECOND)),))),
+    ("a twin that we sent when the journal had failed", World(
+        listed={"all": (replace(STRANGER, client_order_id="jrnlx7-1-0-0"),)}, fills=(fill_row(STRANGER.order_id),),
+    )),
+    ("a fill of an order of another size", World(
+        listed={"all": (replace(STRANGER, ordered_quantity=5),)}, fills=(fill_row(STRANGER.order_id),),
+    )),
     ("a fill of an order of ours that the history names", World(
         listed={"full": (replace(STRANGER, client_order_id="jrnl-9-0-0"),)}, fills=(fill_row(STRANGER.order_id),),
     )),
@@ -286,6 +293,21 @@ ALLOWED: list[tuple[str, World]] = [
         positions=(PositionRow("BTC-USDT", Side.LONG, 7, 1, 0, "1"),), facts=replace(FACTS, long_quantity=7),
     )),
 ]  # fmt: skip
+
+
+def test_an_exit_is_absent_although_less_is_held_once_no_listing_can_lag_so_long() -> None:
+    """Something else has closed: the slot is not stranded for ever. More than expected, or an entry, stays unknown."""
+    exit_case = replace(CASE, key=OrderKey(1, 0, 2), client_order_id="jrnl-1-0-2")
+    less = World(facts=replace(FACTS, long_quantity=7), positions=(PositionRow("BTC-USDT", Side.LONG, 5, 1, 0, "1"),))
+    assert isinstance(less.run(exit_case), Absent)
+    assert less.now_ns - T0 > 40 * SECOND
+    entry = World(facts=replace(FACTS, long_quantity=7), positions=(PositionRow("BTC-USDT", Side.LONG, 5, 1, 0, "1"),))
+    more = World(facts=replace(FACTS, long_quantity=7), positions=(PositionRow("BTC-USDT", Side.LONG, 9, 1, 0, "1"),))
+    other = World(facts=replace(FACTS, long_quantity=7), positions=(PositionRow("BTC-USDT", Side.SHORT, 1, 1, 0, "1"),))
+    for world, case in ((entry, CASE), (more, exit_case), (other, exit_case)):
+        state = world.run(case)
+        assert isinstance(state, Resolution)
+        assert state.rounds > SHORTFALL_ROUNDS
 
 
 @pytest.mark.parametrize(("name", "world"), ALLOWED, ids=[name for name, _ in ALLOWED])

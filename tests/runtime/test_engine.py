@@ -15,7 +15,7 @@ from dita.spec.inputs import Input
 from dita.spec.scales import QUANTITY_SCALE
 from dita.spec.vocabulary import Code, Kind, Mode, Phase, Side, Verdict
 from runtime_parts import PRICE, WrongKernel, open_test_journal, opened, settle_loop
-from scripted_venue import EngineRoom
+from scripted_venue import SPARE_TAG, EngineRoom
 from virtual_time import VirtualClock, run_virtually
 
 QUANTITY = QUANTITY_SCALE // 10
@@ -122,6 +122,9 @@ def test_without_a_journal_nothing_opens_and_everything_can_be_closed(tmp_path: 
         await room.engine.apply(inputs.flatten(slot=0, instrument=0, trade=1))
         await asyncio.sleep(1)
         assert [order.reduce_only for order in room.script.submits[sent:]] == [True]
+        # The next process counts on from the last durable row: what the journal may not know of must not come again.
+        assert [order.client_order_id for order in room.script.submits[:sent]] == ["test0-1-0-0"]
+        assert [order.client_order_id for order in room.script.submits[sent:]] == [f"{SPARE_TAG}-1-0-1"]
         assert room.engine.state.account.mode == Mode.REDUCE_ONLY
         assert room.script.narrowed
         assert room.alerts.counts[Alert.JOURNAL_FAILED] == 1

@@ -98,6 +98,28 @@ def test_both_halves_settle_from_exactly_their_own_rows(tmp_path: Path) -> None:
     run_virtually(work)
 
 
+def test_a_start_that_lies_in_the_future_does_not_keep_a_trade_unsettled(tmp_path: Path) -> None:
+    """Our clock was ahead when the trade began and was set back: nothing raises, and after some tries it settles."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        settler = settler_of(room)
+        await finished_trade(room)
+        room.script.fills = (
+            fill(room, 1, "10", OrderSide.BUY, QUANTITY, 333), fill(room, 2, "11", OrderSide.SELL, QUANTITY, 300),
+        )  # fmt: skip
+        settler.began(1, clock.wall_ns() + 20 * NANOSECONDS_PER_SECOND)
+        room.background.start(settler.run(), "settle")
+        settler.wake()
+        await asyncio.sleep(60)
+        assert room.alerts.counts[Alert.OWN_BUG] == 0
+        assert next(unsettled(room.engine.state), None) is None
+        await room.close()
+
+    run_virtually(work)
+
+
 def test_rows_that_are_not_complete_are_waited_for(tmp_path: Path) -> None:
     """Half of the rows settle nothing; when the rest has come, a second later, it does, without a reminder."""
 

@@ -40,6 +40,7 @@ from dita.runtime.background import Background
 from dita.runtime.carrier import Carrier
 from dita.runtime.engine import Engine
 from dita.runtime.instruments import Instrument, Instruments
+from dita.runtime.order_names import OrderNames
 from dita.runtime.order_truth import OrderTruth
 from dita.runtime.recovery import doubts, flights_of, recover
 from dita.runtime.replay import ReplayRefused
@@ -50,7 +51,7 @@ from dita.spec.order_ids import OrderKey, client_order_id
 from dita.spec.state import State, initial_state
 from dita.spec.vocabulary import Kind, Mode
 from runtime_parts import PRICE, ReferenceKernel, opened, registered, round_trip
-from scripted_venue import CONTRACT, ScriptedTruth, ScriptedVenue
+from scripted_venue import CONTRACT, SPARE_TAG, ScriptedTruth, ScriptedVenue
 from virtual_time import VirtualClock, run_virtually
 
 VFS: Final = "crashing"
@@ -139,9 +140,10 @@ class Shop:
             on_divergence=lambda _: None, history=self.recovered.history, made_by="suite",
             snapshot_every=SNAPSHOT_EVERY,
         )  # fmt: skip
-        orders = OrderTruth(self.engine, venue, instruments, self.alerts, lambda _: None)
+        names = OrderNames(journal.meta.tag, SPARE_TAG)
+        orders = OrderTruth(self.engine, venue, instruments, self.alerts, lambda _: None, names)
         self.truth = ScriptedTruth(orders)
-        self.carrier = Carrier(self.engine, venue, self.truth, instruments, self.alerts, self.background)
+        self.carrier = Carrier(self.engine, venue, self.truth, instruments, self.alerts, self.background, names)
         self.engine.connect(self.carrier)
 
     def narrow(self) -> None:

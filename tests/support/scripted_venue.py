@@ -23,6 +23,7 @@ from dita.runtime.engine import Engine
 from dita.runtime.flights import Flight
 from dita.runtime.instruments import Instrument, Instruments
 from dita.runtime.lockstep import Divergence, KernelPort, Lockstep
+from dita.runtime.order_names import OrderNames
 from dita.runtime.order_truth import OrderTruth
 from dita.runtime.venue_port import Venue
 from dita.spec.inputs import Input
@@ -34,6 +35,7 @@ from runtime_parts import PRICE, ReferenceKernel, open_test_journal, registered
 from virtual_time import VirtualClock
 
 SYMBOL = "BTC-USDT"
+SPARE_TAG = "test0x7"
 CONTRACT = Contract(
     symbol=SYMBOL, tick=PRICE_SCALE // 10, lot=10_000, price_precision=1, quantity_precision=4, quantity_min=10_000,
     notional_min=2 * MONEY_SCALE, taker_ppb=500_000, maker_ppb=200_000, tradable=True,
@@ -118,6 +120,8 @@ class ScriptedVenue:
         self, symbol: str, start_ns: int, end_ns: int, order_id: str | None = None
     ) -> tuple[FillRow, ...]:
         await self._read()
+        if end_ns < start_ns:
+            raise ValueError(f"end_ns: `{end_ns}` is before start_ns `{start_ns}`")  # as the adapter does
         # rows carry whole seconds; the adapter asks for two seconds more, so that both ends are surely in
         return tuple(row for row in self.fills if start_ns - 2 * NANOSECONDS_PER_SECOND <= row.time_ns <= end_ns)
 
@@ -219,9 +223,12 @@ class EngineRoom:
             venue_now_ns=clock.wall_ns,
             on_divergence=self.divergences.append,
         )
-        self.orders = OrderTruth(self.engine, self.venue, self.instruments, self.alerts, lambda _: None)
+        names = OrderNames(self.engine.journal.meta.tag, SPARE_TAG)
+        self.orders = OrderTruth(self.engine, self.venue, self.instruments, self.alerts, lambda _: None, names)
         self.truth = ScriptedTruth(self.orders)
-        self.carrier = Carrier(self.engine, self.venue, self.truth, self.instruments, self.alerts, self.background)
+        self.carrier = Carrier(
+            self.engine, self.venue, self.truth, self.instruments, self.alerts, self.background, names
+        )
         self.engine.connect(self.carrier)
 
     def _driver(self, store: JournalStore) -> TestedCommit:

@@ -55,9 +55,13 @@ class Alerts:
         self._wall_ns = wall_ns
         self.counts: Counter[Alert] = Counter()
         self.newest: deque[Raised] = deque(maxlen=_KEPT)
+        self.listeners: list[Callable[[Raised], None]] = []
 
     def raise_(self, alert: Alert, text: str) -> None:
         """Note it and log it."""
         self.counts[alert] += 1
-        self.newest.append(Raised(self._wall_ns(), alert, text))
+        raised = Raised(self._wall_ns(), alert, text)
+        self.newest.append(raised)
+        for listener in self.listeners:
+            listener(raised)
         log.warning("%s: %s", alert.value, text)

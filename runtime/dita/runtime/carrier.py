@@ -17,10 +17,11 @@ from dita.runtime.exit_keeper import ExitKeeper
 from dita.runtime.flights import Flight, Flights
 from dita.runtime.instruments import Instruments
 from dita.runtime.lockstep import Stepped
+from dita.runtime.order_names import OrderNames
 from dita.runtime.venue_port import Venue
 from dita.spec import inputs
 from dita.spec.inputs import Input
-from dita.spec.order_ids import OrderKey, client_order_id
+from dita.spec.order_ids import OrderKey
 from dita.spec.outcome import Outcome
 from dita.spec.scales import NANOSECONDS_PER_MILLISECOND
 from dita.spec.vocabulary import OrderSide, Reconcile, RejectReason, Side
@@ -65,6 +66,7 @@ class Carrier:
         instruments: Instruments,
         alerts: Alerts,
         background: Background,
+        names: OrderNames,
     ) -> None:
         self.flights = Flights()
         self.exits = ExitKeeper(engine, alerts, background)
@@ -77,6 +79,7 @@ class Carrier:
         self._instruments = instruments
         self._alerts = alerts
         self._background = background
+        self._names = names
 
     # --- Commands ----------------------------------------------------------------------------------------------------
 
@@ -115,7 +118,7 @@ class Carrier:
             key=key,
             instrument=outcome.instrument,
             symbol=self._instruments[outcome.instrument].symbol,
-            client_order_id=client_order_id(self._engine.journal.meta.tag, key),
+            client_order_id=self._names.give(key, is_journaled=self._engine.journal_error is None),
             side=OrderSide(outcome.side),
             quantity=outcome.quantity,
             reduce_only=bool(outcome.reduce_only),
@@ -190,7 +193,7 @@ class Carrier:
     def _begin_cancel(self, outcome: Outcome) -> None:
         key = OrderKey(outcome.trade, outcome.slot, outcome.attempt)
         flight = self.flights.of(key)
-        name = f"cancel {client_order_id(self._engine.journal.meta.tag, key)}"
+        name = f"cancel {self._names.of(key)}"
         if flight is None:
             self._background.start(self._cancel_stray(key, outcome.instrument), name)
         elif flight.cancelling is None:
@@ -209,7 +212,7 @@ class Carrier:
 
     async def _cancel_stray(self, key: OrderKey, instrument: int) -> None:
         """An order of ours that the kernel has no place for: cancel it, then see what it did."""
-        identifier = client_order_id(self._engine.journal.meta.tag, key)
+        identifier = self._names.of(key)
         await self._venue.trader.cancel(self._instruments[instrument].symbol, identifier)
         await asyncio.sleep(_CANCEL_LOOK_SECONDS)
         await self._truth.look_at(key, instrument)

@@ -187,6 +187,27 @@ def run(
 
 
 @app.command()
+def simulate(
+    tier: TierOption = "quick",
+    seed: Annotated[int | None, typer.Option(help="This one run only, with its story when it fails.", min=0)] = None,
+    keep: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Of the seed's troubles only those with these numbers: 0,3,4.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(help="Length of the seed's first phase.", min=1, max=3600)] = None,
+    first: Annotated[int, typer.Option(help="First seed of a tier.", min=0)] = 1,
+    processes: Annotated[int, typer.Option(help="How many at a time.", min=1, max=64)] = 1,
+    json_file: JsonFile = None,
+) -> None:
+    """Run runtime, adapter, journal and exchange on virtual time, with everything going wrong, and judge what comes."""
+    if seed is not None:
+        _refuse("first", first if first != 1 else None, "--seed names the only run: leave one of them out")
+    _finish(
+        "simulate", "cli_simulate", "run", json_file,
+        tier=tier, seed=seed, keep=keep, seconds=seconds, first=first, processes=processes,
+    )  # fmt: skip
+
+
+@app.command()
 def exchange(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 0,
     source: Annotated[str, typer.Option(help="generator or recorded.")] = "generator",

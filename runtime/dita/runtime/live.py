@@ -27,6 +27,7 @@ from dita.runtime.history import History
 from dita.runtime.instruments import Instrument, Instruments
 from dita.runtime.lockstep import Divergence, KernelPort, Lockstep
 from dita.runtime.mismatch import Mismatches
+from dita.runtime.order_names import OrderNames
 from dita.runtime.order_truth import OrderTruth
 from dita.runtime.policy import Policy
 from dita.runtime.protection import Protection
@@ -123,6 +124,7 @@ class Runtime:
         instruments: Instruments,
         history: History,
         made_by: str,
+        spare_tag: str,
     ) -> None:
         self.settings = settings
         self.instruments = instruments
@@ -149,7 +151,10 @@ class Runtime:
             what, newest = journal.mended.what, journal.mended.newest
             said = f"{what}: it ends with row `{newest}` now; what was found is kept in {journal.mended.kept}"
             self.alerts.raise_(Alert.JOURNAL_MENDED, said)
-        self.orders = OrderTruth(self.engine, venue, instruments, self.alerts, lambda _: self.positions.request())
+        names = OrderNames(journal.meta.tag, spare_tag)
+        self.orders = OrderTruth(
+            self.engine, venue, instruments, self.alerts, lambda _: self.positions.request(), names
+        )
         premises = Premises(connection.rest, connection.desk.mode, instruments, journal.meta.tag)
         self.protection = Protection(venue)
         self.positions = PositionReader(
@@ -178,7 +183,7 @@ class Runtime:
             self.engine, venue, instruments, self.orders, premises, self.alerts, send_within_ns=send_within_ns
         )
         truth = LiveTruth(resolver, self.orders, self.positions, self.wallet, self.protection)
-        self.carrier = Carrier(self.engine, venue, truth, instruments, self.alerts, self._background)
+        self.carrier = Carrier(self.engine, venue, truth, instruments, self.alerts, self._background, names)
         self.settler = Settler(
             self.engine,
             venue,
@@ -400,12 +405,13 @@ def open_runtime(
     clock: Clock,
     rng: Random,
     pace: Pace,
+    spare_tag: str,
     made_by: str = "",
     accept_migration: bool = False,
 ) -> Opened:
     """Replay the journal and put the parts together; nothing is sent. Raises ReplayRefused, JournalError.
 
-    ``made_by``: see ``recover``.
+    ``made_by``: see ``recover``. ``spare_tag``: a new one for each process, see ``OrderNames``.
 
     The caller closes journal and connection when this raises.
     """
@@ -427,6 +433,7 @@ def open_runtime(
         instruments=instruments,
         history=recovered.history,
         made_by=made_by,
+        spare_tag=spare_tag,
     )
     flights = flights_of(recovered, instruments, journal.meta.tag, clock.monotonic_ns())
     return Opened(runtime, flights, recovered.history.starts, recovered.replayed.rows)

@@ -11,9 +11,10 @@ from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.engine import Engine
 from dita.runtime.flights import Flights, in_flight_key
 from dita.runtime.instruments import Instruments
+from dita.runtime.order_names import OrderNames
 from dita.runtime.venue_port import Venue
 from dita.spec.inputs import Input
-from dita.spec.order_ids import OrderKey, client_order_id, parse_client_order_id
+from dita.spec.order_ids import OrderKey
 from dita.spec.outcome import Outcome
 from dita.spec.state import State
 
@@ -31,6 +32,7 @@ class OrderTruth:
         instruments: Instruments,
         alerts: Alerts,
         on_foreign: Callable[[str], None],
+        names: OrderNames,
     ) -> None:
         """``on_foreign`` is told the symbol whenever an order that is not ours shows up."""
         self._engine = engine
@@ -41,7 +43,7 @@ class OrderTruth:
         self._memories: OrderedDict[OrderKey, OrderMemory] = OrderedDict()
         self._order_ids: OrderedDict[OrderKey, str] = OrderedDict()
         self.echo_seen = False  # the venue has told us a client id of ours
-        self.tag = engine.journal.meta.tag
+        self.names = names
 
     def order_id(self, key: OrderKey) -> str | None:
         """The venue's id of an order of ours, if it was ever told in this process."""
@@ -62,7 +64,7 @@ class OrderTruth:
 
     def key_of(self, row: OrderRow) -> OrderKey | None:
         """Which order of ours a row is about, or None."""
-        return parse_client_order_id(self.tag, row.client_order_id)
+        return self.names.key_of(row.client_order_id)
 
     def forwarded(self, key: OrderKey) -> Snapshot | None:
         """What the kernel was told of an order, as far as it is remembered."""
@@ -82,9 +84,7 @@ class OrderTruth:
                 self._on_foreign(row.symbol)
             else:
                 by_key.setdefault(key, []).append(row)
-        return tuple(
-            client_order_id(self.tag, key) for key, fills in by_key.items() if self._memory(key).remember_fills(fills)
-        )
+        return tuple(self.names.of(key) for key, fills in by_key.items() if self._memory(key).remember_fills(fills))
 
     def restore(self, state: State) -> None:
         """After a replay: what the kernel knows of its addressable orders was forwarded."""
@@ -127,7 +127,7 @@ class OrderTruth:
         """Query one order and apply what the venue says, news or not; None when it said nothing certain."""
         symbol = self._instruments[instrument].symbol
         try:
-            row = await self._venue.reader.query_by_client_id(symbol, client_order_id(self.tag, key))
+            row = await self._venue.reader.query_by_client_id(symbol, self.names.of(key))
         except VenueError as error:
             self._alerts.raise_(Alert.READ_FAILED, str(error))
             return None
@@ -145,7 +145,7 @@ class OrderTruth:
         key = OrderKey(self._engine.state.slots[slot].trade, slot, last.attempt)
         symbol = self._instruments[instrument].symbol
         try:
-            row = await self._venue.reader.query_by_client_id(symbol, client_order_id(self.tag, key))
+            row = await self._venue.reader.query_by_client_id(symbol, self.names.of(key))
         except VenueError as error:
             self._alerts.raise_(Alert.READ_FAILED, str(error))
             return False

@@ -119,7 +119,7 @@ class PositionReader:
             symbol=instrument.symbol,
             positions=positions,
             open_orders=open_orders,
-            tag=self._orders.tag,
+            tag=self._orders.names.tag,
             expected=frozenset() if own is None else frozenset({own}),
             protective=self._protection.order_ids,
             server_before_ns=server_ns,

@@ -125,7 +125,7 @@ class Resolver:
         send_by_ns = flight.send_by_ns or self._venue.venue_now_ns()
         return Case(
             key=flight.key,
-            tag=self._orders.tag,
+            tag=self._orders.names.tag,
             symbol=flight.symbol,
             client_order_id=flight.client_order_id,
             side=flight.side,

@@ -25,6 +25,7 @@ from dita.runtime.connect import Connection, Patience, StartError, account_name,
 from dita.runtime.feeds import open_feed
 from dita.runtime.live import Pace, Runtime, open_runtime
 from dita.runtime.memory import MemoryMarks
+from dita.runtime.order_names import make_spare_tag
 from dita.runtime.paper import Feeder, PaperExchange, planned_faults
 from dita.runtime.policies import make_policy
 from dita.runtime.policy import Policy
@@ -201,6 +202,7 @@ async def _open_runtime_at(venue: _Venue, parts: _Parts, policy: Policy, stack: 
             rng=Random(settings.seed),
             pace=venue.pace,
             made_by=_made_by(parts.certified),
+            spare_tag=make_spare_tag(journal.meta.tag, SystemRandom()),
             accept_migration=parts.accept_migration,
         )
         opening.pop_all()

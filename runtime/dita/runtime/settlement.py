@@ -144,8 +144,8 @@ class Settler:
 
     async def _settle_instrument(self, instrument: Instrument, halves: list[Half]) -> bool:
         now_ns = self._venue.venue_now_ns()
-        start_ns = min(self._starts.get(half.trade, now_ns - _DAY_NS) for half in halves)
-        end_ns = now_ns + _ROUNDED_NS
+        start_ns = min(self._start_ns(half, now_ns) for half in halves)
+        end_ns = max(now_ns, start_ns) + _ROUNDED_NS  # our clock may have been set back since the trade began
         rows = await self._venue.reader.fill_history(instrument.symbol, start_ns, end_ns)
         known = self._remembered_owners(halves)
         left = halves if known is None else [half for half in halves if not await self._settle_half(half, rows, known)]
@@ -157,6 +157,13 @@ class Settler:
         for half in left:
             self._count_failure(half)
         return not left
+
+    def _start_ns(self, half: Half, now_ns: int) -> int:
+        """Since when the half can have fills. After some tries nothing is left of what our own clock once said."""
+        long_ago_ns = now_ns - _DAY_NS
+        if self._tries.get((half.trade, half.part), 0) >= _TRIES_BEFORE_ALERT:
+            return long_ago_ns
+        return self._starts.get(half.trade, long_ago_ns)
 
     def _remembered_owners(self, halves: list[Half]) -> dict[str, OrderKey] | None:
         """Venue order id to our order, if every order of the halves is known in this process."""

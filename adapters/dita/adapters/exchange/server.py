@@ -90,8 +90,15 @@ def open_listener(host: str, port: int) -> socket.socket:
 class ExchangeServer:
     """Start it, feed it market events, trade on it. All methods belong to the loop that called ``start``."""
 
-    def __init__(self, config: ExchangeConfig, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        config: ExchangeConfig,
+        clock: Callable[[], int] = time.time_ns,
+        listen: Callable[[str, int], socket.socket] = open_listener,
+    ) -> None:
+        """``listen`` gives the bound socket that the loop accepts connections on."""
         self.config = config
+        self._listen = listen
         self.venue = Venue(config, clock)
         self._api = RestApi(self.venue)
         self._transports: set[Transport] = set()
@@ -104,7 +111,7 @@ class ExchangeServer:
         """Bind and serve. Raises OSError if the port is taken and RuntimeError if already started."""
         if self._serving is not None:
             raise RuntimeError("the exchange is already started, stop it first")
-        listener = open_listener(self.config.host, self.config.port)
+        listener = self._listen(self.config.host, self.config.port)
         self._socket = listener
         self._port = int(listener.getsockname()[1])
         server = _Uvicorn(

@@ -1,0 +1,239 @@
+"""What a run is made of, drawn from its seed: how the machine trades, what the market does, what goes wrong when.
+
+Each seed draws a swarm: a few of the declared kinds of fault, and each of those once to three times. Nothing here
+happens; ``world`` makes it happen. The same seed draws the same scenario on every machine.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final, Literal
+
+from dita.adapters.exchange import (
+    AcceptDuplicate,
+    CancelLosesToFill,
+    CutStream,
+    CutStreamsAt,
+    DelayAdmission,
+    DelayFrame,
+    DelayReply,
+    DeleverageAt,
+    DripReply,
+    DropFrame,
+    DuplicateFrame,
+    ExpireKey,
+    ExpireKeysAt,
+    Fault,
+    HideOrder,
+    LimitRate,
+    LoseReply,
+    LoseRequest,
+    MisstateLength,
+    RefuseRequest,
+    ReorderFrames,
+    RepeatRequest,
+    SplitFills,
+    SpoilFrame,
+    SpoilReply,
+    StaleRead,
+    StepClockAt,
+    When,
+)
+from dita.adapters.exchange.faults import CutHow, Request
+from dita.runtime.simulation.loop import START_SECONDS, UTC_AT_ZERO_NS
+
+SYMBOLS: Final = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT")
+READ_LAG_MS: Final = 500  # what the runtime allows for; the exchange hides nothing for longer
+_SAFETY_SECONDS: Final = (20.0, 60.0)
+_KINDS_OF_A_SEED: Final = (2, 9)
+_TIMES_OF_A_KIND: Final = 3
+_REQUESTS: Final[tuple[Request, ...]] = ("submit", "cancel", "query", "read", "listen_key", "any")
+_MARGIN_IS_SHORT: Final = 101204
+_CUTS: Final[tuple[CutHow, ...]] = ("reset", "close", "half_close", "silent")
+_SPOILED: Final[tuple[tuple[int, Literal["html", "empty", "object", "no_code", "null_data", "code"]], ...]] = (
+    (504, "html"), (502, "html"), (500, "empty"), (200, "empty"), (200, "object"), (200, "no_code"),
+    (200, "null_data"), (200, "code"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that the world does at a time (seconds after the beginning). ``seconds`` and ``number``: of what."""
+
+    kind: str
+    at: float
+    seconds: float = 0.0
+    number: int = 0
+    symbol: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One thing that goes wrong; its number names it when a run is shrunk."""
+
+    number: int
+    what: Fault | Happening
+
+    @property
+    def kind(self) -> str:
+        """Its declared kind."""
+        return self.what.kind
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A run."""
+
+    seed: int
+    symbols: tuple[str, ...]
+    hedge_mode: bool
+    latency: tuple[float, float]  # seconds one way
+    ticker_seconds: float
+    open_chance: int
+    close_chance: int
+    limit_orders: bool
+    safety_seconds: float
+    troubles: tuple[Trouble, ...]
+
+    def only(self, kept: Sequence[int]) -> "Scenario":
+        """The same with these troubles only."""
+        wanted = set(kept)
+        return replace(self, troubles=tuple(one for one in self.troubles if one.number in wanted))
+
+    def shorter(self, seconds: float) -> "Scenario":
+        """The same with a shorter first phase."""
+        return replace(self, safety_seconds=seconds)
+
+
+_Drawing = Callable[[Random, float], Fault | Happening]
+
+
+def _when(rng: Random) -> When:
+    """The n-th occasion, or now and then."""
+    if rng.random() < 0.5:
+        return When(nth=rng.randint(1, 12))
+    return When(every=rng.randint(2, 9), times=rng.randint(1, 5))
+
+
+def _at_ms(rng: Random, span: float) -> int:
+    return UTC_AT_ZERO_NS // 10**6 + round((START_SECONDS + 3.0 + rng.random() * (span - 3.0)) * 1000)
+
+
+def _at(rng: Random, span: float) -> float:
+    return round(1.0 + rng.random() * (span - 1.0), 3)
+
+
+def _spoiled(rng: Random, _: float) -> Fault:
+    status, body = rng.choice(_SPOILED)
+    return SpoilReply(
+        status=status,
+        body=body,
+        accepted=rng.random() < 0.5,
+        when=_when(rng),
+        on=rng.choice(_REQUESTS),
+    )
+
+
+EXCHANGE_KINDS: Final[dict[str, _Drawing]] = {
+    "split_fills": lambda rng, _: SplitFills(rng.randint(2, 6), rng.choice((0, 50, 700, 4000)), _when(rng)),
+    "refuse_request": lambda rng, _: RefuseRequest(
+        rng.choice((_MARGIN_IS_SHORT, 101400, 80014, 101500, 100500)), when=_when(rng),
+        on=rng.choice(("submit", "cancel", "query", "read")),
+    ),
+    "lose_request": lambda rng, _: LoseRequest(
+        rng.choice(("hang", "reset", "half_close")), _when(rng), rng.choice(_REQUESTS)
+    ),
+    "delay_admission": lambda rng, _: DelayAdmission(rng.choice((100, 1500, 2500, 6000)), _when(rng)),
+    "delay_reply": lambda rng, _: DelayReply(rng.choice((100, 1500, 5000)), _when(rng), rng.choice(_REQUESTS)),
+    "lose_reply": lambda rng, _: LoseReply(
+        rng.choice(("hang", "reset", "half_close", "torn")), _when(rng), rng.choice(_REQUESTS)
+    ),
+    "spoil_reply": _spoiled,
+    "misstate_length": lambda rng, _: MisstateLength(rng.choice((-7, -1, 1, 9)), _when(rng), rng.choice(_REQUESTS)),
+    "drip_reply": lambda rng, _: DripReply(rng.choice((5, 30)), rng.choice((16, 64)), _when(rng)),
+    "repeat_request": lambda rng, _: RepeatRequest(rng.choice((0, 300, 2500)), _when(rng)),
+    "limit_rate": lambda rng, _: LimitRate(
+        rng.choice(("100410", "http429", "109429", "http403")), 1000, _when(rng), rng.choice(_REQUESTS)
+    ),
+    "hide_order": lambda rng, _: HideOrder(rng.choice((50, 200, READ_LAG_MS)), _when(rng)),
+    "stale_read": lambda rng, _: StaleRead(rng.choice((50, 200, READ_LAG_MS)), _when(rng)),
+    "accept_duplicate": lambda rng, _: AcceptDuplicate(_when(rng)),
+    "cancel_loses_to_fill": lambda rng, _: CancelLosesToFill(_when(rng)),
+    "drop_frame": lambda rng, _: DropFrame(rng.choice(("", "ORDER_TRADE_UPDATE")), _when(rng)),
+    "duplicate_frame": lambda rng, _: DuplicateFrame(rng.choice(("", "ORDER_TRADE_UPDATE")), _when(rng)),
+    "delay_frame": lambda rng, _: DelayFrame(rng.choice((50, 900, 5000)), "ORDER_TRADE_UPDATE", _when(rng)),
+    "reorder_frames": lambda rng, _: ReorderFrames(rng.randint(2, 4), 1500, "ORDER_TRADE_UPDATE", _when(rng)),
+    "spoil_frame": lambda rng, _: SpoilFrame(
+        rng.choice(("garbage", "torn", "not_json", "wrong_types", "unknown_values")), instead=rng.random() < 0.5,
+        when=_when(rng),
+    ),
+    "cut_stream": lambda rng, _: CutStream("ORDER_TRADE_UPDATE", _when(rng), rng.choice(_CUTS)),
+    "expire_key": lambda rng, _: ExpireKey(rng.random() < 0.5, "ORDER_TRADE_UPDATE", _when(rng)),
+    "expire_keys_at": lambda rng, span: ExpireKeysAt(_at_ms(rng, span), rng.random() < 0.5),
+    "cut_streams_at": lambda rng, span: CutStreamsAt(
+        _at_ms(rng, span), rng.choice(("account", "market", "all")), how=rng.choice(_CUTS)
+    ),
+    "step_clock_at": lambda rng, span: StepClockAt(_at_ms(rng, span), rng.choice((-1500, -200, 300, 2500))),
+    "deleverage_at": lambda rng, span: DeleverageAt(
+        _at_ms(rng, span), rng.choice(SYMBOLS[:2]), rng.choice((300_000, 1_000_000))
+    ),
+}  # fmt: skip
+"""Kinds that the exchange simulator makes happen."""
+
+WORLD_KINDS: Final[dict[str, _Drawing]] = {
+    "crash": lambda rng, span: Happening("crash", _at(rng, span)),
+    "crash_at_point": lambda rng, span: Happening("crash_at_point", _at(rng, span), number=rng.randint(1, 40)),
+    "torn_write": lambda rng, span: Happening("torn_write", _at(rng, span), number=rng.randint(1, 20)),
+    "power_loss": lambda rng, span: Happening("power_loss", _at(rng, span), number=rng.randint(1, 40)),
+    "disk_full": lambda rng, span: Happening("disk_full", _at(rng, span), rng.uniform(2, 15)),
+    "failed_write": lambda rng, span: Happening("failed_write", _at(rng, span), number=rng.randint(1, 20)),
+    "failed_flush": lambda rng, span: Happening("failed_flush", _at(rng, span), number=rng.randint(1, 10)),
+    "restart": lambda rng, span: Happening("restart", _at(rng, span)),
+    "clock_step": lambda rng, span: Happening("clock_step", _at(rng, span), rng.choice((-3.0, -0.4, 0.7, 20.0))),
+    "pause": lambda rng, span: Happening("pause", _at(rng, span), rng.choice((0.5, 3.0, 12.0, 40.0))),
+    "operator_halt": lambda rng, span: Happening("operator_halt", _at(rng, span), rng.uniform(3, 15)),
+    "operator_reduce_only": lambda rng, span: Happening("operator_reduce_only", _at(rng, span), rng.uniform(3, 15)),
+    "operator_flatten": lambda rng, span: Happening("operator_flatten", _at(rng, span)),
+    "hand_close": lambda rng, span: Happening("hand_close", _at(rng, span), number=rng.choice((300_000, 1_000_000))),
+    "hand_cancel": lambda rng, span: Happening("hand_cancel", _at(rng, span)),
+    "transfer": lambda rng, span: Happening(
+        "transfer", _at(rng, span), number=rng.choice((-1, 1)) * rng.randint(1, 10**10)
+    ),
+    "funding": lambda rng, span: Happening(
+        "funding", _at(rng, span), number=rng.randint(-400_000, 400_000), symbol=rng.choice(SYMBOLS[:2])
+    ),
+    "dark_network": lambda rng, span: Happening("dark_network", _at(rng, span), rng.choice((0.3, 2.0, 9.0))),
+    "reset_network": lambda rng, span: Happening("reset_network", _at(rng, span)),
+    "refused_connections": lambda rng, span: Happening("refused_connections", _at(rng, span), rng.uniform(0.5, 8)),
+    "fragments": lambda rng, span: Happening("fragments", _at(rng, span), rng.uniform(5, 30)),
+    "slow_network": lambda rng, span: Happening("slow_network", _at(rng, span), rng.uniform(3, 15)),
+}
+"""Kinds that the world around makes happen: to the machine, its disk, its network, and by people."""
+
+FAULT_KINDS: Final[dict[str, _Drawing]] = {**EXCHANGE_KINDS, **WORLD_KINDS}
+"""Every declared kind of fault."""
+
+
+def draw_scenario(seed: int) -> Scenario:
+    """The scenario of a seed."""
+    rng = Random(f"scenario {seed}")
+    span = round(rng.uniform(*_SAFETY_SECONDS), 3)
+    symbols = SYMBOLS[: rng.randint(2, len(SYMBOLS))]
+    kinds = rng.sample(list(FAULT_KINDS), rng.randint(*_KINDS_OF_A_SEED))
+    drawn = [FAULT_KINDS[kind](rng, span) for kind in kinds for _ in range(rng.randint(1, _TIMES_OF_A_KIND))]
+    low = rng.choice((0.001, 0.01, 0.05))
+    return Scenario(
+        seed=seed,
+        symbols=symbols,
+        hedge_mode=rng.random() < 0.5,
+        latency=(low, low * rng.uniform(1, 4)),
+        ticker_seconds=rng.choice((0.05, 0.2)),
+        open_chance=rng.randint(1, 3),
+        close_chance=rng.randint(1, 4),
+        limit_orders=rng.random() < 0.5,
+        safety_seconds=span,
+        troubles=tuple(Trouble(number, what) for number, what in enumerate(drawn)),
+    )

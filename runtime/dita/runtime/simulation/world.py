@@ -1,0 +1,314 @@
+"""One run: the exchange, the market, the machine and everything that goes wrong, on one virtual clock.
+
+First a safety phase, in which the scenario's troubles happen; then everything is mended and the heal phase begins, in
+which the runtime has to get ready, flat and settled within ``HEAL_SECONDS``. Then the auditor judges.
+"""
+
+import asyncio
+import json
+import logging
+import shutil
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Final, final
+
+from pydantic import SecretStr
+
+from dita.adapters.bingx.credentials import Credentials
+from dita.adapters.exchange import (
+    AccountConfig,
+    AccountRecord,
+    Contract,
+    ExchangeConfig,
+    ExchangeServer,
+    MatchingRules,
+    RequestRules,
+    StreamRules,
+)
+from dita.adapters.journal import Row
+from dita.adapters.journal.store import JournalStore
+from dita.kernel.loader import CertifiedKernel
+from dita.runtime.live import Runtime
+from dita.runtime.settings import load_settings
+from dita.runtime.simulation.auditor import Claims, Evidence, Outside, audit
+from dita.runtime.simulation.disk import Disk, simulated_disk
+from dita.runtime.simulation.loop import SimulatedClock, VirtualLoop, virtual_library_clocks
+from dita.runtime.simulation.machine import Machine, Plan
+from dita.runtime.simulation.market import Walk
+from dita.runtime.simulation.network import MemoryListener, MemoryNetwork
+from dita.runtime.simulation.scenario import READ_LAG_MS, Scenario
+from dita.runtime.simulation.trace import Trace
+from dita.runtime.simulation.troubles import Troubles
+from dita.spec.scales import PRICE_SCALE
+from dita.spec.state import capital, remaining
+from dita.spec.vocabulary import Phase, Side
+
+HEAL_SECONDS: Final = 600.0
+API_KEY: Final = "simulated"
+_SECRET: Final = "simulated-secret"  # noqa: S105 - of an exchange that exists for a second
+_PORT: Final = 9443
+_LOOK_SECONDS: Final = 0.5
+_PRICES: Final = {"BTC-USDT": 60_000, "ETH-USDT": 3_000, "SOL-USDT": 150, "XRP-USDT": 2}
+_CONTRACTS: Final = {
+    "BTC-USDT": Contract("BTC-USDT", price_precision=1, quantity_precision=4, min_quantity=10_000),
+    "ETH-USDT": Contract("ETH-USDT", price_precision=2, quantity_precision=2, min_quantity=1_000_000),
+    "SOL-USDT": Contract("SOL-USDT", price_precision=3, quantity_precision=1, min_quantity=10_000_000),
+    "XRP-USDT": Contract("XRP-USDT", price_precision=4, quantity_precision=0, min_quantity=100_000_000),
+}
+
+
+@dataclass(slots=True)
+class RunResult:
+    """What a run came to."""
+
+    scenario: Scenario
+    digest: str
+    inputs: int
+    virtual_seconds: float
+    cpu_seconds: float
+    fired: Counter[str]
+    violations: list[str]
+    unconverged: str  # why not; empty: it has converged
+    trace: list[str] = field(default_factory=list[str])
+    evidence: Evidence | None = None  # what was judged; not carried from process to process
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.violations and not self.unconverged
+
+
+def simulate(scenario: Scenario, certified: CertifiedKernel) -> RunResult:
+    """Run a scenario from beginning to end. The same scenario gives the same result, the CPU time apart."""
+    began = time.process_time()
+    network = MemoryNetwork(Random(f"network {scenario.seed}"), scenario.latency)
+    loop = VirtualLoop(network)
+    try:
+        with _folder() as folder, _quiet_logs(), simulated_disk(folder) as disk, virtual_library_clocks(loop):
+            world = World(loop, network, disk, scenario, certified)
+            result = loop.run_until_complete(world.run())
+    finally:
+        loop.close()
+        network.close()
+    result.cpu_seconds = time.process_time() - began
+    return result
+
+
+@contextmanager
+def _folder() -> Generator[Path]:
+    """In memory where the system has such a place: what is simulated needs no disk."""
+    shared = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
+    place = tempfile.mkdtemp(prefix="dita-simulate-", dir=shared if shared.is_dir() else None)
+    try:
+        yield Path(place)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def _quiet_logs() -> Generator[None]:
+    """Thousands of planned faults are no news, nor is what a killed process had not begun."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+            yield
+    finally:
+        logging.disable(before)
+
+
+@final
+class World:
+    """See the module."""
+
+    def __init__(
+        self, loop: VirtualLoop, network: MemoryNetwork, disk: Disk, scenario: Scenario, certified: CertifiedKernel
+    ) -> None:
+        self.scenario = scenario
+        self.loop = loop
+        self.network = network
+        self.disk = disk
+        self.trace = Trace(loop.time)
+        self.exchange = ExchangeServer(
+            ExchangeConfig(
+                accounts=(AccountConfig(API_KEY, _SECRET, hedge_mode=scenario.hedge_mode),),
+                contracts=tuple(_CONTRACTS[symbol] for symbol in scenario.symbols),
+                matching=MatchingRules(liquidity="ladder"),
+                streams=StreamRules(snapshot_interval_ms=0),
+                requests=RequestRules(),
+                seed=scenario.seed,
+                port=_PORT,
+            ),
+            SimulatedClock(loop).wall_ns,
+            listen=MemoryListener,  # type: ignore[arg-type] # stands for a socket
+        )
+        settings = load_settings(
+            {},
+            symbols=",".join(scenario.symbols),
+            read_lag_ms=READ_LAG_MS,
+            send_within_ms=1000,
+            silence_ms=1500,
+            position_interval_ms=5000,
+            wallet_interval_ms=5000,
+            journal=disk.folder / "journal.sqlite",
+            out=disk.folder / "out",
+        )
+        credentials = Credentials(SecretStr(API_KEY), SecretStr(_SECRET))
+        self.machine = Machine(
+            loop, disk, certified,
+            Plan(
+                seed=scenario.seed,
+                settings=settings,
+                exchange_url=f"http://127.0.0.1:{_PORT}",
+                credentials=credentials,
+                open_chance=scenario.open_chance,
+                close_chance=scenario.close_chance,
+            ),
+            self.trace,
+        )  # fmt: skip
+        self.troubles = Troubles(scenario, loop, network, disk, self.machine, self.exchange, credentials, self.trace)
+
+    async def run(self) -> RunResult:
+        """Both phases, and the judgement."""
+        await self.exchange.start()
+        market = asyncio.create_task(self._market(), name="market")
+        supervisor = asyncio.create_task(self.machine.keep_running(), name="supervisor")
+        began = self.loop.time()
+        self.troubles.arm()
+        await asyncio.sleep(self.scenario.safety_seconds)
+        fired = self.troubles.happened()
+        await self.troubles.end()
+        self.trace.event("heal", "begins")
+        unconverged = await self._heal(supervisor)
+        runtime = self.machine.runtime
+        claims = None if runtime is None or unconverged else self._claims(runtime)
+        await self.machine.shut_down()
+        await asyncio.gather(supervisor, return_exceptions=True)
+        evidence = self._evidence(claims, fired)
+        market.cancel()
+        await asyncio.gather(market, return_exceptions=True)
+        self.trace.add(json.dumps(self.exchange.venue_record().to_json_object(), sort_keys=True).encode())
+        await self.exchange.stop()
+        virtual = self.loop.time() - began
+        return RunResult(
+            scenario=self.scenario,
+            digest=self.trace.digest(),
+            inputs=self.machine.outputs.inputs,
+            virtual_seconds=virtual,
+            cpu_seconds=0.0,
+            fired=fired,
+            violations=audit(evidence),
+            unconverged=unconverged,
+            trace=list(self.trace.lines),
+            evidence=evidence,
+        )
+
+    def record(self) -> AccountRecord:
+        """The exchange's own books."""
+        return self.exchange.venue_record().account(API_KEY)
+
+    async def _market(self) -> None:
+        walks = [
+            Walk(_CONTRACTS[symbol], _PRICES[symbol] * PRICE_SCALE, self.scenario.seed)
+            for symbol in self.scenario.symbols
+        ]
+        clock = SimulatedClock(self.loop)
+        while True:
+            for walk in walks:
+                self.exchange.feed(walk.step(clock.wall_ns()))
+                await asyncio.sleep(self.scenario.ticker_seconds / len(walks))
+
+    async def _heal(self, supervisor: "asyncio.Task[None]") -> str:
+        """Wait until everything has converged; why it has not, else."""
+        deadline = self.loop.time() + HEAL_SECONDS
+        task: asyncio.Task[None] | None = None
+        while self.loop.time() < deadline and not supervisor.done():
+            runtime = self.machine.runtime
+            if runtime is not None and self.machine.is_ready:
+                if task is None or task.done():
+                    if task is not None and not task.cancelled() and not self._not_converged(runtime):
+                        return ""
+                    task = self.machine.do(_converge(runtime))
+            elif task is not None and task.done():
+                task = None
+            await asyncio.sleep(_LOOK_SECONDS)
+        if supervisor.done():
+            return f"the machine broke: {supervisor.exception()!r}"
+        return self._explained()
+
+    def _not_converged(self, runtime: Runtime) -> str:
+        record = self.record()
+        reasons: list[str] = []
+        if any(position.quantity for position in record.positions):
+            reasons.append(f"the exchange holds {record.positions}")
+        if record.open_orders:
+            reasons.append(f"the exchange has open orders {record.open_orders}")
+        if (difference := record.wallet - capital(runtime.engine.state.account.ledger)) != 0:
+            reasons.append(f"wallet minus capital is {difference} (1e-8 USDT)")
+        if not runtime.is_flat_and_settled:
+            slots = enumerate(runtime.engine.state.slots)
+            live = [f"slot {number} {Phase(slot.phase).name}" for number, slot in slots if slot.phase]
+            reasons.append(f"the runtime has {', '.join(live) or 'trades without their fill rows'}")
+        return "; ".join(reasons)
+
+    def _explained(self) -> str:
+        runtime = self.machine.runtime
+        bound = f"not within {HEAL_SECONDS:g} s"
+        if runtime is None:
+            return f"{bound}: no runtime has started; the last error was: {self.machine.last_error or 'none'}"
+        state = "ready" if self.machine.is_ready else "not ready"
+        return f"{bound}: {state}; {self._not_converged(runtime) or 'its readings do not come to an end'}"
+
+    def _outside(self, fired: Counter[str]) -> Outside:
+        record = self.record()
+        return Outside(
+            closes_by_hand=fired["hand_close"],
+            deleveragings=fired["deleverage_at"],
+            doubled_orders=fired["accept_duplicate"],
+            failed_journals=self.machine.outputs.journal_failures,
+            liquidations=sum(1 for order in record.orders if not order.client_id),
+        )
+
+    def _evidence(self, claims: Claims | None, fired: Counter[str]) -> Evidence:
+        rows: tuple[Row, ...] = ()
+        tag = "none"
+        if self.machine.journal_path.exists():
+            store = JournalStore(self.machine.journal_path)
+            try:
+                rows, tag = tuple(store.rows()), store.meta().tag
+            finally:
+                store.close()
+        for row in rows:
+            self.trace.add(f"{row.position} {row.send_by_ns} {row.wall_ns} {row.digest.hex()}".encode())
+        outside, alerts = self._outside(fired), self.machine.outputs.alerts
+        return Evidence(self.record(), _CONTRACTS, tag, rows, claims, outside, alerts)
+
+    def _claims(self, runtime: Runtime) -> Claims:
+        state = runtime.engine.state
+        held: Counter[str] = Counter()
+        for slot in state.slots:
+            if slot.phase != Phase.IDLE:
+                sign = 1 if slot.side == Side.LONG else -1
+                held[runtime.instruments[slot.instrument].symbol] += sign * remaining(slot)
+        return Claims(
+            positions=dict(held),
+            live_orders=sum(1 for slot in state.slots if slot.phase not in (Phase.IDLE, Phase.POSITION_OPEN)),
+            capital=capital(state.account.ledger),
+            divergences=runtime.engine.lockstep.divergences,
+        )
+
+
+async def _converge(runtime: Runtime) -> None:
+    await runtime.get_flat()
+    while True:
+        if await runtime.positions.read() and await runtime.wallet.read():
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
