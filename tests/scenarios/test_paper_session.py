@@ -57,6 +57,13 @@ def test_a_paper_session_ends_flat_with_everything_in_it(tmp_path: Path, certifi
         assert figures[name] >= 1, name
     assert (figures["final_position"], figures["orphans"], figures["reference_divergences"]) == (0, 0, 0)
     assert (figures["reconcile_delta"], figures["certificate"]) == ("0.00000000", "valid")
+    metrics = dict(
+        line.rsplit(" ", 1) for line in (tmp_path / "out" / "metrics.prom").read_text().splitlines() if line[0] != "#"
+    )
+    assert int(metrics['bingx_submits_total{came_to="unknown"}']) == figures["unknown_submits"]
+    assert int(metrics['bingx_submits_total{came_to="rejected"}']) == figures["rejections"]
+    assert int(metrics['bingx_stream_gaps_total{stream="account stream"}']) >= figures["reconnects"]
+    assert int(metrics["bingx_backfills_total"]) >= figures["reconnects"]
     page = (tmp_path / "out" / "audit" / "index.html").read_text()
     assert "all checks held" in page
     assert "<polyline" in page

@@ -10,6 +10,7 @@ from typing import Final
 
 from rich.table import Table
 
+from dita.adapters.bingx.metrics import prometheus_text
 from dita.kernel.loader import CertifiedKernel
 from dita.runtime.audit_page import write_audit_page
 from dita.runtime.cli_report import Report, Reporter, table
@@ -17,6 +18,7 @@ from dita.runtime.doors import certified_kernel
 from dita.runtime.session import SessionResult, check_input, run_session
 from dita.runtime.settings import Settings, load_settings
 
+_METRICS: Final = "metrics.prom"  # what the adapter has counted, as Prometheus and its file collectors read it
 _LOG_BYTES_MAX: Final = 4 * 1024 * 1024
 
 
@@ -29,6 +31,7 @@ def run(reporter: Reporter, *, options: dict[str, object], accept_migration: boo
     began = time.monotonic()
     result = asyncio.run(_session(settings, certified, reporter, accept_migration=accept_migration))
     page = write_audit_page(result, settings.out / "audit", time.monotonic() - began)
+    (settings.out / _METRICS).write_text(prometheus_text(result.metrics), encoding="utf-8")
     return Report(result.figures, result.problems, [_summary(result, page, log_path)])
 
 

@@ -11,6 +11,7 @@ from dita.adapters.bingx.account_stream import AccountStream
 from dita.adapters.bingx.clock import Clock
 from dita.adapters.bingx.errors import VenueError
 from dita.adapters.bingx.market_stream import MarketStream
+from dita.adapters.bingx.metrics import Metric, adapter_metrics
 from dita.adapters.bingx.rest import BingxRest
 from dita.adapters.bingx.stream_base import StreamClosed
 from dita.adapters.bingx.stream_events import MarketDepth, MarkPrice, StreamGap, StreamRestored, TopicRefused
@@ -227,6 +228,13 @@ class Runtime:
         self._silence = SilenceWatch(
             self.engine, venue, self.carrier.flights, settings.silence_ms * NANOSECONDS_PER_MILLISECOND
         )
+
+    def metrics(self) -> tuple[Metric, ...]:
+        """Everything that the adapter has counted for this account, and the back-fills."""
+        streams = (self._account_stream, self._market_stream)
+        read = Metric("bingx_backfills_total", "gaps that were read completely", (), self.backfiller.done)
+        news = Metric("bingx_backfill_news_total", "orders of which a back-fill told more", (), self.backfiller.news)
+        return (*adapter_metrics(self._connection.desk, streams), read, news)
 
     # --- starting ----------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from dita.adapters.bingx.clock import Clock, SystemClock
 from dita.adapters.bingx.credentials import Credentials
 from dita.adapters.bingx.endpoints import Hosts
 from dita.adapters.bingx.errors import VenueError
+from dita.adapters.bingx.metrics import Metric
 from dita.adapters.journal import AccountLock, ThreadCommit, make_tag, open_journal
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import CertifiedKernel, installed_bindings
@@ -69,6 +70,7 @@ class SessionResult:
     certificate: str
     market: str
     journal_rows: int
+    metrics: tuple[Metric, ...]
 
 
 @dataclass(slots=True)
@@ -364,6 +366,7 @@ def _result(
         certificate=f"{statement.tier}, image {parts.certified.clearance.image_sha256[:16]}",
         market=_market_text(parts.settings),
         journal_rows=runtime.engine.journal.position,
+        metrics=runtime.metrics(),
     )
 
 

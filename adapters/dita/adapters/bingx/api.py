@@ -6,6 +6,7 @@ Reads raise a ``VenueError`` when they fail; calls that may leave an order behin
 import asyncio
 import logging
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -63,6 +64,16 @@ class Answer:
 
 
 @dataclass(slots=True)
+class Counts:
+    """What has happened to requests so far."""
+
+    requests: int = 0
+    failures: Counter[FailureKind] = field(default_factory=Counter[FailureKind])
+    pauses: int = 0
+    clock_refusals: int = 0
+
+
+@dataclass(slots=True)
 class Api:
     """Calls to one environment of the venue. ``rng`` only jitters back-off."""
 
@@ -72,6 +83,7 @@ class Api:
     clock_offset: ClockOffset | None = None
     clock_doubted: bool = False  # the venue refused a timestamp: measure again before the next signed call
     notices: Notices = field(default_factory=lambda: Notices("rest"))
+    counts: Counts = field(default_factory=Counts)
     _strikes: dict[str, int] = field(default_factory=dict[str, int])
     _clock_not_before_ns: int = 0
     _clock_lock: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
@@ -165,8 +177,10 @@ class Api:
         rank: Rank,
         send_by_ns: int | None,
     ) -> Answer | Failure:
+        self.counts.requests += 1
         result = await self.transport.exchange(base_url, endpoint, parameters, rank=rank, send_by_ns=send_by_ns)
         if isinstance(result, Failure):
+            self.counts.failures[result.kind] += 1
             return result
         try:
             answer = judge(result, kind)
@@ -174,6 +188,7 @@ class Api:
             self._react(endpoint, answer)
         except Exception as error:  # noqa: BLE001 - as in Transport.exchange: our own bug is reported as not knowing
             log.error("%s: our own code raised %s", endpoint.name, type(error).__name__)  # noqa: TRY400 - may quote
+            self.counts.failures[FailureKind.BUG] += 1
             return Failure(FailureKind.BUG, type(error).__name__, sent=True)
         return answer
 
@@ -183,6 +198,7 @@ class Api:
             return
         if answer.meaning.klass is ErrorClass.CLOCK:
             self.clock_doubted = True
+            self.counts.clock_refusals += 1
         if not answer.meaning.listed:
             # The code tells one trouble from another: it is no value here, and stands without backticks.
             code = "none" if answer.code is None else answer.code[:20]
@@ -204,6 +220,7 @@ class Api:
         if pause is None:
             return
         self._strikes[endpoint.name] = strikes + 1
+        self.counts.pauses += 1
         until_ns = self.transport.clock.monotonic_ns() + pause.wait_ns
         if pause.everything:
             self.transport.limiter.pause_all(until_ns)

@@ -4,7 +4,7 @@ A submit never raises (except when its task is cancelled, and then the order is 
 and never goes to the fallback host.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,6 +16,7 @@ from dita.adapters.bingx.json_text import as_object
 from dita.adapters.bingx.limiter import Rank
 from dita.adapters.bingx.messages import CancelAllMessage, MessageError, OrderMessage, read_message
 from dita.adapters.bingx.orders import (
+    Accepted,
     CancelAllResult,
     CancelKind,
     CancelResult,
@@ -47,6 +48,8 @@ class OrderDesk:
     rest: BingxRest
     mode: PositionMode
     contracts: Mapping[str, Contract] = field(default_factory=dict[str, Contract])
+    submits: Counter[str] = field(default_factory=Counter[str])  # what they came to: accepted, rejected, unknown
+    cancels: Counter[CancelKind] = field(default_factory=Counter[CancelKind])
     _used_ids: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None], repr=False)
 
     async def submit(self, order: NewOrder, clearance: Clearance | None) -> SubmitResult:
@@ -55,14 +58,22 @@ class OrderDesk:
         On the live venue an order that adds exposure needs a clearance by a signed certificate (clause K6).
         """
         if not order.reduce_only and (clearance is None or clearance.reduce_only):
-            return Rejected(
-                RejectReason.NOT_SENT, None, "no clearance to add exposure: only reduce-only orders may leave"
-            )
+            refused = "no clearance to add exposure: only reduce-only orders may leave"
+            return self._counted(Rejected(RejectReason.NOT_SENT, None, refused))
         if not order.reduce_only and self.rest.api.hosts.rest == LIVE.rest and not (clearance and clearance.signed):
-            return Rejected(
-                RejectReason.NOT_SENT, None, "the certificate is not signed by a trusted key: real money needs that"
-            )
-        return await self._submit(order)
+            refused = "the certificate is not signed by a trusted key: real money needs that"
+            return self._counted(Rejected(RejectReason.NOT_SENT, None, refused))
+        return self._counted(await self._submit(order))
+
+    def _counted(self, result: SubmitResult) -> SubmitResult:
+        match result:
+            case Accepted():
+                self.submits["accepted"] += 1
+            case Rejected():
+                self.submits["rejected"] += 1
+            case Unknown():
+                self.submits["unknown"] += 1
+        return result
 
     async def cancel(self, symbol: str, client_order_id: str, order_id: str = "") -> CancelResult:
         """Cancel by our id, and if the venue does not know that, by its own id when given. Never raises.
@@ -80,6 +91,9 @@ class OrderDesk:
 
     async def protect(self, stop: NewStop) -> SubmitResult:
         """Place a stop; it can only close. Never raises, and is never repeated: see ``stops`` for an unknown one."""
+        return self._counted(await self._protect(stop))
+
+    async def _protect(self, stop: NewStop) -> SubmitResult:
         try:
             fault = stop_fault(stop, self.contracts.get(stop.symbol))
             if fault is not None:
@@ -102,6 +116,9 @@ class OrderDesk:
         For what is too small for an order. It carries no client id, so even a yes is Unknown (UNNAMED): ask for the
         position until it says 0. It cannot flip, and asking again for a position that is gone is refused.
         """
+        return self._counted(await self._close_whole(symbol, position_id))
+
+    async def _close_whole(self, symbol: str, position_id: str) -> SubmitResult:
         try:
             parameters = {"positionId": position_id}
             result = await self.rest.api.call(CLOSE_POSITION, parameters, Call.SUBMIT, rank=Rank.CLOSING)
@@ -131,6 +148,11 @@ class OrderDesk:
             return CancelAllResult(False, 0, 0, f"our own code raised {type(error).__name__}")
 
     async def _cancel(self, parameters: dict[str, str]) -> CancelResult:
+        result = await self._cancel_once(parameters)
+        self.cancels[result.kind] += 1
+        return result
+
+    async def _cancel_once(self, parameters: dict[str, str]) -> CancelResult:
         try:
             result = await self.rest.api.call(CANCEL, parameters, Call.CANCEL, rank=Rank.CLOSING, may_try_fallback=True)
             if isinstance(result, Failure):

@@ -41,7 +41,7 @@ class ResilientStream(ABC, Generic[E]):
     def __init__(self, name: str, now_ns: Callable[[], int], rng: Random, queue_max: int) -> None:
         if queue_max < 3:
             raise ValueError(f"queue_max: `{queue_max}` is too small; a gap and its restoration alone take two")
-        self._name = name
+        self.name = name
         self._now_ns = now_ns
         self._rng = rng
         self._queue_max = queue_max
@@ -76,8 +76,8 @@ class ResilientStream(ABC, Generic[E]):
     def start(self) -> None:
         """Begin connecting. Raises RuntimeError when already started."""
         if self._task is not None or self._closed:
-            raise RuntimeError(f"{self._name}: already started; make a new stream instead")
-        self._task = asyncio.create_task(self._run(), name=self._name)
+            raise RuntimeError(f"{self.name}: already started; make a new stream instead")
+        self._task = asyncio.create_task(self._run(), name=self.name)
 
     @property
     def is_live(self) -> bool:
@@ -101,7 +101,7 @@ class ResilientStream(ABC, Generic[E]):
         """The next event. Raises StreamClosed after ``aclose``. One caller at a time."""
         while (event := self.poll()) is None:
             if self._closed:
-                raise StreamClosed(f"{self._name}: closed")
+                raise StreamClosed(f"{self.name}: closed")
             self._filled.clear()
             await self._filled.wait()
         return event
@@ -162,7 +162,7 @@ class ResilientStream(ABC, Generic[E]):
         self._queue.clear()
         self.dropped += dropped
         self.gaps += self._live
-        log.warning("%s: the caller fell behind, %d events dropped", self._name, dropped)
+        log.warning("%s: the caller fell behind, %d events dropped", self.name, dropped)
         self._queue.append((now_ns, StreamGap(started_ns, f"the caller fell behind: {dropped} events dropped")))
         if self._live:
             self._queue.append((now_ns, StreamRestored(started_ns, now_ns)))
@@ -197,7 +197,7 @@ class ResilientStream(ABC, Generic[E]):
                 self._gap_started_ns = min(self._last_frame_ns, self._now_ns() if since_ns is None else since_ns)
                 self._push(StreamGap(self._gap_started_ns, reason))
             delay = backoff_seconds(failures, self._rng)
-            log.warning("%s: %s; trying again in %.2f s", self._name, reason, delay)
+            log.warning("%s: %s; trying again in %.2f s", self.name, reason, delay)
             await asyncio.sleep(delay)
 
 
