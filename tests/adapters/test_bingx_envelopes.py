@@ -1,18 +1,23 @@
 """What every message is wrapped in, with anything in any field: judged all the same, and never a reason to stop."""
 
+import gc
 import json
+import weakref
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from dita.adapters.bingx.account_stream import AccountStream
 from dita.adapters.bingx.api import Api, judge
 from dita.adapters.bingx.clock import SystemClock
 from dita.adapters.bingx.endpoints import DEMO
 from dita.adapters.bingx.errors import Call
+from dita.adapters.bingx.frames import OrderFrame
 from dita.adapters.bingx.market_stream import MarketStream
+from dita.adapters.bingx.messages import MessageError, read_message
 from dita.adapters.bingx.rest import BingxRest
 from dita.adapters.bingx.stream_events import AccountUpdate, OrderUpdate, StreamRestored, TopicRefused
 from dita.adapters.bingx.transport import Reply, Transport
@@ -130,3 +135,42 @@ def test_an_answer_to_a_subscription(answer: dict[str, object], event: type | No
     told = stream.poll()
     assert told is None if event is None else isinstance(told, event)
     assert stream.ignored == (event is None)
+
+
+class Owner:
+    """Something that an error can be kept by."""
+
+    error: MessageError
+
+
+def kept_after_an_unreadable_message() -> bool:
+    """Whether something lives on that holds the error and that the frame of the reading holds."""
+
+    def read() -> weakref.ref[Owner]:
+        owner = Owner()
+        try:
+            read_message(OrderFrame, {"i": [], "q": {}}, "order frame")
+        except MessageError as error:
+            owner.error = error
+        return weakref.ref(owner)
+
+    left = read()
+    gc.collect()
+    return left() is not None
+
+
+def test_an_unreadable_message_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pydantic's errors keep the frames they came through and the collector cannot see that: they must not be kept.
+
+    The planted defect is the obvious way to write it.
+    """
+    assert not kept_after_an_unreadable_message()
+
+    def obvious(model: type[OrderFrame], document: object, name: str) -> OrderFrame:
+        try:
+            return model.model_validate(document)
+        except ValidationError as error:
+            raise MessageError(f"{name}: {error.error_count()}") from None
+
+    monkeypatch.setitem(globals(), "read_message", obvious)
+    assert kept_after_an_unreadable_message()

@@ -166,8 +166,11 @@ def read_message(model: type[M], document: object, name: str) -> M:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()[:5]]
-        raise MessageError(f"{name}: {'; '.join(faults)}"[:500]) from None
+        found = error.errors(include_url=False, include_context=False)[:5]
+        faults = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in found]
+    # Raised out here, without a context: pydantic's error keeps the frames of our validators, with all that called
+    # them, where the collector cannot see it. A task that ends by this error would never be freed.
+    raise MessageError(f"{name}: {'; '.join(faults)}"[:500])
 
 
 class Envelope(WireModel):
