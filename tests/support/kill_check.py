@@ -7,9 +7,10 @@ prints what the judge found and ends with status 1 if that is anything.
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import MappingProxyType
 
 from dita.adapters.journal.store import JournalStore
 from dita.reference import step
@@ -70,11 +71,19 @@ class Scene:
         self.books = Books(folder / "journal.sqlite")
         self._context = forking()
 
-    def start(self, output: Path, round_trips: int, *, reply_within_ms: int = 1000, stuck: str = "") -> BaseProcess:
+    def start(
+        self,
+        output: Path,
+        round_trips: int,
+        *,
+        reply_within_ms: int = 1000,
+        stuck: str = "",
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> BaseProcess:
         """Start a session."""
         return start_session(
             self._context, self.exchange, self.certificate, self.folder, round_trips, output,
-            reply_within_ms=reply_within_ms, stuck=stuck,
+            reply_within_ms=reply_within_ms, stuck=stuck, more=more,
         )  # fmt: skip
 
 

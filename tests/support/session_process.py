@@ -10,11 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Generator, Mapping
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 from unittest import mock
 
@@ -170,10 +171,11 @@ def start_session(
     *,
     reply_within_ms: int = 1000,
     stuck: str = "",
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> BaseProcess:
-    """Start a session that writes what it says to a file. ``stuck``: see ``StuckCommit``."""
+    """Start a session that writes what it says to a file. ``stuck``: see ``StuckCommit``. ``more``: variables."""
     arguments = session_arguments(exchange, certificate, folder, round_trips)
-    environment = QUICK | {"DITA_REPLY_WITHIN_MS": str(reply_within_ms)}
+    environment = QUICK | {"DITA_REPLY_WITHIN_MS": str(reply_within_ms)} | dict(more)
     process = context.Process(target=run_dita, args=(str(folder), arguments, environment, str(output), stuck))
     process.start()
     return process

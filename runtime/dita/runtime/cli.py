@@ -277,13 +277,49 @@ def flatten(
     _finish("flatten", "cli_flatten", "flatten", json_file, options=options, rounds=rounds)
 
 
+Within = Annotated[float, typer.Option(help="Seconds to wait for the runtime's journal to show it.", min=0.1, max=600)]
+
+
+@app.command()
+def halt(
+    to: Annotated[
+        Literal["reduce-only", "halted", "flat"],
+        typer.Option(help="No new trades; or none closed by the strategy either; or every position closed now."),
+    ] = "halted",
+    why: Annotated[str | None, typer.Option(help="For whoever reads the log.")] = None,
+    journal: JournalPath = None,
+    within: Within = 5.0,
+    json_file: JsonFile = None,
+) -> None:
+    """Stop a runtime from trading, at once and until `dita resume`, also after a restart. From any other process."""
+    _finish("halt", "cli_halt", "halt", json_file, journal=journal, to=to, why=why, within_seconds=within)
+
+
+@app.command()
+def resume(journal: JournalPath = None, within: Within = 5.0, json_file: JsonFile = None) -> None:
+    """Take back what `dita halt` asked for."""
+    _finish("resume", "cli_halt", "resume", json_file, journal=journal, within_seconds=within)
+
+
 @app.command()
 def bench(
     rounds: Annotated[int, typer.Option(help="Rounds; medians are taken over them.", min=1, max=1000)] = 7,
     compiled: Annotated[bool, typer.Option("--compiled", help="Compile the reference and measure it too.")] = False,
+    journal_rows: Annotated[
+        int | None,
+        typer.Option(
+            "--journal",
+            metavar="ROWS",
+            help="Measure the journal instead, with a start after so many rows.",
+            min=1000,
+            max=10_000_000,
+        ),
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Measure the kernel, the reference and a paper round trip, in units of one no-op call (R)."""
+    if journal_rows is not None:
+        _finish("bench", "cli_bench", "journal", json_file, rows=journal_rows)
     _finish("bench", "cli_bench", "bench", json_file, rounds=rounds, compiled=compiled)
 
 

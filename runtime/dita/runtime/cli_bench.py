@@ -1,5 +1,7 @@
 """``dita bench``."""
 
+import tempfile
+from pathlib import Path
 from typing import Final
 
 from rich.table import Table
@@ -7,6 +9,7 @@ from rich.table import Table
 from dita.conformance.oracle.load import compiled_oracle
 from dita.kernel.loader import load_for_conformance
 from dita.runtime.bench import run_bench
+from dita.runtime.bench_journal import bench_journal
 from dita.runtime.cli_report import Report, Reporter
 
 _PER_SECOND: Final = {
@@ -34,3 +37,29 @@ def bench(reporter: Reporter, *, rounds: int, compiled: bool) -> Report:
     figures: dict[str, object] = {one.name: one.value for one in measured}
     figures |= {_PER_SECOND[one.name]: int(1e9 / one.nanoseconds) for one in measured if one.name in _PER_SECOND}
     return Report(figures, (), [shown])
+
+
+def journal(reporter: Reporter, *, rows: int) -> Report:
+    """Measure the journal on the disk of the present folder, and show it. Raises OSError and what the bench raises."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=Path.cwd()) as folder:
+        found = bench_journal(load_for_conformance(), Path(folder), rows, reporter.progress)
+    start_seconds = found.open_seconds + found.recover_seconds
+    lines = [
+        (
+            "journal_inputs_per_second",
+            "durable inputs a second, 256 at a time",
+            f"{found.grouped_per_second}",
+            "≥ 5000",
+        ),
+        ("journal_alone_p50_ms", "one input until it is durable, median, ms", f"{found.alone_p50_ms:.3f}", "≤ 2"),
+        ("journal_open_s", f"reading and checking {rows} rows, s", f"{found.open_seconds:.2f}", ""),
+        ("journal_recover_s", "through the snapshot to the state, s", f"{found.recover_seconds:.2f}", ""),
+        ("journal_start_s", "both, s; the target is for a million rows", f"{start_seconds:.2f}", "< 20"),
+    ]
+    shown = Table(title="bench of the journal", title_justify="left")
+    for header in ("figure", "what", "value", "target"):
+        shown.add_column(header)
+    for line in lines:
+        shown.add_row(*line)
+    figures: dict[str, object] = {name: float(value) for name, _, value, _ in lines}
+    return Report(figures | {"journal_rows": rows}, (), [shown])

@@ -62,11 +62,17 @@ def _certified(settings: Settings, reporter: Reporter) -> CertifiedKernel:
 async def _session(
     settings: Settings, certified: CertifiedKernel, reporter: Reporter, *, accept_migration: bool
 ) -> SessionResult:
-    stop = asyncio.Event()
+    stop, stop_now = asyncio.Event(), asyncio.Event()
+
+    def told() -> None:
+        (stop_now if stop.is_set() else stop).set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    return await run_session(settings, certified, reporter.progress, accept_migration=accept_migration, stop=stop)
+        loop.add_signal_handler(number, told)
+    return await run_session(
+        settings, certified, reporter.progress, accept_migration=accept_migration, stop=stop, stop_now=stop_now
+    )
 
 
 def _summary(result: SessionResult, page: Path, log_path: Path) -> Table:

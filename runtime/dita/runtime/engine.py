@@ -7,7 +7,7 @@ Nothing here raises into the loop; what goes wrong takes risk away and raises an
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Final, Protocol, final
 
 from dita.adapters.journal import Journal, JournalError, JournalFenced, Note, Snapshot
@@ -22,7 +22,7 @@ from dita.spec.scales import NANOSECONDS_PER_SECOND
 from dita.spec.state import State
 from dita.spec.vocabulary import Code, Kind, Mode, Phase, Verdict
 
-SNAPSHOT_EVERY: Final = 10_000  # rows; a start walks through at most so many with the reference, a second or two
+SNAPSHOT_EVERY: Final = 5_000  # rows; a start walks through at most so many with the reference, about a second
 SEND_WITHIN_NS: Final = 3 * NANOSECONDS_PER_SECOND  # an order that could not be written by then is not sent at all
 
 
@@ -125,9 +125,16 @@ class Engine:
         """Lower the mode and cancel every entry that works: it would still add risk (SET_MODE commands nothing)."""
         if self.state.account.mode < mode:
             await self.apply(inputs.set_mode(mode))
+        await self.cancel_entries()
+
+    async def cancel_entries(self, asked: Collection[int] = ()) -> set[int]:
+        """Cancel every entry that works, but of these trades; give the trades of those that were cancelled now."""
+        now: set[int] = set()
         for slot, record in enumerate(self.state.slots):
-            if record.phase in _ENTRY_WORKS:
+            if record.phase in _ENTRY_WORKS and record.trade not in asked:
+                now.add(record.trade)
                 await self.apply(inputs.cancel(slot=slot, instrument=record.instrument, trade=record.trade))
+        return now
 
     # --- one input ---------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ comes after the snapshot is replayed through both sides.
 from itertools import islice
 from typing import Final, Protocol, runtime_checkable
 
-from dita.adapters.journal import Journal, PackedRow, Snapshot
+from dita.adapters.journal import Journal, Snapshot
 from dita.kernel.errors import raise_for
 from dita.kernel.lanes import Lane
 from dita.runtime.history import History
@@ -43,8 +43,8 @@ def fast_forward(
     snapshot = next((one for one in journal.snapshots() if one.made_by == made_by and one.position > after), None)
     if snapshot is None or not isinstance(kernel, BatchKernel):
         return None
-    last = _walk(journal, kernel, snapshot.position)
-    if last is not None and kernel.snapshot() == snapshot.state and _is_the_rows(snapshot, last):
+    _walk(journal, kernel, snapshot.position)
+    if kernel.snapshot() == snapshot.state and _is_of_its_row(snapshot, journal):
         try:
             history = History.from_text(snapshot.past)
         except ValueError:
@@ -55,18 +55,17 @@ def fast_forward(
     return None
 
 
-def _walk(journal: Journal, kernel: BatchKernel, position: int) -> PackedRow | None:
-    """Take all rows up to a position; give the last one, None when there are fewer."""
+def _walk(journal: Journal, kernel: BatchKernel, position: int) -> None:
+    """Take all rows up to a position."""
     lane = kernel.lane(_BATCH)
-    rows = islice(journal.packed_rows(), position)
-    last: PackedRow | None = None
-    while batch := list(islice(rows, _BATCH)):
-        content = b"".join(row.input for row in batch)
+    inputs = journal.inputs(position)
+    while batch := list(islice(inputs, _BATCH)):
+        content = b"".join(batch)
         lane.input_bytes[: len(content)] = content
         raise_for(lane.step_batch(lane.inputs, len(batch), lane.outcomes))
-        last = batch[-1]
-    return last if last is not None and last.position == position else None
 
 
-def _is_the_rows(snapshot: Snapshot, row: PackedRow) -> bool:
-    return step_digest(row.input, snapshot.outcome, snapshot.state) == row.digest
+def _is_of_its_row(snapshot: Snapshot, journal: Journal) -> bool:
+    """Whether the digest that its row was written with is of this outcome and this state."""
+    row = next(journal.packed_rows(snapshot.position - 1), None)
+    return row is not None and step_digest(row.input, snapshot.outcome, snapshot.state) == row.digest

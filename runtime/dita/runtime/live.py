@@ -4,6 +4,7 @@ import asyncio
 import json
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Final, final
 
@@ -22,10 +23,12 @@ from dita.runtime.backfilling import Backfiller
 from dita.runtime.background import Background
 from dita.runtime.carrier import Carrier
 from dita.runtime.connect import Connection, StartError
+from dita.runtime.dead_man import DeadMan
 from dita.runtime.engine import Engine
 from dita.runtime.flights import Flight
 from dita.runtime.history import History
 from dita.runtime.instruments import Instrument, Instruments
+from dita.runtime.kill_switch import KillSwitch
 from dita.runtime.lockstep import Divergence, KernelPort, Lockstep
 from dita.runtime.mismatch import Mismatches
 from dita.runtime.order_names import OrderNames
@@ -39,8 +42,10 @@ from dita.runtime.settings import Settings
 from dita.runtime.settlement import Settler, unsettled
 from dita.runtime.silence import SilenceWatch
 from dita.runtime.sizing import Sizing
+from dita.runtime.stages import Stages
 from dita.runtime.strategist import Strategist
 from dita.runtime.wallet import WalletReader
+from dita.runtime.watchdog import Watchdog
 from dita.spec import inputs
 from dita.spec.clearance import Clearance
 from dita.spec.inputs import Input
@@ -50,6 +55,8 @@ from dita.spec.scales import NANOSECONDS_PER_MILLISECOND
 from dita.spec.vocabulary import INSTRUMENTS, Mode, Phase, Reconcile, Verdict
 
 _MILLI: Final = 1e-3
+_LOOK_SECONDS: Final = 0.05
+_STALLED: Final = "stalled"
 _DOUBTFUL: Final = (
     Phase.ENTRY_REQUESTED, Phase.ENTRY_UNRESOLVED, Phase.EXIT_REQUESTED, Phase.EXIT_UNRESOLVED,
 )  # fmt: skip
@@ -130,6 +137,7 @@ class Runtime:
         self.settings = settings
         self.instruments = instruments
         self.alerts = Alerts(clock.wall_ns)
+        self.unfinished: tuple[str, ...] = ()  # stages that a stop had to leave behind
         self._connection = connection
         self._clock = clock
         self._pace = pace
@@ -225,6 +233,23 @@ class Runtime:
             self.backfiller,
             self.alerts,
         )
+        self.switch = KillSwitch(
+            self.engine,
+            Path(journal.path),
+            self.alerts,
+            Mode[settings.mode.upper().replace("-", "_")],
+            self.carrier.exits.may_exit,
+        )
+        self.dead_man = DeadMan(
+            connection.rest.cancel_all_after, settings.dead_man_seconds, self.alerts,
+            hold=self.strategist.hold, release=self.strategist.release,
+        )  # fmt: skip
+        self.watchdog = Watchdog(
+            settings.out / "stalls",
+            stall_seconds=settings.stall_ms * _MILLI,
+            kill_seconds=settings.stall_kill_ms * _MILLI,
+            on_recovered=self._stalled,
+        )
         self._silence = SilenceWatch(
             self.engine, venue, self.carrier.flights, settings.silence_ms * NANOSECONDS_PER_MILLISECOND
         )
@@ -267,15 +292,19 @@ class Runtime:
             (self.positions.run(), "positions"),
             (self.wallet.run(), "wallet"),
             (self.settler.run(), "settlement"),
+            (self.watchdog.run(), "heartbeat"),
+            (self.dead_man.run(), "dead-man timer"),
         ):
             self._background.start(work, name)
         for event in doubts(self.engine.state):
             await self.engine.apply(event)
         for number in range(len(self.engine.state.slots)):
             self.carrier.exits.resume(number)
-        wanted = Mode[self.settings.mode.upper().replace("-", "_")]
+        wanted = self.switch.wanted
         if self.engine.state.account.mode != wanted:
             await self.engine.apply(inputs.set_mode(wanted))
+        self._background.start(self.switch.run(), "switch")
+        self.watchdog.start()
         self.settler.wake()
 
     async def _seed(self) -> None:
@@ -332,14 +361,44 @@ class Runtime:
         return state.account.live_slots == 0 and next(unsettled(state), None) is None
 
     async def stop(self) -> None:
-        """End every task and connection, flush and close the journal, in that order. Positions stay as they are."""
+        """Open nothing more, cancel what would open, end every task, flush and close, in that order and within bounds.
+
+        Positions stay as they are. A stage that takes too long is left behind with an alert; never raises.
+        """
+        self.strategist.may_open = False
         self.strategist.may_act = False
-        await self._market_stream.aclose()
-        await self._account_stream.aclose()
-        await self._background.stop()
-        await self.engine.drain()
-        await self.engine.journal.close()
-        await self._connection.aclose()
+        stages = Stages(self.alerts, self.settings.stop_within_ms * _MILLI)
+        if not self.engine.is_fenced:
+            await stages.run("entries", 4, self._cancel_entries())
+        await stages.run("market stream", 1, self._market_stream.aclose())
+        await stages.run("account stream", 1, self._account_stream.aclose())
+        await stages.run("tasks", 2, self._background.stop())
+        await stages.run("dead-man timer", 2, self.dead_man.stop())
+        await stages.run("inputs", 3, self.engine.drain())
+        await stages.run("journal", 5, self.engine.journal.close())
+        await stages.run("connection", 2, self._connection.aclose())
+        self.watchdog.close()
+        self.unfinished = tuple(stages.unfinished)
+
+    async def _cancel_entries(self) -> None:
+        """What works would open, and nobody would follow it."""
+        asked: set[int] = set()
+        while any(Phase.IDLE < slot.phase <= Phase.ENTRY_UNRESOLVED for slot in self.engine.state.slots):
+            asked |= await self.engine.cancel_entries(asked)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _stalled(self, seconds: float) -> None:
+        """The loop runs again: what was decided on is old, so read everything before anything is opened."""
+        self.alerts.raise_(Alert.STALLED, f"the loop did not run for `{seconds:.1f}` s; stacks in {self.settings.out}")
+        self.strategist.hold(_STALLED)
+        self._background.start(self._read_after_stall(), "readings after a stall")
+
+    async def _read_after_stall(self) -> None:
+        while True:
+            if await self.positions.read() and await self.wallet.read():
+                self.strategist.release(_STALLED)
+                return
+            await asyncio.sleep(self._pace.again)
 
     def _wake_readers(self) -> None:
         self.positions.request()

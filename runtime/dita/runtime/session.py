@@ -37,7 +37,7 @@ from dita.spec.canonical import sha256_hex
 from dita.spec.market import MarketEvent
 from dita.spec.scales import MONEY_SCALE
 from dita.spec.state import capital
-from dita.spec.vocabulary import Phase
+from dita.spec.vocabulary import Mode, Phase
 
 _STALL_SECONDS: Final = 90.0  # nothing finished for so long: something is wrong
 _READY_SECONDS: Final = 120.0
@@ -118,8 +118,11 @@ async def run_session(
     *,
     accept_migration: bool = False,
     stop: asyncio.Event | None = None,
+    stop_now: asyncio.Event | None = None,
 ) -> SessionResult:
     """Run one session. ``stop``, once set, ends trading early; the session still gets flat and checks.
+
+    ``stop_now`` ends that, too: entries are cancelled, everything is closed in order, positions stay as they are.
 
     Raises StartError, FeedError, JournalError, ReplayRefused, CredentialsError, UnknownPolicy; then nothing is left
     running. Whatever goes wrong after the start is a problem in the result.
@@ -134,7 +137,8 @@ async def run_session(
         runtime = await _open_runtime_at(venue, parts, policy, stack)
         tally = Tally(runtime.instruments)
         runtime.engine.observers.append(tally.observe)
-        problems = await _trade(parts, runtime, venue, tally, stop or asyncio.Event())
+        signals = _Signals(stop or asyncio.Event(), stop_now or asyncio.Event())
+        problems = await _trade(parts, runtime, venue, tally, signals)
         progress("asking the exchange", 0, 0)
         return _result(parts, runtime, tally, await _truth(venue, runtime, problems), problems)
 
@@ -149,6 +153,14 @@ class _Parts:
     progress: Progress
     accept_migration: bool
     memory: MemoryMarks
+
+
+@dataclass(frozen=True, slots=True)
+class _Signals:
+    """What the operator asked of this process: to get flat and end; to end."""
+
+    stop: asyncio.Event
+    now: asyncio.Event
 
 
 # --- opening ---------------------------------------------------------------------------------------------------------
@@ -241,7 +253,7 @@ def fresh_journal_path(out: Path) -> Path:
 # --- trading ---------------------------------------------------------------------------------------------------------
 
 
-async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, stop: asyncio.Event) -> list[str]:
+async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, signals: _Signals) -> list[str]:
     problems: list[str] = []
     feeding: asyncio.Task[None] | None = None
     paper = venue.paper
@@ -258,14 +270,16 @@ async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, s
         if paper is not None:
             paper.arm()
         runtime.trade()
-        problems += await _until_done(parts, runtime, tally, stop, feeding)
+        problems += await _until_done(parts, runtime, tally, signals.stop, feeding)
         parts.memory.finish(tally.round_trips)
         if paper is not None:
             paper.disarm()
         parts.progress("getting flat and settling", tally.round_trips, parts.settings.round_trips)
+        if runtime.engine.is_fenced:
+            return [*problems, "another runtime has taken over: nothing was closed or cancelled by this one"]
         async with asyncio.timeout(_FLAT_SECONDS):
-            await runtime.get_flat()
-            await _last_readings(runtime)
+            if not await _got_flat(runtime, signals.now):
+                problems.append("told to end at once: positions stay as they are")
     except TimeoutError:
         problems.append(_why_not_flat(runtime))
     finally:
@@ -275,6 +289,27 @@ async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, s
     return problems
 
 
+async def _got_flat(runtime: Runtime, now: asyncio.Event) -> bool:
+    """Whether it got flat; False when told to end before that."""
+    flat = asyncio.create_task(_flat_and_read(runtime))
+    told = asyncio.create_task(now.wait())
+    try:
+        await asyncio.wait((flat, told), return_when=asyncio.FIRST_COMPLETED)
+        if not flat.done():
+            return False
+        await flat
+        return True
+    finally:
+        for task in (flat, told):
+            task.cancel()
+        await asyncio.gather(flat, told, return_exceptions=True)
+
+
+async def _flat_and_read(runtime: Runtime) -> None:
+    await runtime.get_flat()
+    await _last_readings(runtime)
+
+
 async def _until_done(
     parts: _Parts, runtime: Runtime, tally: Tally, stop: asyncio.Event, feeding: "asyncio.Task[None] | None"
 ) -> list[str]:
@@ -282,9 +317,11 @@ async def _until_done(
     last, last_ns = -1, parts.clock.monotonic_ns()
     while tally.round_trips < wanted:
         parts.memory.look(tally.round_trips)
-        if tally.round_trips != last:
+        if tally.round_trips != last or runtime.engine.state.account.mode != Mode.ACTIVE:  # halted is not stalled
             last, last_ns = tally.round_trips, parts.clock.monotonic_ns()
-            parts.progress("trading", last, wanted)
+            mode = runtime.engine.state.account.mode
+            said = "trading" if mode == Mode.ACTIVE else f"{Mode(mode).name} by settings or switch (`dita resume`)"
+            parts.progress(said, last, wanted)
         if not runtime.engine.may_add_risk:
             return [f"no new trade may be opened any more, at `{last}` of {wanted}; alerts: {_alerts(runtime)}"]
         if stop.is_set():

@@ -21,6 +21,7 @@ from dita.spec.vocabulary import SLOTS
 PREFIX: Final = "DITA_"
 _SYMBOL_PATTERN: Final = r"^[A-Z0-9]{1,20}-[A-Z]{2,10}$"
 Symbol = Annotated[str, Field(pattern=_SYMBOL_PATTERN)]
+_DEAD_MAN_SECONDS_MIN: Final = 10
 PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # Ed25519, hexadecimal
 Milliseconds = Annotated[int, Field(ge=1, le=3_600_000)]
 
@@ -75,6 +76,10 @@ class Settings(BaseSettings):
     income_interval_ms: Milliseconds = 60_000
     wallet_age_ms: Annotated[int, Field(ge=1000, le=86_400_000)] = 600_000
     read_lag_ms: Annotated[int, Field(ge=0, le=60_000)] = 500
+    stall_ms: Annotated[int, Field(ge=1000, le=3_600_000)] = 5000  # the loop does not run: say where it hangs
+    stall_kill_ms: Annotated[int, Field(ge=0, le=3_600_000)] = 60_000  # end the process then; 0: never
+    stop_within_ms: Annotated[int, Field(ge=1000, le=600_000)] = 20_000  # the last stage of a stop, all together
+    dead_man_seconds: Annotated[int, Field(ge=0, le=120)] = 60  # the venue cancels all orders then; 0: not used
 
     # --- where things are kept
     journal: Path = Path("out/journal.sqlite")
@@ -109,6 +114,13 @@ class Settings(BaseSettings):
             raise ValueError("DITA_PROFILE=live needs a public key that `dita keygen` printed")
         return value
 
+    @field_validator("dead_man_seconds")
+    @classmethod
+    def _as_the_venue_takes_it(cls, value: int) -> int:
+        if 0 < value < _DEAD_MAN_SECONDS_MIN:
+            raise ValueError(f"the venue takes {_DEAD_MAN_SECONDS_MIN} to 120 seconds; 0 does without the timer")
+        return value
+
     @property
     def trust(self) -> Trust:
         """Whose certificates are accepted."""
@@ -135,8 +147,10 @@ PAPER_DEFAULTS: Final = {
     "silence_ms": 1000,
     "position_interval_ms": 5000,
     "send_within_ms": 1000,
+    "dead_man_seconds": 0,
 }
-"""What is chosen otherwise when the exchange is inside this process: it neither lags nor charges for requests."""
+"""What is chosen otherwise when the exchange is inside this process: it neither lags nor
+charges for requests, and ends with us."""
 
 
 def for_paper(settings: Settings) -> Settings:

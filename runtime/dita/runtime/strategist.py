@@ -68,6 +68,7 @@ class Strategist:
         self._exits = exits
         self._flights = flights
         self._quiet = 0
+        self._holds: set[str] = set()
         self._now_ns = now_ns
         self._rejections: dict[int, int] = {}  # by instrument, in a row
         self._no_entry_before_ns: dict[int, int] = {}
@@ -75,6 +76,14 @@ class Strategist:
         self._background = background
         self._quotes = {symbol: _Quote() for symbol in self._instruments}
         self._under_way: dict[str, asyncio.Task[None] | None] = dict.fromkeys(self._instruments)
+
+    def hold(self, reason: str) -> None:
+        """Open nothing until this reason is released; open trades go on."""
+        self._holds.add(reason)
+
+    def release(self, reason: str) -> None:
+        """This reason is over."""
+        self._holds.discard(reason)
 
     @property
     def wants_trades(self) -> bool:
@@ -154,7 +163,7 @@ class Strategist:
             return None
         if isinstance(decision, Hold):
             return None
-        if isinstance(decision, Open) and not (self.may_open and self._engine.may_add_risk):
+        if isinstance(decision, Open) and (self._holds or not (self.may_open and self._engine.may_add_risk)):
             return None
         return decision
 

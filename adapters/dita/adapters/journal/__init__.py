@@ -29,6 +29,7 @@ from dita.adapters.journal.records import (
     Row,
     Snapshot,
 )
+from dita.adapters.journal.switch import Switch, SwitchTo, clear_switch, read_switch, set_switch
 from dita.adapters.journal.tags import make_tag
 
 __all__ = [
@@ -56,10 +57,15 @@ __all__ = [
     "PackedRow",
     "Row",
     "Snapshot",
+    "Switch",
+    "SwitchTo",
     "ThreadCommit",
+    "clear_switch",
     "is_held",
     "make_tag",
     "open_journal",
     "open_reader",
     "read_lease",
+    "read_switch",
+    "set_switch",
 ]

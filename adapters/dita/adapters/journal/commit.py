@@ -17,6 +17,7 @@ from dita.adapters.journal.records import Entry
 from dita.adapters.journal.store import JournalStore
 
 GROUP_MAX: Final = 512  # entries in one transaction
+_LOOK_SECONDS: Final = 0.001
 
 
 class Commit(Protocol):
@@ -90,8 +91,10 @@ class ThreadCommit:
         with self._wake:
             self._stopping = True
             self._wake.notify()
-        while self._thread.is_alive():
-            await asyncio.to_thread(self._thread.join)
+        while True:  # not joined: a disk that does not answer must not keep the process
+            if not self._thread.is_alive():
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _run(self) -> None:
         while True:

@@ -73,6 +73,10 @@ class Journal:
         """The same with the inputs as bytes."""
         return self._store.packed_rows(after)
 
+    def inputs(self, up_to: int) -> Iterator[bytes]:
+        """The packed inputs up to a position. Only before the first ``append``."""
+        return self._store.inputs(up_to)
+
     def snapshots(self) -> list[Snapshot]:
         """The sound ones, newest first. Only before the first ``append``."""
         return self._store.snapshots()
@@ -124,6 +128,10 @@ class JournalReader:
     def snapshots(self) -> list[Snapshot]:
         """The sound ones, newest first."""
         return self._store.snapshots()
+
+    def newest(self, kind: int) -> Row | None:
+        """The last row whose input is of a kind."""
+        return self._store.newest(kind)
 
     def notes(self, trade: int) -> list[Note]:
         """Notes of a trade."""

@@ -15,17 +15,14 @@ from typing import Final, NamedTuple
 
 from dita.adapters.journal.errors import JournalCorrupt, JournalError, JournalForeign, JournalUnwritable
 from dita.adapters.journal.records import NOTHING_MENDED, JournalMeta, Mended
+from dita.adapters.journal.schema import KIND_AT, TRADE_AT
 from dita.adapters.journal.store import JournalStore
 from dita.adapters.journal.wal import commit_frames, log_path
-from dita.spec.inputs import Input
-from dita.spec.layout import WORD_BYTES, word_names
 from dita.spec.scales import TRADE_ID_MAX
 from dita.spec.vocabulary import Kind
 
 TRADES_SKIPPED: Final = 1_000_000  # more than lost rows can have begun; numbers reach to 10^13
 _WORD: Final = struct.Struct("<q")
-_KIND_AT: Final = word_names(Input).index("kind") * WORD_BYTES
-_TRADE_AT: Final = word_names(Input).index("trade") * WORD_BYTES
 _PROBES: Final = 1000
 _PROBED_UP_TO: Final = 2**40
 _HOW_TO_PROCEED: Final = (
@@ -126,9 +123,9 @@ def _floor(store: JournalStore, newest: int) -> int:
     spent = store.trade_floor()
     if newest:
         for row in store.packed_rows():
-            (kind,) = _WORD.unpack_from(row.input, _KIND_AT)
+            (kind,) = _WORD.unpack_from(row.input, KIND_AT)
             if kind in (Kind.ENTER, Kind.ADOPT):
-                spent = max(spent, _WORD.unpack_from(row.input, _TRADE_AT)[0])
+                spent = max(spent, _WORD.unpack_from(row.input, TRADE_AT)[0])
             if row.position == newest:
                 break
     return min(spent + TRADES_SKIPPED, TRADE_ID_MAX - 1)

@@ -12,12 +12,14 @@ from typing import Final
 
 from dita.adapters.journal.records import DIGEST_BYTES, Note, PackedRow, Snapshot
 from dita.spec.inputs import Input
-from dita.spec.layout import size_of, word_names
+from dita.spec.layout import WORD_BYTES, size_of, word_names
 
 APPLICATION_ID: Final = 0x44495441  # "DITA"
 SCHEMA_VERSION: Final = 2
 FIRST_VERSION: Final = 1
 CHECKSUM_BYTES: Final = 8
+KIND_AT: Final = word_names(Input).index("kind") * WORD_BYTES
+TRADE_AT: Final = word_names(Input).index("trade") * WORD_BYTES
 _INPUT_BYTES: Final = size_of(Input)
 _NUMBERS: Final = struct.Struct("<3q")
 

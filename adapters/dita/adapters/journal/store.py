@@ -19,6 +19,7 @@ from dita.adapters.journal.schema import (
     INPUT_LAYOUT,
     INSERT_NOTE,
     INSERT_ROW,
+    KIND_AT,
     SCHEMA_VERSION,
     TABLES,
     TRADE_FLOOR,
@@ -30,7 +31,7 @@ from dita.adapters.journal.schema import (
     snapshot_checksum,
     upgrade,
 )
-from dita.spec.layout import pack
+from dita.spec.layout import WORD_BYTES, pack
 
 NOTE_BYTES_MAX: Final = 4096
 SNAPSHOTS_KEPT: Final = 2  # the newest may be of a state that nobody can rebuild any more: then there is one before it
@@ -278,6 +279,22 @@ class JournalStore:
     def packed_rows(self, after: int = 0) -> Iterator[PackedRow]:
         """The same with the inputs as bytes."""
         return (row for row, _ in self.stored(after))
+
+    def newest(self, kind: int) -> Row | None:
+        """The last row whose input is of a kind."""
+        with translated(self.path):
+            found = self._all(
+                "SELECT max(position) FROM rows WHERE substr(input, ?, ?) = ?",
+                (KIND_AT + 1, WORD_BYTES, kind.to_bytes(WORD_BYTES, "little")),
+            )
+        position = found[0][0]
+        return next(self.rows(position - 1)) if isinstance(position, int) else None
+
+    def inputs(self, up_to: int) -> Iterator[bytes]:
+        """The packed inputs of rows 1 to ``up_to`` and nothing else of them. Not checked: opening has done that."""
+        with translated(self.path):
+            for (data,) in self._execute("SELECT input FROM rows WHERE position <= ? ORDER BY position", (up_to,)):
+                yield cast("bytes", data)
 
     def stored(self, after: int = 0) -> RowsWithNotes:
         """The same with the notes that became durable with each row."""
