@@ -75,26 +75,6 @@ def test_status_says_what_a_journal_holds(tmp_path: Path) -> None:
     assert figures["capital"] in done.stdout
 
 
-def test_replay_verifies_every_digest_and_shows_the_timeline(tmp_path: Path) -> None:
-    """Status 0 and every row verified; after one flipped digest status 1, and the row is named."""
-    journaled(tmp_path / "j", 3)
-    done = dita(tmp_path, "replay", "--journal", "j", "--trade", "2", "--json", "replay.json")
-    assert done.returncode == 0, done.stderr
-    figures = json.loads((tmp_path / "replay.json").read_text())["figures"]
-    assert figures == {"rows": 21, "digests_verified": 21}
-    assert "ENTER" in done.stdout
-    assert "ACCEPTED OK EXIT_REQUESTED→IDLE" in done.stdout
-    import sqlite3
-
-    with sqlite3.connect(tmp_path / "j") as other:
-        other.execute("UPDATE rows SET digest = zeroblob(32) WHERE position = 9")
-    done = dita(tmp_path, "replay", "--journal", "j", "--json", "replay.json")
-    assert done.returncode == 1
-    assert "row `9`" in done.stderr
-    document = json.loads((tmp_path / "replay.json").read_text())
-    assert (document["ok"], document["figures"]["digests_verified"]) == (False, 8)
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -14,40 +14,15 @@ from dita.adapters.journal.store import JournalStore
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import RawKernel
 from dita.runtime import fast_forward
-from dita.runtime.alerts import Alerts
-from dita.runtime.engine import Engine
-from dita.runtime.history import History
-from dita.runtime.lockstep import Lockstep
 from dita.runtime.recovery import Recovered, recover
 from dita.runtime.replay import ReplayRefused
 from dita.spec.inputs import Input
 from dita.spec.layout import pack, unpack
 from dita.spec.state import initial_state
 from dita.spec.vocabulary import Kind
-from runtime_parts import ReferenceKernel, open_test_journal, opened, trades
+from runtime_parts import SNAPSHOT_EVERY, lived, open_test_journal
 
-EVERY = 10
 MADE_BY = "this version"
-
-
-async def _lived(path: Path, trade_count: int, made_by: str) -> tuple[bytes, History]:
-    """A runtime that made a snapshot every ten rows, ended with an order under way; its state and history."""
-    journal = open_test_journal(path)
-    ticks = iter(range(1, 100_000))
-    history = History()
-    engine = Engine(
-        Lockstep(ReferenceKernel()), journal, Alerts(lambda: 0), wall_ns=lambda: next(ticks),
-        venue_now_ns=lambda: 5, on_divergence=lambda _: None, history=history, made_by=made_by, snapshot_every=EVERY,
-    )  # fmt: skip
-    for event in [*trades(trade_count), *opened(trade_count + 1)[:1]]:
-        await engine.apply(event)
-    history.keep(engine.state)
-    await journal.close()
-    return pack(engine.state), history
-
-
-def lived(path: Path, trade_count: int = 9, made_by: str = MADE_BY) -> tuple[bytes, History]:
-    return asyncio.run(_lived(path, trade_count, made_by))
 
 
 def started(path: Path, raw_kernel: RawKernel, made_by: str = MADE_BY) -> tuple[bytes, Recovered]:
@@ -68,11 +43,14 @@ def started(path: Path, raw_kernel: RawKernel, made_by: str = MADE_BY) -> tuple[
 
 def test_a_start_from_a_snapshot_is_the_whole_way(tmp_path: Path, raw_kernel: RawKernel) -> None:
     """Kernel and reference are in the very state of the runtime that ended, its deadlines and starts are known."""
-    state, history = lived(tmp_path / "j")
+    state, history = lived(tmp_path / "j", 9, MADE_BY)
     found, recovered = started(tmp_path / "j", raw_kernel)
     rows = 3 + 9 * 6 + 1
     assert (found, recovered.history) == (state, history)
-    assert (recovered.from_snapshot, recovered.replayed.rows) == (rows // EVERY * EVERY, rows % EVERY)
+    assert (recovered.from_snapshot, recovered.replayed.rows) == (
+        rows // SNAPSHOT_EVERY * SNAPSHOT_EVERY,
+        rows % SNAPSHOT_EVERY,
+    )
     whole, walked = started(tmp_path / "j", raw_kernel, made_by="")
     assert (whole, walked.history) == (state, history)
     assert (walked.from_snapshot, walked.replayed.rows) == (0, rows)
@@ -80,14 +58,14 @@ def test_a_start_from_a_snapshot_is_the_whole_way(tmp_path: Path, raw_kernel: Ra
 
 def test_only_the_newest_snapshots_are_kept(tmp_path: Path) -> None:
     """Two of five remain in the file, so that it grows with its rows only."""
-    lived(tmp_path / "j")
+    lived(tmp_path / "j", 9, MADE_BY)
     with closing(sqlite3.connect(tmp_path / "j")) as file:
         assert file.execute("SELECT position FROM snapshots ORDER BY position").fetchall() == [(40,), (50,)]
 
 
 def test_another_versions_snapshot_is_not_used(tmp_path: Path, raw_kernel: RawKernel) -> None:
     """A snapshot of other code is no evidence about this code: the reference walks the whole way."""
-    state, _ = lived(tmp_path / "j", made_by="another version")
+    state, _ = lived(tmp_path / "j", 9, "another version")
     found, recovered = started(tmp_path / "j", raw_kernel)
     assert (found, recovered.from_snapshot) == (state, 0)
 
@@ -97,7 +75,7 @@ def test_a_snapshot_that_the_kernel_does_not_arrive_at_is_not_used(
     tmp_path: Path, raw_kernel: RawKernel, column: str
 ) -> None:
     """A state, outcome or past of another place, with a checksum that fits: not believed, the whole way is walked."""
-    state, history = lived(tmp_path / "j")
+    state, history = lived(tmp_path / "j", 9, MADE_BY)
     with closing(sqlite3.connect(tmp_path / "j")) as file, file:
         found = file.execute("SELECT position, made_by, outcome, state, past FROM snapshots WHERE position = 50")
         snapshot = Snapshot._make(found.fetchone())
@@ -115,7 +93,7 @@ def test_a_snapshot_that_the_kernel_does_not_arrive_at_is_not_used(
 
 def test_a_changed_row_before_a_snapshot_is_found(tmp_path: Path, raw_kernel: RawKernel) -> None:
     """A settled fee long before the snapshot was changed, its checksum with it: no start, and the row is named."""
-    lived(tmp_path / "j")
+    lived(tmp_path / "j", 9, MADE_BY)
     store = JournalStore(tmp_path / "j")
     row = next(store.packed_rows(7))
     store.close()
@@ -131,7 +109,7 @@ def test_a_changed_row_before_a_snapshot_is_found(tmp_path: Path, raw_kernel: Ra
 
 def test_a_snapshot_that_is_believed_unseen_hides_a_changed_row(tmp_path: Path, raw_kernel: RawKernel) -> None:
     """Planted: the kernel is put into the snapshot's state instead of walking there. The change above is not found."""
-    lived(tmp_path / "j")
+    lived(tmp_path / "j", 9, MADE_BY)
     with closing(sqlite3.connect(tmp_path / "j")) as file, file:
         file.execute("UPDATE rows SET input = zeroblob(352) WHERE position = 8")
 

@@ -7,6 +7,10 @@ from pathlib import Path
 from dita.adapters.journal import Commit, InlineCommit, Journal, open_journal
 from dita.adapters.journal.store import JournalStore
 from dita.reference import step
+from dita.runtime.alerts import Alerts
+from dita.runtime.engine import Engine
+from dita.runtime.history import History
+from dita.runtime.lockstep import Lockstep
 from dita.spec import inputs
 from dita.spec.inputs import Input
 from dita.spec.layout import pack
@@ -17,6 +21,7 @@ from dita.spec.vocabulary import Part, Side
 
 SECOND = 1_000_000_000
 PRICE = 50_000 * PRICE_SCALE
+SNAPSHOT_EVERY = 10
 
 
 class ReferenceKernel:
@@ -84,6 +89,27 @@ def trades(count: int) -> Iterator[Input]:
 
 def open_test_journal(path: Path, driver: Callable[[JournalStore], Commit] = InlineCommit) -> Journal:
     return open_journal(path, account="paper", tag="test0", wall_ns=1, driver=driver)
+
+
+def lived(path: Path, trade_count: int, made_by: str) -> tuple[bytes, History]:
+    """A runtime with snapshots that has ended with an order under way: its packed state and its history."""
+    return asyncio.run(_lived(path, trade_count, made_by))
+
+
+async def _lived(path: Path, trade_count: int, made_by: str) -> tuple[bytes, History]:
+    journal = open_test_journal(path)
+    ticks = iter(range(1, 100_000))
+    history = History()
+    engine = Engine(
+        Lockstep(ReferenceKernel()), journal, Alerts(lambda: 0), wall_ns=lambda: next(ticks),
+        venue_now_ns=lambda: 5, on_divergence=lambda _: None, history=history, made_by=made_by,
+        snapshot_every=SNAPSHOT_EVERY,
+    )  # fmt: skip
+    for event in [*trades(trade_count), *opened(trade_count + 1)[:1]]:
+        await engine.apply(event)
+    history.keep(engine.state)
+    await journal.close()
+    return pack(engine.state), history
 
 
 async def settle_loop(times: int = 20) -> None:

@@ -242,7 +242,8 @@ def status(journal: JournalPath = None, json_file: JsonFile = None) -> None:
 def replay(
     journal: JournalPath = None,
     last: Annotated[int, typer.Option(help="Show so many of the newest rows; 0 shows all.", min=0)] = 40,
-    trade: Annotated[int | None, typer.Option(help="Show the rows of one trade only.", min=1)] = None,
+    trade: Annotated[int | None, typer.Option(help="Tell the story of one trade instead.", min=1)] = None,
+    at: Annotated[int | None, typer.Option(metavar="ROW", help="Show the state after this row, too.", min=1)] = None,
     trace: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Not a journal but a trace, such as that of a divergence.")
     ] = None,
@@ -252,7 +253,7 @@ def replay(
     if trace is not None:
         _refuse("journal", journal, "a trace is replayed by itself: leave one of them out")
         _finish("replay", "cli_campaign", "replay_trace", json_file, trace=trace)
-    _finish("replay", "cli_journal", "replay_journal", json_file, journal=journal, last=last, trade=trade)
+    _finish("replay", "cli_journal", "replay_journal", json_file, journal=journal, last=last, trade=trade, at=at)
 
 
 @app.command("settle-forced")

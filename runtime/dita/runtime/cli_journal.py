@@ -1,23 +1,27 @@
 """``dita status`` and ``dita replay``: what a journal holds, also while a runtime writes it."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.console import RenderableType
 from rich.table import Table
 
-from dita.adapters.journal import JournalReader, Row, open_reader
+from dita.adapters.journal import JournalCorrupt, JournalReader, Note, Row, Snapshot, open_reader
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import load_for_conformance
-from dita.runtime.cli_report import Report, Reporter, escape, table
+from dita.runtime.cli_report import CommandError, Report, Reporter, escape, table
 from dita.runtime.lockstep import Lockstep, Stepped
 from dita.runtime.replay import ReplayRefused, replay
 from dita.runtime.session import money_text
 from dita.runtime.settings import load_settings
+from dita.runtime.story import Story, decimal_text
+from dita.spec.canonical import sha256_hex
 from dita.spec.inputs import Input
+from dita.spec.layout import flatten_words, pack, word_names
 from dita.spec.scales import NANOSECONDS_PER_SECOND
-from dita.spec.state import State, capital, remaining
+from dita.spec.state import State, capital, initial_state, remaining
 from dita.spec.vocabulary import Kind, Mode, Phase, Side
 
 _PROGRESS_EVERY = 500
@@ -58,34 +62,108 @@ def status(reporter: Reporter, *, journal: Path | None) -> Report:
         reader.close()
 
 
-def replay_journal(reporter: Reporter, *, journal: Path | None, last: int, trade: int | None) -> Report:
-    """Step through it and show the timeline. Raises JournalError; a digest that differs is a problem."""
+def replay_journal(reporter: Reporter, *, journal: Path | None, last: int, trade: int | None, at: int | None) -> Report:
+    """Step through it and show the timeline, the story of one trade, or the state at a row.
+
+    Raises JournalError when it cannot be opened, CommandError for a trade or row that is not there. A row that is
+    damaged, a digest or a snapshot that differs is a problem.
+    """
     reader = open_reader(load_settings(journal=journal).journal)
     try:
-        lines: deque[tuple[str, ...]] = deque(maxlen=last or None)
-        seen = 0
+        seen = _Seen(at, deque(maxlen=last or None), {one.position: one for one in reader.snapshots()})
+        story = None if trade is None else Story(trade, reader.meta.tag, reader.symbols)
 
         def observe(row: Row, stepped: Stepped) -> None:
-            nonlocal seen
-            seen = row.position
-            if trade is None or row.input.trade == trade:
-                lines.append(_line(row, stepped))
+            seen.observe(row, stepped)
+            if story is not None:
+                story.observe(row, stepped)
 
         problems: list[str] = []
         try:
             _replayed(reader, reporter, observe)
-        except ReplayRefused as refusal:
+        except (ReplayRefused, JournalCorrupt) as refusal:
             problems.append(str(refusal))
-        shown = Table(title=f"timeline of {reader.path}", title_justify="left", header_style="bold")
-        for header in ("row", "time (UTC)", "input", "trade", "slot", "outcome"):
-            shown.add_column(header)
-        for line in lines:
-            shown.add_row(*(escape(cell) for cell in line))
-        notes = [] if trade is None else [f"{note.name}: {note.body}" for note in reader.notes(trade)]
-        figures = {"rows": reader.position, "digests_verified": seen}
-        return Report(figures, problems, [shown, *(escape(note) for note in notes)])
+        problems += seen.problems
+        if at is not None and not seen.shown:
+            raise CommandError(f"--at: row `{at}` is not there; the journal replays to row `{seen.position}`")
+        figures: dict[str, int | str] = {
+            "rows": reader.position,
+            "digests_verified": seen.position,
+            "snapshots_verified": seen.snapshots_verified,
+            "state_sha256": seen.state_sha256,
+        }
+        if story is not None and not story.lines:
+            raise CommandError(f"--trade: `{trade}` is in no row")
+        shown = [_timeline(reader.path, seen.lines)] if story is None else _told(story, reader.notes(story.trade))
+        return Report(figures, problems, [*shown, *seen.shown])
     finally:
         reader.close()
+
+
+class _Seen:
+    """What a replay has shown so far: how far it came, and what it stood at."""
+
+    def __init__(self, at: int | None, lines: deque[tuple[str, ...]], snapshots: dict[int, Snapshot]) -> None:
+        self.position = 0
+        self.lines = lines
+        self.shown: list[Table] = []
+        self.problems: list[str] = []
+        self.snapshots_verified = 0
+        self._at = at
+        self._snapshots = snapshots
+        self._newest = initial_state()
+        self._state_at: State | None = None
+
+    @property
+    def state_sha256(self) -> str:
+        """Of the packed state at the row that was asked for, else after the last one."""
+        return sha256_hex(pack(self._newest if self._state_at is None else self._state_at))
+
+    def observe(self, row: Row, stepped: Stepped) -> None:
+        """One row."""
+        self.position = row.position
+        self._newest = stepped.after
+        self.lines.append(_line(row, stepped))
+        snapshot = self._snapshots.get(row.position)
+        if snapshot is not None:
+            if (snapshot.outcome, snapshot.state) == (pack(stepped.outcome), pack(stepped.after)):
+                self.snapshots_verified += 1
+            else:
+                self.problems.append(f"the snapshot at row `{row.position}` is of another state than the row leads to")
+        if row.position == self._at:
+            self._state_at = stepped.after
+            self.shown.append(_state_table(row.position, stepped.after))
+
+
+def _state_table(position: int, state: State) -> Table:
+    words = [
+        (name, str(word))
+        for name, word, blank in zip(
+            word_names(State), flatten_words(state), flatten_words(initial_state()), strict=True
+        )
+        if word != blank
+    ]
+    return table(f"state after row {position}, words that are not as at the beginning", words, ("word", "value"))
+
+
+def _timeline(path: str, lines: Iterable[tuple[str, ...]]) -> Table:
+    shown = Table(title=f"timeline of {path}", title_justify="left", header_style="bold")
+    for header in ("row", "time (UTC)", "input", "trade", "slot", "outcome"):
+        shown.add_column(header)
+    for line in lines:
+        shown.add_row(*(escape(cell) for cell in line))
+    return shown
+
+
+def _told(story: Story, notes: Sequence[Note]) -> list[RenderableType]:
+    shown = Table(title=f"the story of trade {story.trade}", title_justify="left", header_style="bold")
+    for header in ("row", "after", "what happened", "answer"):
+        shown.add_column(header)
+    for line in story.lines:
+        after = f"{decimal_text(line.after_ms, 1000)} s"
+        shown.add_row(str(line.position), after, escape(line.what), escape(line.answer))
+    said = [escape(f"{note.name}: {note.body}") for note in notes]
+    return [*said, shown, table("what it came to", story.summary, ("what", "value"))]
 
 
 def _replayed(reader: JournalReader, reporter: Reporter, observe: Callable[[Row, Stepped], None]) -> State:

@@ -1,0 +1,153 @@
+"""``dita replay``: every row verified again, the state at any row, and the story of one trade."""
+
+import gzip
+import hashlib
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from dita.adapters.journal import open_reader
+from dita.adapters.journal.schema import row_checksum
+from dita.adapters.journal.store import JournalStore
+from dita.reference import step
+from dita.runtime.lockstep import Lockstep
+from dita.runtime.story import Story, decimal_text
+from dita.spec.inputs import Input
+from dita.spec.layout import pack, unpack
+from dita.spec.state import initial_state
+from dita.spec.vocabulary import Kind, Part
+from runtime_parts import ReferenceKernel, lived
+
+DITA = [sys.executable, "-c", "from dita.runtime.cli import main; main()"]
+RECORDED = Path(__file__).parents[1] / "adapters" / "journals" / "version-1.sqlite.gz"
+ROWS, TRADES = 88, 7
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    """A real session, in the schema of then."""
+    path = tmp_path / "recorded"
+    path.write_bytes(gzip.decompress(RECORDED.read_bytes()))
+    return path
+
+
+def replayed(folder: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], dict[str, int | str]]:
+    """Run the command in a folder; what it said, and its figures."""
+    (folder / "replay.json").unlink(missing_ok=True)
+    done = subprocess.run(
+        [*DITA, "replay", *arguments, "--json", "replay.json"], cwd=folder, capture_output=True, text=True,
+        check=False, timeout=100, env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "200"},
+    )  # fmt: skip
+    path = folder / "replay.json"
+    return done, json.loads(path.read_text())["figures"] if path.exists() else {}
+
+
+def raw_inputs(path: Path) -> list[Input]:
+    """The inputs of a journal, by another program."""
+    with closing(sqlite3.connect(path)) as file:
+        return [unpack(Input, data) for (data,) in file.execute("SELECT input FROM rows ORDER BY position")]
+
+
+def state_hash(events: list[Input]) -> str:
+    """Of the state that the reference alone makes of them."""
+    state = initial_state()
+    for event in events:
+        state, _ = step(state, event)
+    return hashlib.sha256(pack(state)).hexdigest()
+
+
+def test_a_session_is_reproduced_bit_for_bit(recorded: Path) -> None:
+    """Every digest verified, the last state and the one at a row are the reference's own, to the hash."""
+    events = raw_inputs(recorded)
+    done, figures = replayed(recorded.parent, "--journal", "recorded")
+    assert done.returncode == 0, done.stderr
+    assert (figures["rows"], figures["digests_verified"]) == (ROWS, ROWS)
+    assert figures["state_sha256"] == state_hash(events)
+    done, figures = replayed(recorded.parent, "--journal", "recorded", "--at", "41")
+    assert figures["state_sha256"] == state_hash(events[:41]) != state_hash(events)
+    assert "slots[0].phase" in done.stdout
+
+
+def test_what_differs_is_named(tmp_path: Path) -> None:
+    """A digest of something else with a checksum that fits, a row that is not as written: status 1, the row named."""
+    lived(tmp_path / "j", 9, "test")
+    done, figures = replayed(tmp_path, "--journal", "j")
+    assert (done.returncode, figures["digests_verified"], figures["snapshots_verified"]) == (0, 58, 2), done.stderr
+    with closing(sqlite3.connect(tmp_path / "j")) as file, file:
+        file.execute("UPDATE snapshots SET state = zeroblob(8) WHERE position = 40")  # a wrong checksum: not offered
+    _, figures = replayed(tmp_path, "--journal", "j")
+    assert figures["snapshots_verified"] == 1
+    store = JournalStore(tmp_path / "j")
+    wrong = next(store.packed_rows(8))._replace(digest=bytes(32))
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "j")) as file, file:
+        values = (wrong.digest, row_checksum(wrong))
+        file.execute("UPDATE rows SET digest = ?, checksum = ? WHERE position = 9", values)
+    done, figures = replayed(tmp_path, "--journal", "j")
+    assert (done.returncode, figures["digests_verified"]) == (1, 8)
+    assert "row `9`" in done.stderr
+    with closing(sqlite3.connect(tmp_path / "j")) as file, file:
+        file.execute("UPDATE rows SET wall_ns = 0 WHERE position = 5")
+    done, figures = replayed(tmp_path, "--journal", "j")
+    assert (done.returncode, figures["digests_verified"]) == (1, 4)
+    assert "row `5`" in done.stderr
+
+
+def story_of(path: Path, trade: int) -> Story:
+    reader = open_reader(path)
+    story = Story(trade, reader.meta.tag, reader.symbols)
+    lockstep = Lockstep(ReferenceKernel())
+    for row in reader.rows():
+        story.observe(row, lockstep.step(row.input))
+    reader.close()
+    return story
+
+
+@pytest.mark.parametrize("trade", range(1, TRADES + 1))
+def test_a_story_leaves_nothing_out_and_adds_up(recorded: Path, trade: int) -> None:
+    """Every row that names the trade is told, in order; the net is what the settlements of the rows say."""
+    events = raw_inputs(recorded)
+    story = story_of(recorded, trade)
+    named = [number for number, event in enumerate(events, 1) if event.trade == trade]
+    assert [line.position for line in story.lines] == named
+    assert story.lines[0].what.startswith("wants ")
+    assert any("order " in line.answer for line in story.lines)
+    settled = {event.part: event for event in events if event.kind == Kind.SETTLE and event.trade == trade}
+    entry, exit_ = settled[Part.ENTRY], settled[Part.EXIT]
+    side = next(event.side for event in events if event.kind == Kind.ENTER and event.trade == trade)
+    earned = (exit_.quote - entry.quote) * (1 if side == 1 else -1)
+    told = dict(story.summary)
+    assert Decimal(told["realised"]) * 10**8 == earned
+    assert Decimal(told["net"]) * 10**8 == earned - entry.amount - exit_.amount
+    assert told["entry fee"].endswith("(settled)")
+
+
+def test_the_command_tells_the_story(recorded: Path) -> None:
+    """What was wanted and why, each order by its name at the venue, and what it came to; a trade that is not there."""
+    done, _ = replayed(recorded.parent, "--journal", "recorded", "--trade", "4")
+    assert done.returncode == 0, done.stderr
+    for said in ("22 ppm from the average", "-4-0-1", "exit 2 is done: 0.0081 at 61801.8 on average", "-0.99661817"):
+        assert said in done.stdout
+    done, _ = replayed(recorded.parent, "--journal", "recorded", "--trade", "99")
+    assert done.returncode == 2
+    assert "--trade: `99` is in no row" in done.stderr
+    done, _ = replayed(recorded.parent, "--journal", "recorded", "--at", "99")
+    assert done.returncode == 2
+    assert "--at: row `99` is not there" in done.stderr
+
+
+@given(some.integers(-(10**20), 10**20), some.sampled_from([10**3, 10**8, 10**10]))
+def test_decimals_are_exact(units: int, scale: int) -> None:
+    """Against exact fractions, without zeros at the end."""
+    text = decimal_text(units, scale)
+    assert Fraction(text) == Fraction(units, scale)
+    assert "." not in text or text[-1] not in "0."
