@@ -6,14 +6,19 @@ from pathlib import Path
 import pytest
 
 from dita.conformance import conform, tasks
+from dita.conformance.certify import CERTIFICATE_NAME, run_certify, summary
 from dita.conformance.conform import PARTS, TIERS, ConformReport, Progress, Sizes, run_conform, tasks_of
 from dita.conformance.corpus import corpus, run_corpus
 from dita.conformance.declare import never
 from dita.conformance.exhaustive import Enumeration, Finding
+from dita.conformance.layers import LayerRunner, conform_outcome
 from dita.conformance.tasks import Report, Task, TaskResult, run_task
 from dita.conformance.under_test import CallerMemory, ReferenceStandIn, StepUnderTest
 from dita.kernel.image import IMAGE_PATH, ImageRefused
-from dita.kernel.loader import RawKernel
+from dita.kernel.loader import RawKernel, installed_bindings
+from dita.spec.certificate import REQUIRED_LAYERS, add_up
+from dita.spec.certificate_check import verify
+from dita.spec.certificate_format import decode_evidence, decode_statement
 from dita.spec.state import State
 
 SMALL = Sizes("sample", 4_000, 2, 1, 100, 4_000, 100_000)
@@ -49,6 +54,29 @@ def test_the_figures_have_their_stable_names(report: ConformReport) -> None:
         "divergences", "spec_path_coverage", "canary_found",
     }  # fmt: skip
     assert report.figures["spec_path_coverage"] == 1.0
+
+
+def test_a_run_becomes_a_certificate_that_holds(report: ConformReport, raw_kernel: RawKernel, tmp_path: Path) -> None:
+    """Of this run: the certificate names the image, the verifier accepts it, and the parts of the evidence add up."""
+    rules = tuple(rule for rule in REQUIRED_LAYERS if rule.name == "conform")
+    layers = (LayerRunner("conform", lambda _: conform_outcome(report)),)
+
+    made = run_certify("quick", IMAGE_PATH, tmp_path, layers=layers, required=rules)
+
+    assert made.refusals == ()
+    assert made.certificate == tmp_path / CERTIFICATE_NAME
+    statement = decode_statement((tmp_path / CERTIFICATE_NAME).read_bytes())
+    content = (tmp_path / "evidence" / "conform.json").read_bytes()
+    verify(statement, installed_bindings(raw_kernel), {"conform": content}, rules)
+    assert statement.bindings.image_sha256 == raw_kernel.image_sha256
+    assert statement.toolchain["python"].startswith("CPython 3.")
+    assert statement.assumptions
+    evidence = decode_evidence(content)
+    counts = add_up(evidence.parts)
+    assert counts["random_distinct"] >= 4_000
+    assert counts["path_vectors"] > counts["spec_paths"] == counts["spec_paths_taken"] > 1_000
+    assert len(evidence.parts) > 5
+    assert "certified: " in summary(made)
 
 
 def returning(result: TaskResult) -> Callable[[list[Task], Path, Progress | None], list[TaskResult]]:

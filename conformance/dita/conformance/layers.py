@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from dita.conformance.conform import Progress, Sizes, Tier, run_conform
+from dita.conformance.conform import ConformReport, Progress, Sizes, Tier, run_conform
 from dita.conformance.explore import ExploreReport, run_explore
 from dita.conformance.matrix import result_of
 from dita.conformance.prove.proof import SOLVERS, VERDICTS, keep, proved_before, run_prove, solver_versions
@@ -55,14 +55,18 @@ class LayerRunner:
 
 def conform_layer(order: LayerOrder) -> LayerOutcome:
     """Path and boundary vectors, small worlds, random campaigns: reference against image."""
-    report = run_conform(order.tier, order.seed, order.progress, order.image, order.sizes)
+    return conform_outcome(run_conform(order.tier, order.seed, order.progress, order.image, order.sizes))
+
+
+def conform_outcome(report: ConformReport) -> LayerOutcome:
+    """What a conformance run hands to the certificate."""
     seen: dict[str, int] = {}
     for cell, count in report.distribution.items():
         result = result_of(cell)
         if result is not None:
             name = f"{result.kind} {result.text.split(' ')[0]}"
             seen[name] = seen.get(name, 0) + count
-    details = {"seed": order.seed, "milliseconds": int(1000 * report.seconds), "kinds_by_verdict": seen}
+    details = {"seed": report.seed, "milliseconds": int(1000 * report.seconds), "kinds_by_verdict": seen}
     details["steps_per_second"] = int(report.figures["steps_per_second"])
     timelines = tuple(f"{found.what}\n{found.timeline}\n{found.trace}" for found in report.divergences)
     return LayerOutcome("conform", tuple(report.parts), details, tuple(report.problems), timelines)
