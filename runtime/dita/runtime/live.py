@@ -45,7 +45,6 @@ from dita.runtime.sizing import Sizing
 from dita.runtime.stages import Stages
 from dita.runtime.strategist import Strategist
 from dita.runtime.wallet import WalletReader
-from dita.runtime.watchdog import Watchdog
 from dita.spec import inputs
 from dita.spec.clearance import Clearance
 from dita.spec.inputs import Input
@@ -244,12 +243,6 @@ class Runtime:
             connection.rest.cancel_all_after, settings.dead_man_seconds, self.alerts,
             hold=self.strategist.hold, release=self.strategist.release,
         )  # fmt: skip
-        self.watchdog = Watchdog(
-            settings.out / "stalls",
-            stall_seconds=settings.stall_ms * _MILLI,
-            kill_seconds=settings.stall_kill_ms * _MILLI,
-            on_recovered=self._stalled,
-        )
         self._silence = SilenceWatch(
             self.engine, venue, self.carrier.flights, settings.silence_ms * NANOSECONDS_PER_MILLISECOND
         )
@@ -292,7 +285,6 @@ class Runtime:
             (self.positions.run(), "positions"),
             (self.wallet.run(), "wallet"),
             (self.settler.run(), "settlement"),
-            (self.watchdog.run(), "heartbeat"),
             (self.dead_man.run(), "dead-man timer"),
         ):
             self._background.start(work, name)
@@ -303,8 +295,6 @@ class Runtime:
         wanted = self.switch.wanted
         if self.engine.state.account.mode != wanted:
             await self.engine.apply(inputs.set_mode(wanted))
-        self._background.start(self.switch.run(), "switch")
-        self.watchdog.start()
         self.settler.wake()
 
     async def _seed(self) -> None:
@@ -327,6 +317,16 @@ class Runtime:
             if not doubtful and await self.positions.read() and await self.wallet.read():
                 return
             await asyncio.sleep(self._pace.again)
+
+    def obey_switch(self) -> None:
+        """From now on follow the operator's switch, which the start has obeyed already."""
+        self._background.start(self.switch.run(), "switch")
+
+    def stalled(self, seconds: float) -> None:
+        """The loop runs again after a stall: what is known is old, so everything is read before anything is opened."""
+        self.alerts.raise_(Alert.STALLED, f"the loop did not run for `{seconds:.1f}` s; stacks in {self.settings.out}")
+        self.strategist.hold(_STALLED)
+        self._background.start(self._read_after_stall(), "readings after a stall")
 
     def trade(self) -> None:
         """Let the policy act."""
@@ -377,7 +377,6 @@ class Runtime:
         await stages.run("inputs", 3, self.engine.drain())
         await stages.run("journal", 5, self.engine.journal.close())
         await stages.run("connection", 2, self._connection.aclose())
-        self.watchdog.close()
         self.unfinished = tuple(stages.unfinished)
 
     async def _cancel_entries(self) -> None:
@@ -386,12 +385,6 @@ class Runtime:
         while any(Phase.IDLE < slot.phase <= Phase.ENTRY_UNRESOLVED for slot in self.engine.state.slots):
             asked |= await self.engine.cancel_entries(asked)
             await asyncio.sleep(_LOOK_SECONDS)
-
-    def _stalled(self, seconds: float) -> None:
-        """The loop runs again: what was decided on is old, so read everything before anything is opened."""
-        self.alerts.raise_(Alert.STALLED, f"the loop did not run for `{seconds:.1f}` s; stacks in {self.settings.out}")
-        self.strategist.hold(_STALLED)
-        self._background.start(self._read_after_stall(), "readings after a stall")
 
     async def _read_after_stall(self) -> None:
         while True:

@@ -7,8 +7,8 @@ with it the session trades on that exchange and leaves the faults to it.
 import asyncio
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random, SystemRandom
@@ -33,6 +33,7 @@ from dita.runtime.policy import Policy
 from dita.runtime.settings import Settings, for_paper
 from dita.runtime.tally import Tally
 from dita.runtime.venue_truth import VenueTruth, truth_of_paper, truth_of_venue
+from dita.runtime.watchdog import Watchdog
 from dita.spec.canonical import sha256_hex
 from dita.spec.market import MarketEvent
 from dita.spec.scales import MONEY_SCALE
@@ -220,9 +221,29 @@ async def _open_runtime_at(venue: _Venue, parts: _Parts, policy: Policy, stack: 
             accept_migration=parts.accept_migration,
         )
         opening.pop_all()
+    stack.enter_context(_watched(opened.runtime, settings))  # until after the stop
     runtime = await opened.start()
     stack.push_async_callback(runtime.stop)
+    runtime.obey_switch()
     return runtime
+
+
+@contextmanager
+def _watched(runtime: Runtime, settings: Settings) -> Generator[None]:
+    """A watchdog on this process's loop; it belongs to the process, which a simulated one does not have."""
+    watchdog = Watchdog(
+        settings.out / "stalls",
+        stall_seconds=settings.stall_ms / 1000,
+        kill_seconds=settings.stall_kill_ms / 1000,
+        on_recovered=runtime.stalled,
+    )
+    beating = asyncio.create_task(watchdog.run(), name="heartbeat")
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.close()
+        beating.cancel()
 
 
 def _made_by(certified: CertifiedKernel) -> str:
