@@ -55,6 +55,7 @@ FILES: dict[str, dict[str, str]] = {
     },
     "adapters/test_bingx_streams.py": {
         "adapter-frames-unbounded": "test_whatever_ends_a_session_is_a_gap_then_a_new_key_and_a_new_connection",
+        "adapter-last-frames-lost": "test_what_came_before_the_end_is_read_although_no_heartbeat_can_be_answered",
         "adapter-gaps-not-counted": "test_whatever_ends_a_session_is_a_gap_then_a_new_key_and_a_new_connection",
         "adapter-gap-begins-when-noticed": "test_a_gap_begins_at_the_last_frame_however_late_the_loss_is_noticed",
     },
@@ -72,6 +73,21 @@ FILES: dict[str, dict[str, str]] = {
     },
     "adapters/test_bingx_secrets.py": {
         "adapter-quoted-key-logged": "test_a_failing_session_writes_no_secret",
+    },
+    "adapters/test_bingx_stops.py": {
+        "adapter-stop-may-open": "test_what_is_sent_can_only_close",
+        "adapter-stop-on-any-price": "test_what_is_sent_can_only_close",
+        "adapter-stop-any-echo": "test_only_the_echo_of_this_stop_accepts_it",
+    },
+    "adapters/test_bingx_key_change.py": {
+        "adapter-key-used-to-its-end": "test_a_key_that_cannot_be_extended_is_replaced_without_a_gap",
+        "adapter-lost-key-lives-on": "test_a_key_that_is_unknown_has_ended_at_any_time_since_it_was_last_seen_alive",
+    },
+    "adapters/test_bingx_envelopes.py": {
+        "adapter-errors-keep-frames": "test_an_unreadable_message_leaves_nothing_behind",
+    },
+    "adapters/test_bingx_metrics.py": {
+        "adapter-pauses-not-counted": "test_a_counter_rises_with_what_it_counts",
     },
     "adapters/test_bingx_network.py": {
         "adapter-connections-never-closed": "test_closing_gives_back_every_task_socket_and_file",
@@ -94,7 +110,7 @@ def run_test(repository: Path, name: str, defect: Defect | None) -> subprocess.C
 def test_every_defect_of_the_adapter_has_its_test(repository: Path) -> None:
     """A patch that no test notices, or a test that is not there, would prove nothing."""
     assert set(NOTICED_BY) == set(DEFECTS)
-    assert len(DEFECTS) >= 30
+    assert len(DEFECTS) >= 40
     for file, test in NOTICED_BY.values():
         assert f"def {test}(" in (repository / "tests" / file).read_text()
 
