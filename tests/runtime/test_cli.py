@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dita.adapters.journal import Switch, SwitchTo, set_switch
 from dita.runtime.lockstep import Lockstep
 from dita.spec.vocabulary import Verdict
 from runtime_parts import ReferenceKernel, open_test_journal, trades
@@ -73,6 +74,9 @@ def test_status_says_what_a_journal_holds(tmp_path: Path) -> None:
     assert figures["capital"] == f"{100_000 * 10**8 - fees:d}"[:-8] + "." + f"{100_000 * 10**8 - fees:d}"[-8:]
     assert "BTC-USDT" not in done.stdout  # nothing is live
     assert figures["capital"] in done.stdout
+    assert "nobody" in done.stdout  # holds it
+    set_switch(tmp_path / "j", Switch(SwitchTo.FLAT, "a test", 1))
+    assert "flat, a test" in dita(tmp_path, "status", "--journal", "j").stdout
 
 
 @pytest.mark.parametrize(
@@ -152,6 +156,26 @@ def test_bench_writes_every_figure(tmp_path: Path) -> None:
         "account_frame_r", "submit_ack_r",
     }  # fmt: skip
     assert all(value > 0 for value in figures.values())
+
+
+def test_bench_measures_the_journal(tmp_path: Path) -> None:
+    """A start after six thousand rows: every figure, positive, and nothing left in the folder."""
+    done = dita(tmp_path, "bench", "--journal", "6000", "--json", "bench.json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "bench.json").read_text())["figures"]
+    names = (
+        "inputs_per_second",
+        "flush_p50_ms",
+        "alone_p50_ms",
+        "open_s",
+        "recover_s",
+        "start_s",
+        "start_cpu_s",
+        "rows",
+    )
+    assert set(figures) == {f"journal_{name}" for name in names}
+    assert all(value > 0 for value in figures.values())
+    assert [path.name for path in tmp_path.iterdir()] == ["bench.json"]
 
 
 def test_the_exchange_runs_by_itself_and_keeps_its_account(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dita.adapters.journal import JournalError, JournalFenced, JournalFull
 from dita.adapters.logic.rows import PositionRow
 from dita.runtime.alerts import Alert
 from dita.runtime.lockstep import Stepped
@@ -226,3 +227,34 @@ def test_the_journal_of_a_broken_run_replays(tmp_path: Path) -> None:
     again = open_test_journal(tmp_path / "journal.sqlite")
     assert len(list(again.rows())) == 3 < handed_over
     asyncio.run(again.close())
+
+
+@pytest.mark.parametrize(
+    ("failure", "leaves", "alert"),
+    [
+        (JournalFull("test", "no space is left", "free some"), 1, Alert.JOURNAL_FAILED),
+        (JournalFenced("test", "another runtime has taken it over", "leave it"), 0, Alert.FENCED),
+    ],
+)
+def test_a_fenced_runtime_sends_nothing_and_one_with_a_full_disk_closes(
+    tmp_path: Path, failure: JournalError, leaves: int, alert: Alert
+) -> None:
+    """A close that cannot be journaled leaves when the disk is to blame, and stays when another runtime took over."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        for event in opened(1):
+            await room.engine.apply(event)
+        await asyncio.sleep(0.1)
+        before = len(room.script.submits)
+        room.commits[0].full, room.commits[0].failure = True, failure
+        await room.engine.apply(inputs.flatten(slot=0, instrument=0, trade=1))
+        await asyncio.sleep(0.1)
+        assert len(room.script.submits) - before == leaves
+        assert room.alerts.counts[alert] == 1
+        assert room.engine.is_fenced == (leaves == 0)
+        assert not room.engine.may_add_risk
+        await room.close()
+
+    run_virtually(work)

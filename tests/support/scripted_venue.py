@@ -12,7 +12,7 @@ from dita.adapters.bingx.clock import ClockSample
 from dita.adapters.bingx.contracts import Contract
 from dita.adapters.bingx.errors import NoReply
 from dita.adapters.bingx.orders import Accepted, CancelKind, CancelResult, NewOrder, SubmitResult
-from dita.adapters.journal import InlineCommit, JournalFull
+from dita.adapters.journal import InlineCommit, JournalError, JournalFull
 from dita.adapters.journal.records import Entry
 from dita.adapters.journal.store import JournalStore
 from dita.adapters.logic.rows import BalanceRow, FillRow, IncomeRow, OrderRow, PositionRow
@@ -144,12 +144,13 @@ class ScriptedVenue:
 
 
 class TestedCommit:
-    """Writes at once, until the test says otherwise: ``held`` keeps entries back, ``full`` fails them."""
+    """Writes at once, until the test says otherwise: ``held`` keeps entries back, ``full`` fails them (``failure``)."""
 
     def __init__(self, store: JournalStore) -> None:
         self._inline = InlineCommit(store)
         self.held = False
         self.full = False
+        self.failure: JournalError = JournalFull("test", "no space is left", "free some")
         self.waiting: list[tuple[Entry, asyncio.Future[None]]] = []
 
     def commit(self, entry: Entry) -> Awaitable[None]:
@@ -158,7 +159,7 @@ class TestedCommit:
             self.waiting.append((entry, future))
             return future
         if self.full:
-            future.set_exception(JournalFull("test", "no space is left", "free some"))
+            future.set_exception(self.failure)
             return future
         return self._inline.commit(entry)
 

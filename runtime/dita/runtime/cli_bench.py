@@ -45,16 +45,13 @@ def journal(reporter: Reporter, *, rows: int) -> Report:
         found = bench_journal(load_for_conformance(), Path(folder), rows, reporter.progress)
     start_seconds = found.open_seconds + found.recover_seconds
     lines = [
-        (
-            "journal_inputs_per_second",
-            "durable inputs a second, 256 at a time",
-            f"{found.grouped_per_second}",
-            "≥ 5000",
-        ),
-        ("journal_alone_p50_ms", "one input until it is durable, median, ms", f"{found.alone_p50_ms:.3f}", "≤ 2"),
+        ("journal_inputs_per_second", "durable inputs a second, in groups", f"{found.grouped_per_second}", "≥ 5000"),
+        ("journal_flush_p50_ms", "the bare disk: a page until it is flushed, ms", f"{found.flush_p50_ms:.3f}", ""),
+        ("journal_alone_p50_ms", "one input until it is durable, ms", f"{found.alone_p50_ms:.3f}", "≤ 2"),
         ("journal_open_s", f"reading and checking {rows} rows, s", f"{found.open_seconds:.2f}", ""),
         ("journal_recover_s", "through the snapshot to the state, s", f"{found.recover_seconds:.2f}", ""),
         ("journal_start_s", "both, s; the target is for a million rows", f"{start_seconds:.2f}", "< 20"),
+        ("journal_start_cpu_s", "processor time of both, s", f"{found.start_cpu_seconds:.2f}", ""),
     ]
     shown = Table(title="bench of the journal", title_justify="left")
     for header in ("figure", "what", "value", "target"):

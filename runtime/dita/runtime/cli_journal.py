@@ -8,7 +8,17 @@ from pathlib import Path
 from rich.console import RenderableType
 from rich.table import Table
 
-from dita.adapters.journal import JournalCorrupt, JournalReader, Note, Row, Snapshot, open_reader
+from dita.adapters.journal import (
+    JournalCorrupt,
+    JournalReader,
+    Note,
+    Row,
+    Snapshot,
+    is_held,
+    open_reader,
+    read_lease,
+    read_switch,
+)
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import load_for_conformance
 from dita.runtime.cli_report import CommandError, Report, Reporter, escape, table
@@ -53,6 +63,8 @@ def status(reporter: Reporter, *, journal: Path | None) -> Report:
             ("order ids begin with", reader.meta.tag),
             ("made", _moment(reader.meta.created_ns)),
             ("newest row", _moment(newest[0].wall_ns) if newest else "none"),
+            ("held by", _holder(Path(reader.path))),
+            ("operator's switch", _switch(Path(reader.path))),
         ]
         shown = [table(f"journal {reader.path}", [*about, *figures.items()], ("what", "value"))]
         if live:
@@ -60,6 +72,16 @@ def status(reporter: Reporter, *, journal: Path | None) -> Report:
         return Report(figures, (), shown)
     finally:
         reader.close()
+
+
+def _holder(path: Path) -> str:
+    holder = read_lease(path)
+    return str(holder) if holder is not None and is_held(path) else "nobody"
+
+
+def _switch(path: Path) -> str:
+    switch = read_switch(path)
+    return "not set" if switch is None else f"{switch.to.value}, {switch.why}"
 
 
 def replay_journal(reporter: Reporter, *, journal: Path | None, last: int, trade: int | None, at: int | None) -> Report:
