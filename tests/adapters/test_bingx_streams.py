@@ -17,6 +17,7 @@ from bingx_venue import START_NS, Say, StepClock, StubStream, StubVenue, connect
 from dita.adapters.bingx.account_stream import AccountStream
 from dita.adapters.bingx.frames import AccountFrame
 from dita.adapters.bingx.market_stream import MarketStream
+from dita.adapters.bingx.messages import read_message
 from dita.adapters.bingx.stream_base import StreamClosed, backoff_seconds
 from dita.adapters.bingx.stream_events import AccountUpdate, OrderUpdate, StreamGap, StreamRestored, TopicRefused
 from dita.adapters.bingx.websocket import Socket, StreamEnded, decode_frame
@@ -297,6 +298,15 @@ async def test_a_key_that_expired_before_the_first_frame_never_counts_as_live() 
         events = await take(stream, 2)
         assert kinds(events) == ["StreamGap", "StreamRestored"]
         assert len(venue.requests("POST", LISTEN_KEY)) == 3
+
+
+async def test_the_end_of_another_key_is_not_ours() -> None:
+    """A key that was replaced ends in its time: whichever socket is told of it, the one with the new key stays."""
+    other = {**EXPIRED, "listenKey": "f" * 64}
+    async with account(sends(SNAPSHOT, other, ORDER_FRAME)) as (stream, _, _):
+        assert kinds(await take(stream, 3)) == ["StreamGap", "StreamRestored", "OrderUpdate"]
+        assert (stream.sessions, stream.ignored) == (1, 1)
+        assert "f" * 64 not in repr(read_message(AccountFrame, other, "frame"))
 
 
 async def test_a_venue_that_gives_no_key_or_no_socket_is_asked_again() -> None:

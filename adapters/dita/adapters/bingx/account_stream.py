@@ -39,6 +39,7 @@ _EXTEND_AT: Final = 1 / 2
 _EXTEND_AGAIN: Final = 1 / 60
 _EXTEND_TRIES_MAX: Final = 20
 _RELEASE_SECONDS: Final = 2.0
+_EXPIRED: Final = "listenKeyExpired"
 _ORDER_EVENTS: Final = frozenset({"ORDER_TRADE_UPDATE", "TRADE_UPDATE"})  # both names are documented for one body
 
 log = logging.getLogger(__name__)
@@ -190,7 +191,7 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
             self._saw_frame(socket.last_frame_ns)
             members = None if document is None else as_object(document)
             said = None if members is None else read_message(AccountFrame, members, "account frame")
-            if said is not None and said.event == "listenKeyExpired":
+            if said is not None and said.event == _EXPIRED and said.listen_key in (SecretStr(""), line.key):
                 raise StreamEnded(Cause.KEY, "listen key expired")
             self._became_live()
             if not line.heard.done():
@@ -206,6 +207,8 @@ class AccountStream(ResilientStream[OrderUpdate | AccountUpdate]):
     def _take(self, frame: AccountFrame) -> None:
         if frame.event in _ORDER_EVENTS:
             self._order_frame(frame.order, frame.time_ms or self._now_ns() // NANOSECONDS_PER_MILLISECOND)
+        elif frame.event == _EXPIRED:
+            self.ignored += 1  # of another key of the account: the one that was replaced
         elif frame.event == "ACCOUNT_UPDATE":
             self._push(self._account_update(frame.account, frame.time_ms))
         elif not frame.event and frame.code not in (None, "0"):

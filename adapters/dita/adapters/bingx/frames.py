@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from dita.adapters.bingx.messages import (
     Flag,
@@ -15,6 +15,7 @@ from dita.adapters.bingx.messages import (
     SaidCode,
     SaidMilliseconds,
     SaidRows,
+    SaidSecret,
     SaidText,
     Text,
     WireModel,
@@ -37,6 +38,7 @@ class AccountFrame(WireModel):
     order: object = Field(None, validation_alias="o")
     account: object = Field(None, validation_alias="a")
     code: SaidCode = None
+    listen_key: SaidSecret = Field(SecretStr(""), validation_alias="listenKey")
 
     @property
     def time_ms(self) -> int:

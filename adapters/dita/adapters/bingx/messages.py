@@ -125,6 +125,10 @@ def _said_milliseconds(value: object) -> int:
     return 0
 
 
+def _said_secret(value: object) -> SecretStr:
+    return SecretStr(value if isinstance(value, str) else "")
+
+
 def _said_rows(value: object) -> list[object]:
     return as_list(value) or []
 
@@ -148,6 +152,7 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 SaidCode = Annotated[str | None, BeforeValidator(_said_code)]
 SaidText = Annotated[str, BeforeValidator(_said_text)]
 SaidMilliseconds = Annotated[int, BeforeValidator(_said_milliseconds)]
+SaidSecret = Annotated[SecretStr, BeforeValidator(_said_secret)]
 SaidRows = Annotated[list[object], BeforeValidator(_said_rows)]
 StrictFlag = Annotated[bool, BeforeValidator(_strict_flag)]  # not said is refused
 

@@ -24,6 +24,7 @@ from dita.adapters.exchange.frames import (
     ticker_frame,
     trade_frame,
 )
+from dita.adapters.exchange.incremental import IncrementalBook
 from dita.adapters.exchange.json_text import json_text
 from dita.adapters.exchange.listen_keys import ListenKeys
 from dita.adapters.exchange.market import Market
@@ -35,6 +36,7 @@ _CONTROL_BYTES_MAX: Final = 4096
 _DEPTHS: Final = {f"depth{depth}{pace}": depth for depth in (5, 10, 20, 50, 100) for pace in ("", "@200ms", "@500ms")}
 _KLINES: Final = {f"kline_{name}": interval_ms for name, interval_ms in INTERVALS_MS.items()}
 _PLAIN: Final = frozenset(("trade", "bookTicker", "markPrice", "lastPrice", "ticker"))
+_INCREMENTAL: Final = "incrDepth"
 _MARK_PACE_MS: Final = 1000
 _DAY_PACE_MS: Final = 1000
 _DEPTH_PACE_MS: Final = 200
@@ -53,6 +55,7 @@ class Streams:
         self._by_topic: dict[str, set[ClientSocket]] = {}
         self._by_account: dict[str, set[ClientSocket]] = {}
         self._told_ms: dict[str, int] = {}
+        self._books: dict[str, IncrementalBook] = {}  # of incrDepth topics that somebody listens to
         self._gzip = config.wire.frames == "gzip"
         self._ping = self.encode("Ping")
         self.dropped = 0
@@ -143,9 +146,19 @@ class Streams:
         if channel in _DEPTHS:
             if self._due(topic, now_ms, _DEPTH_PACE_MS):
                 return depth_frame(topic, market, _DEPTHS[channel], now_ms)
+        elif channel == _INCREMENTAL:
+            if topic not in self._books:  # nobody has been told anything: there was no market
+                return self._whole_book(topic, market, now_ms)
+            if self._due(topic, now_ms, _DEPTH_PACE_MS):
+                return self._books[topic].change(topic, now_ms)
         elif channel == "markPrice" and self._due(topic, now_ms, _MARK_PACE_MS):
             return price_frame(topic, market, now_ms)
         return None
+
+    def _whole_book(self, topic: str, market: Market, now_ms: int) -> str:
+        if topic not in self._books:
+            self._books[topic] = IncrementalBook(market)
+        return self._books[topic].whole(topic, now_ms)
 
     def _day_text(self, topic: str, channel: str, market: Market, now_ms: int) -> str | None:
         if channel == "ticker":
@@ -221,13 +234,17 @@ class Streams:
         self._clients.discard(client)
         self._by_account.get(client.account, set()).discard(client)
         for topic in client.topics:
-            listeners = self._by_topic.get(topic)
-            if listeners is not None:
-                listeners.discard(client)
-                if not listeners:
-                    del self._by_topic[topic]
+            self._leave(client, topic)
         self.dropped += client.dropped
         self.slow_clients_cut += client.cut_for_slowness
+
+    def _leave(self, client: ClientSocket, topic: str) -> None:
+        listeners = self._by_topic.get(topic)
+        if listeners is not None:
+            listeners.discard(client)
+            if not listeners:
+                del self._by_topic[topic]
+                self._books.pop(topic, None)
 
     def _control(self, client: ClientSocket, text: str) -> None:
         """Subscribe or unsubscribe; anything that is not a JSON object with text fields is ignored, as observed."""
@@ -246,11 +263,7 @@ class Streams:
             return
         if verb == "unsub":
             client.topics.discard(topic)
-            listeners = self._by_topic.get(topic)
-            if listeners is not None:
-                listeners.discard(client)
-                if not listeners:
-                    del self._by_topic[topic]
+            self._leave(client, topic)
             client.push(self.encode(self._ack(identity, 0, "")))
         elif not self._known(topic):
             client.push(self.encode(self._ack(identity, BAD_TOPIC, "dataType not support")))
@@ -273,6 +286,8 @@ class Streams:
             text = ticker_frame(topic, market, now_ms)
         elif channel in _DEPTHS:
             text = depth_frame(topic, market, _DEPTHS[channel], now_ms)
+        elif channel == _INCREMENTAL:
+            text = self._whole_book(topic, market, now_ms)
         elif channel == "ticker" or channel in _KLINES:
             text = self._day_text(topic, channel, market, now_ms)
         else:
@@ -285,7 +300,7 @@ class Streams:
         contract = self._engine.contracts.get(symbol)
         if contract is None or contract.status != 1:
             return False
-        return channel in _PLAIN or channel in _DEPTHS or channel in _KLINES
+        return channel in _PLAIN or channel == _INCREMENTAL or channel in _DEPTHS or channel in _KLINES
 
     def _ack(self, identity: object, code: int, text: str) -> str:
         shown = identity if isinstance(identity, str) else ""
