@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import z3
+
 from dita.conformance.prove.core import KINDS
+from dita.conformance.prove.executor import LOGIC
 from dita.conformance.prove.prediction import compiled_paths
-from dita.conformance.vectors.making import is_beyond
+from dita.conformance.prove.second_opinion import Opinion, ask
 from dita.conformance.vectors.pathfinder import Pathfinder, is_named
 from dita.conformance.vectors.real import Space
 from dita.conformance.vectors.refusing import refusals
@@ -64,7 +67,7 @@ def coverage(kept: Kept, kinds: Sequence[Kind] = ALL_KINDS) -> Coverage:
 
 
 def _explored(kind: Kind, seed: int, vectors: Sequence[Vector], taken: int) -> tuple[int, int]:
-    """How many paths the kind has, and how many of those that no vector takes are refuted."""
+    """How many paths the kind has, and how many that no vector takes: 0 unless all of these are refuted."""
     if kind == Kind.NONE:
         return len(refusals(seed)[1]), 0
     space = Space.of(kind, seed)
@@ -74,4 +77,14 @@ def _explored(kind: Kind, seed: int, vectors: Sequence[Vector], taken: int) -> t
     path_of = compiled_paths(kind, space.paths).predictor.function()
     said = [path_of(*focus_of(one.state, one.event.slot, one.event.instrument), one.event) for one in vectors]
     took = {path[0] for path in said if path is not None}
-    return there, sum(is_beyond(space, number) for number in range(there) if number not in took)
+    missing = [number for number in range(there) if number not in took]
+    return there, len(missing) if missing and _no_numbers_take(space, missing) else 0
+
+
+def _no_numbers_take(space: Space, numbers: Sequence[int]) -> bool:
+    """Whether both solvers find that no real numbers take any of these paths; each is asked once, of all together."""
+    paths = [space.paths[number] for number in numbers]
+    solver = z3.SolverFor(LOGIC)
+    solver.add(*space.known, *[lemma for path in paths for lemma in path.lemmas])
+    solver.add(z3.Or(*[z3.And(*path.literals) for path in paths]))
+    return solver.check() == z3.unsat and ask(solver.to_smt2(), LOGIC) is Opinion.UNSAT
