@@ -29,7 +29,7 @@ step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \
 	if output=$$( ($(2)) 2>&1); then printf 'ok %4ss\n' $$(( $$(date +%s) - begin )); \
 	else printf 'FAILED\n%s\n' "$$output"; exit 1; fi
 
-.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering soak coverage coverage-report build tools valgrind strangers format lock clean
+.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering simulate soak coverage coverage-report build tools valgrind strangers format lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -55,7 +55,7 @@ check: build ## the static part of test: style, types, import contract, dependen
 test-services: build valgrind ## tests that need a system package: valgrind (installed when missing, if you are root)
 	@$(BIN)/pytest -q tests/services
 
-gate: test test-services coverage prove vectors conform tampering campaign mutants soak ## what a release has to pass: test, test-services, every layer's full tier; may take hours
+gate: test test-services coverage prove vectors conform tampering campaign mutants simulate soak ## what a release has to pass: test, test-services, every layer's full tier; may take hours
 
 prove: build ## prove the reference: every obligation, on every path, with two solvers; then plant what breaks each
 	@$(BIN)/dita prove --tier full
@@ -75,6 +75,9 @@ tampering: build ## every byte of certificate, evidence and image replaced in tu
 
 campaign: build ## five minutes of random traces on two processes; adds to what earlier ones counted
 	@$(BIN)/dita conform --tier campaign --minutes 5 --cluster local
+
+simulate: build ## a thousand simulated runs with everything going wrong, on two processes (half an hour)
+	@$(BIN)/dita simulate --tier full --processes 2
 
 soak: build ## 24 simulated hours of the account stream with faults: every fill told, nothing leaks (minutes)
 	@$(BIN)/python tests/support/stream_soak.py --hours 24

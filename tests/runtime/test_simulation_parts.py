@@ -15,9 +15,10 @@ from dita.runtime.simulation.disk import Disk, Point, simulated_disk
 from dita.runtime.simulation.loop import NothingLeftToHappen, VirtualLoop
 from dita.runtime.simulation.network import MemoryListener, MemoryNetwork
 from dita.runtime.simulation.processes import SimulatedProcess
-from dita.runtime.simulation.scenario import EXCHANGE_KINDS, FAULT_KINDS, Scenario, draw_scenario
+from dita.runtime.simulation.scenario import EXCHANGE_KINDS, FAULT_KINDS, NOT_ASSUMED, Scenario, draw_scenario
 from dita.runtime.simulation.shrinking import shrink
 from dita.spec import inputs
+from dita.spec.assumptions import ASSUMPTIONS
 from dita.spec.vocabulary import Mode
 
 Run = Callable[[Callable[[VirtualLoop], Coroutine[Any, Any, None]]], None]
@@ -312,7 +313,8 @@ def test_a_full_disk_says_so_and_keeps_what_it_has(tmp_path: Path) -> None:
 def test_every_kind_of_fault_that_the_exchange_knows_is_declared() -> None:
     """A kind that is added there and not here would never be tried."""
     known = {kind.__dataclass_fields__["kind"].default for kind in get_args(Fault)}
-    assert known == set(EXCHANGE_KINDS)
+    assert known == set(EXCHANGE_KINDS) | set(NOT_ASSUMED)
+    assert set(NOT_ASSUMED.values()) <= {assumption.id for assumption in ASSUMPTIONS}
     assert len(FAULT_KINDS) >= 30
 
 

@@ -194,6 +194,9 @@ def simulate(
         str | None, typer.Option(metavar="LIST", help="Of the seed's troubles only those with these numbers: 0,3,4.")
     ] = None,
     seconds: Annotated[float | None, typer.Option(help="Length of the seed's first phase.", min=1, max=3600)] = None,
+    point: Annotated[
+        int | None, typer.Option(help="Of the seed only its market, and a kill at this persistence point.", min=1)
+    ] = None,
     first: Annotated[int, typer.Option(help="First seed of a tier.", min=0)] = 1,
     processes: Annotated[int, typer.Option(help="How many at a time.", min=1, max=64)] = 1,
     json_file: JsonFile = None,
@@ -203,7 +206,7 @@ def simulate(
         _refuse("first", first if first != 1 else None, "--seed names the only run: leave one of them out")
     _finish(
         "simulate", "cli_simulate", "run", json_file,
-        tier=tier, seed=seed, keep=keep, seconds=seconds, first=first, processes=processes,
+        tier=tier, seed=seed, keep=keep, seconds=seconds, point=point, first=first, processes=processes,
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ def run(
     seed: int | None,
     keep: str | None,
     seconds: float | None,
+    point: int | None,
     first: int,
     processes: int,
 ) -> Report:
@@ -35,10 +36,10 @@ def run(
         certify_quickly(path, reporter.progress)
 
     if seed is None:
-        for name, value in (("keep", keep), ("seconds", seconds)):
+        for name, value in (("keep", keep), ("seconds", seconds), ("point", point)):
             if value is not None:
                 raise CommandError(f"--{name}: it belongs to one run, name its --seed")
-    scenario = None if seed is None else _asked(seed, keep, seconds)
+    scenario = None if seed is None else _asked(seed, keep, seconds, point)
     certified = certified_kernel(settings.certificate, certify=None if given else certify, trust=settings.trust)
     if scenario is None:
         totals = run_seeds(tier, settings.certificate, certified, reporter.progress, first=first, processes=processes)
@@ -52,8 +53,12 @@ def run(
     )
 
 
-def _asked(seed: int, keep: str | None, seconds: float | None) -> Scenario:
+def _asked(seed: int, keep: str | None, seconds: float | None, point: int | None) -> Scenario:
     scenario = draw_scenario(seed)
+    if point is not None:
+        if keep is not None:
+            raise CommandError("--point: it is the only trouble then; leave --keep out")
+        scenario = scenario.killed_at(point)
     if keep is not None:
         known = {trouble.number for trouble in scenario.troubles}
         try:

@@ -36,16 +36,13 @@ class Outside:
 
     closes_by_hand: int = 0
     deleveragings: int = 0
-    doubled_orders: int = 0
     failed_journals: int = 0
     liquidations: int = 0
 
     @property
     def any(self) -> bool:
         """Whether anything did."""
-        return any(
-            (self.closes_by_hand, self.deleveragings, self.doubled_orders, self.failed_journals, self.liquidations)
-        )
+        return any((self.closes_by_hand, self.deleveragings, self.failed_journals, self.liquidations))
 
 
 @dataclass(slots=True)
@@ -123,10 +120,9 @@ def _orders(evidence: Evidence) -> list[str]:
             found.append(f"order `{order.client_id}` is an exit and opens")
         _, trade, slot, _ = order.client_id.rsplit("-", 3)
         first = entries.setdefault((trade, slot), order) if is_entry else order
-        if first is not order and not evidence.outside.doubled_orders:
+        if first is not order:
             found.append(f"trade {trade} has two entries: `{first.client_id}` and `{order.client_id}`")
-    if not evidence.outside.doubled_orders:
-        found += [f"order `{name}` stands on the exchange {count} times" for name, count in times.items() if count > 1]
+    found += [f"order `{name}` stands on the exchange {count} times" for name, count in times.items() if count > 1]
     return found
 
 

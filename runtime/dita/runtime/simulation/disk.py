@@ -83,7 +83,7 @@ class Disk:
         self.keep_what_is_written()
         assert self._saved is not None
         for name in list(self._saved):
-            content = self._contents.get(name)
+            content = self._contents.get(str(self.folder / name))
             if content is not None and (content.writes or content.is_cut_to is not None):
                 self._saved[name] = _after_power_loss(content, rng)
 
@@ -127,12 +127,12 @@ class Disk:
 
     def content(self, path: str) -> _Content | None:
         """What is known of a file; None for one that is no part of this machine."""
-        place = Path(path)
-        if place.parent != self.folder or path.endswith(_FLUSHED_LATER):
-            return None
-        known = self._contents.get(place.name)
+        known = self._contents.get(path)
         if known is None:
-            known = self._contents[place.name] = _Content(bytearray(place.read_bytes() if place.exists() else b""))
+            place = Path(path)
+            if place.parent != self.folder or path.endswith(_FLUSHED_LATER):
+                return None
+            known = self._contents[path] = _Content(bytearray(place.read_bytes() if place.exists() else b""))
         return known
 
     def flushed(self, path: str) -> None:
@@ -143,7 +143,7 @@ class Disk:
 
     def removed(self, path: str) -> None:
         """The file is gone."""
-        self._contents.pop(Path(path).name, None)
+        self._contents.pop(path, None)
 
 
 def _put(data: bytearray, offset: int, written: bytes) -> None:

@@ -7,14 +7,14 @@ instant; whoever keeps it running starts the next one on what the disk has kept.
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any, Final, final
 
 from dita.adapters.bingx.credentials import Credentials
-from dita.adapters.journal import Entry, InlineCommit, Journal, JournalError, make_tag, open_journal
+from dita.adapters.journal import Journal, JournalError, make_tag, open_journal
 from dita.adapters.journal.store import JournalStore
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import CertifiedKernel
@@ -26,6 +26,7 @@ from dita.runtime.order_names import make_spare_tag
 from dita.runtime.policies import Coin
 from dita.runtime.settings import Settings
 from dita.runtime.simulation.disk import Disk
+from dita.runtime.simulation.group_commit import TimedCommit
 from dita.runtime.simulation.loop import SimulatedClock, VirtualLoop
 from dita.runtime.simulation.processes import SimulatedProcess
 from dita.runtime.simulation.trace import Trace
@@ -68,23 +69,6 @@ class Outputs:
 
 
 @final
-class _OwnedCommit:
-    """The inline commit, which remembers whether its journal was closed: the operating system closes what was not."""
-
-    def __init__(self, store: JournalStore) -> None:
-        self._inner = InlineCommit(store)
-        self.is_closed = False
-
-    def commit(self, entry: Entry) -> Awaitable[None]:
-        """See ``Commit``."""
-        return self._inner.commit(entry)
-
-    async def close(self) -> None:
-        """See ``Commit``."""
-        self.is_closed = True
-
-
-@final
 class Machine:
     """See the module. ``trace`` takes what happens, in order."""
 
@@ -103,7 +87,8 @@ class Machine:
         self._trace = trace
         self._rng = Random(f"machine {plan.seed}")
         self._journal: Journal | None = None
-        self._commit: _OwnedCommit | None = None
+        self._commit: TimedCommit | None = None
+        self._disk_seconds = 0.0
         self._kernel: Kernel | None = None
         self._stop_asked = asyncio.Event()
         self._changed = asyncio.Event()
@@ -215,8 +200,9 @@ class Machine:
         self._watch(process, runtime, journal.meta.tag)
         return await opened.start()
 
-    def _driver(self, store: JournalStore) -> _OwnedCommit:
-        self._commit = _OwnedCommit(store)
+    def _driver(self, store: JournalStore) -> TimedCommit:
+        self._commit = TimedCommit(store, self._rng)
+        self._commit.slow_seconds = self._disk_seconds
         return self._commit
 
     def _watch(self, process: SimulatedProcess, runtime: Runtime, tag: str) -> None:
@@ -250,6 +236,12 @@ class Machine:
     def ask_to_stop(self) -> None:
         """SIGTERM: the process ends in order, and another is started."""
         self._stop_asked.set()
+
+    def slow_disk(self, seconds: float) -> None:
+        """From now on each commit takes so much longer; 0 ends it."""
+        self._disk_seconds = seconds
+        if self._commit is not None:
+            self._commit.slow_seconds = seconds
 
     def kill(self) -> None:
         """SIGKILL: what it had written stays."""

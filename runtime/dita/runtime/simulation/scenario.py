@@ -10,7 +10,6 @@ from random import Random
 from typing import Final, Literal
 
 from dita.adapters.exchange import (
-    AcceptDuplicate,
     CancelLosesToFill,
     CutStream,
     CutStreamsAt,
@@ -49,6 +48,7 @@ _KINDS_OF_A_SEED: Final = (2, 9)
 _TIMES_OF_A_KIND: Final = 3
 _REQUESTS: Final[tuple[Request, ...]] = ("submit", "cancel", "query", "read", "listen_key", "any")
 _MARGIN_IS_SHORT: Final = 101204
+_KILLED_SECONDS: Final = 6.0
 _CUTS: Final[tuple[CutHow, ...]] = ("reset", "close", "half_close", "silent")
 _SPOILED: Final[tuple[tuple[int, Literal["html", "empty", "object", "no_code", "null_data", "code"]], ...]] = (
     (504, "html"), (502, "html"), (500, "empty"), (200, "empty"), (200, "object"), (200, "no_code"),
@@ -102,6 +102,11 @@ class Scenario:
         """The same with these troubles only."""
         wanted = set(kept)
         return replace(self, troubles=tuple(one for one in self.troubles if one.number in wanted))
+
+    def killed_at(self, point: int) -> "Scenario":
+        """The same market with one kill alone: at that persistence point after the first second; both sides count."""
+        killed = Happening("crash_at_point", 1.0, number=point)
+        return replace(self, troubles=(Trouble(0, killed),), safety_seconds=_KILLED_SECONDS)
 
     def shorter(self, seconds: float) -> "Scenario":
         """The same with a shorter first phase."""
@@ -160,7 +165,6 @@ EXCHANGE_KINDS: Final[dict[str, _Drawing]] = {
     ),
     "hide_order": lambda rng, _: HideOrder(rng.choice((50, 200, READ_LAG_MS)), _when(rng)),
     "stale_read": lambda rng, _: StaleRead(rng.choice((50, 200, READ_LAG_MS)), _when(rng)),
-    "accept_duplicate": lambda rng, _: AcceptDuplicate(_when(rng)),
     "cancel_loses_to_fill": lambda rng, _: CancelLosesToFill(_when(rng)),
     "drop_frame": lambda rng, _: DropFrame(rng.choice(("", "ORDER_TRADE_UPDATE")), _when(rng)),
     "duplicate_frame": lambda rng, _: DuplicateFrame(rng.choice(("", "ORDER_TRADE_UPDATE")), _when(rng)),
@@ -183,12 +187,16 @@ EXCHANGE_KINDS: Final[dict[str, _Drawing]] = {
 }  # fmt: skip
 """Kinds that the exchange simulator makes happen."""
 
+NOT_ASSUMED: Final = {"accept_duplicate": "client-id-once"}
+"""Kinds that are left out, and the assumption (``dita.spec.assumptions``) that a venue which does so breaks."""
+
 WORLD_KINDS: Final[dict[str, _Drawing]] = {
     "crash": lambda rng, span: Happening("crash", _at(rng, span)),
     "crash_at_point": lambda rng, span: Happening("crash_at_point", _at(rng, span), number=rng.randint(1, 40)),
     "torn_write": lambda rng, span: Happening("torn_write", _at(rng, span), number=rng.randint(1, 20)),
     "power_loss": lambda rng, span: Happening("power_loss", _at(rng, span), number=rng.randint(1, 40)),
     "disk_full": lambda rng, span: Happening("disk_full", _at(rng, span), rng.uniform(2, 15)),
+    "slow_disk": lambda rng, span: Happening("slow_disk", _at(rng, span), rng.uniform(3, 15)),
     "failed_write": lambda rng, span: Happening("failed_write", _at(rng, span), number=rng.randint(1, 20)),
     "failed_flush": lambda rng, span: Happening("failed_flush", _at(rng, span), number=rng.randint(1, 10)),
     "restart": lambda rng, span: Happening("restart", _at(rng, span)),

@@ -29,6 +29,7 @@ from dita.spec.vocabulary import Mode, OrderSide, Phase, Side
 
 HAND_PREFIX: Final = "hand-"
 _SLOW_SECONDS: Final = 0.6
+_SLOW_DISK_SECONDS: Final = 0.4
 
 
 @final
@@ -69,6 +70,7 @@ class Troubles:
             "failed_write": self._at_point,
             "failed_flush": self._at_point,
             "disk_full": self._disk_full,
+            "slow_disk": self._slow_disk,
             "restart": self._restart,
             "clock_step": self._clock_step,
             "pause": self._pause,
@@ -104,6 +106,7 @@ class Troubles:
         self._points.clear()
         self._disk.watcher = None
         self._disk.is_full = False
+        self._machine.slow_disk(0.0)
         self._machine.clock.stepped_ns = 0
         self._network.latency = self._latency
         self._network.fragments = False
@@ -181,6 +184,12 @@ class Troubles:
         self._disk.is_full = True
         await asyncio.sleep(what.seconds)
         self._disk.is_full = False
+
+    async def _slow_disk(self, what: Happening) -> None:
+        self._count(what)
+        self._machine.slow_disk(_SLOW_DISK_SECONDS)
+        await asyncio.sleep(what.seconds)
+        self._machine.slow_disk(0.0)
 
     # --- the operator ------------------------------------------------------------------------------------------------
 

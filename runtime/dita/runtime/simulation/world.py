@@ -272,7 +272,6 @@ class World:
         return Outside(
             closes_by_hand=fired["hand_close"],
             deleveragings=fired["deleverage_at"],
-            doubled_orders=fired["accept_duplicate"],
             failed_journals=self.machine.outputs.journal_failures,
             liquidations=sum(1 for order in record.orders if not order.client_id),
         )

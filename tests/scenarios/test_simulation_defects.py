@@ -1,0 +1,50 @@
+"""Design bugs put back: the simulation finds each within a few runs, and finds nothing in those runs without it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dita.conformance.defects import Defect, defects, planted, run_python
+from dita.kernel.image import IMAGE_PATH
+
+DEFECTS = {defect.name: defect for defect in defects()}
+FOUND: dict[str, tuple[tuple[str, ...], str]] = {
+    "runtime-order-before-journal": (("3@36", "3@37"), "no durable row commands it"),
+    "recovery-forgets-orders": (("3@40",), "EXIT_UNRESOLVED"),
+    "simulate-restart-places-a-second-order": (("3@40",), "no durable row commands it"),
+    "simulate-unjournaled-names-come-again": (("315",), "no durable row commands it"),
+    "simulate-clock-set-back-ends-settlement": (("41",), "trades without their fill rows"),
+}
+"""What is planted, the runs it is looked for in (see ``simulation_hunt``), and what is said of it."""
+
+
+def hunt(defect: Defect | None, repository: Path, runs: tuple[str, ...]) -> tuple[int, str]:
+    """Status and output of the hunt in a copy of the tree with the defect in it."""
+    script = repository / "tests" / "support" / "simulation_hunt.py"
+    with planted(defect) as tree:
+        shutil.copy(IMAGE_PATH, tree / "kernel_rs" / "dita" / "kernel")  # the defects are in Python
+        done = run_python(tree, [str(script), str(tree / "certificate"), *runs], seconds=200)
+        return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.timeout(250)
+@pytest.mark.parametrize("name", list(FOUND))
+def test_a_planted_design_bug_is_found(name: str, repository: Path) -> None:
+    """Within the named runs, with the words of the finding."""
+    runs, says = FOUND[name]
+    status, output = hunt(DEFECTS[name], repository, runs)
+    assert status == 1, output
+    assert says in output
+
+
+@pytest.mark.timeout(250)
+def test_without_a_defect_the_same_runs_find_nothing(repository: Path) -> None:
+    """Otherwise the finding above would be none."""
+    runs = tuple(dict.fromkeys(run for hunted, _ in FOUND.values() for run in hunted))
+    assert hunt(None, repository, runs) == (0, "")
+
+
+def test_every_defect_of_the_simulation_is_planted() -> None:
+    """A patch that no test plants would prove nothing."""
+    assert {name for name in DEFECTS if name.startswith("simulate-")} <= set(FOUND)
