@@ -7,10 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dita.kernel.loader import RawKernel, installed_bindings
+from dita.runtime.cli_report import CommandError, reporting
+from dita.runtime.cli_simulate import run
 from dita.spec.certificate import Bindings
 
 DITA = str(Path(sys.executable).with_name("dita"))
@@ -50,18 +53,27 @@ def test_a_seed_is_run_in_part_and_told(tmp_path: Path, certificate: Path) -> No
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--keep", "1"), "--keep: it belongs to one run, name its --seed"),
-        (("--seconds", "5"), "--seconds: it belongs to one run, name its --seed"),
-        (("--point", "5"), "--point: it belongs to one run, name its --seed"),
-        (("--seed", "8", "--keep", "1,x"), "`1,x` is no list of numbers"),
-        (("--seed", "8", "--keep", "77"), "seed 8 has no trouble `77`"),
-        (("--seed", "8", "--point", "3", "--keep", "1"), "leave --keep out"),
-        (("--seed", "8", "--first", "3"), "leave one of them out"),
+        ({"keep": "1"}, "--keep: it belongs to one run, name its --seed"),
+        ({"seconds": 5.0}, "--seconds: it belongs to one run, name its --seed"),
+        ({"point": 5}, "--point: it belongs to one run, name its --seed"),
+        ({"seed": 8, "keep": "1,x"}, "`1,x` is no list of numbers"),
+        ({"seed": 8, "keep": "77"}, "seed 8 has no trouble `77`"),
+        ({"seed": 8, "point": 3, "keep": "1"}, "leave --keep out"),
     ],
 )
-def test_what_makes_no_sense_is_refused(tmp_path: Path, certificate: Path, options: tuple[str, ...], says: str) -> None:
-    """Status 2, and the option by name; nothing is run."""
-    done = simulate(tmp_path, certificate, *options)
+def test_what_makes_no_sense_is_refused_by_name(options: dict[str, Any], says: str) -> None:
+    """Before a kernel is loaded or anything is run."""
+    wanted: dict[str, Any] = {
+        "tier": "quick", "seed": None, "keep": None, "seconds": None, "point": None, "first": 1, "processes": 1,
+    }  # fmt: skip
+    with reporting() as reporter, pytest.raises(CommandError) as refused:
+        run(reporter, **(wanted | options))
+    assert says in str(refused.value)
+
+
+def test_a_first_seed_beside_the_only_one_is_refused(tmp_path: Path, certificate: Path) -> None:
+    """Status 2 from the command line, and nothing is run."""
+    done = simulate(tmp_path, certificate, "--seed", "8", "--first", "3")
     assert done.returncode == 2, done.stdout
-    assert says in " ".join((done.stderr + done.stdout).replace("│", " ").split())
+    assert "leave one of them out" in " ".join(done.stderr.replace("│", " ").split())
     assert "digest" not in done.stdout

@@ -10,11 +10,13 @@ from dita.kernel.image import IMAGE_PATH
 
 DEFECTS = {defect.name: defect for defect in defects()}
 FOUND: dict[str, tuple[tuple[str, ...], str]] = {
-    "runtime-order-before-journal": (("3@36", "3@37"), "no durable row commands it"),
-    "recovery-forgets-orders": (("3@40",), "EXIT_UNRESOLVED"),
-    "simulate-restart-places-a-second-order": (("3@40",), "no durable row commands it"),
-    "simulate-unjournaled-names-come-again": (("315",), "no durable row commands it"),
-    "simulate-clock-set-back-ends-settlement": (("41",), "trades without their fill rows"),
+    "simulate-time-out-is-rejected": (("3+deaf", "5+deaf"), "lost track of an order"),
+    "runtime-order-before-journal": (("3@37", "3@38", "3@39"), "no durable row commands it"),
+    "runtime-unanswered-is-unsent": (("3+killed", "5+killed"), "lost track of an order"),
+    "recovery-forgets-orders": (("3@40", "3@41", "3@38"), "EXIT_UNRESOLVED"),
+    "simulate-restart-places-a-second-order": (("3@40", "3@41", "3@38"), "no durable row commands it"),
+    "simulate-unjournaled-names-come-again": (("3+failing", "5+failing"), "no durable row commands it"),
+    "simulate-clock-set-back-ends-settlement": (("3+backwards", "5+backwards"), "trades without their fill rows"),
 }
 """What is planted, the runs it is looked for in (see ``simulation_hunt``), and what is said of it."""
 
@@ -39,9 +41,9 @@ def test_a_planted_design_bug_is_found(name: str, repository: Path) -> None:
 
 
 @pytest.mark.timeout(250)
-def test_without_a_defect_the_same_runs_find_nothing(repository: Path) -> None:
+def test_without_a_defect_their_first_runs_find_nothing(repository: Path) -> None:
     """Otherwise the finding above would be none."""
-    runs = tuple(dict.fromkeys(run for hunted, _ in FOUND.values() for run in hunted))
+    runs = tuple(dict.fromkeys(hunted[0] for hunted, _ in FOUND.values()))
     assert hunt(None, repository, runs) == (0, "")
 
 

@@ -1,36 +1,49 @@
 """Simulate until a run fails: what a planted defect is run against, with whatever ``dita`` is on the path.
 
-``python simulation_hunt.py FOLDER SEED SEED@POINT SEED+deaf …`` prints what was found, after how many runs, and ends
-with status 1 at the first run that fails, with 0 when none does. ``SEED@POINT`` is the seed's market with one kill at that
-point; ``+deaf`` adds that every second order is answered by nobody and every second event of an order is lost.
+``python simulation_hunt.py FOLDER RUN RUN …`` prints what was found, after how many runs, and ends with status 1 at the
+first run that fails, with 0 when none does. A run is ``SEED`` as it is drawn, ``SEED@POINT`` for the seed's market with
+one kill at that point, or ``SEED+PLAN`` for the seed's market, twenty seconds of it, and one of ``PLANS``.
 """
 
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
-from dita.adapters.exchange import DropFrame, LoseReply, When
+from dita.adapters.exchange import DropFrame, Fault, LoseReply, When
 from dita.kernel.image import IMAGE_PATH
 from dita.kernel.loader import installed_bindings, load_certified, load_for_conformance
-from dita.runtime.simulation.scenario import Scenario, Trouble, draw_scenario
+from dita.runtime.simulation.scenario import Happening, Scenario, Trouble, draw_scenario
 from dita.runtime.simulation.world import simulate
 from sample_certificate import written_certificate
 
-OFTEN = When(every=2, times=0)
-DEAF = (LoseReply("hang", OFTEN), DropFrame("ORDER_TRADE_UPDATE", OFTEN))
+PLANNED_SECONDS: Final = 20.0
+HEAL_SECONDS: Final = 150.0  # sound runs of these plans need far less
+_OFTEN: Final = When(every=2, times=0)
+PLANS: Final[dict[str, tuple[Fault | Happening, ...]]] = {
+    "deaf": (LoseReply("hang", _OFTEN), DropFrame("ORDER_TRADE_UPDATE", When(times=0))),
+    "killed": (
+        LoseReply("hang", _OFTEN), DropFrame("ORDER_TRADE_UPDATE", When(times=0)),
+        *(Happening("crash", at) for at in (2.5, 5.0, 7.5, 10.0, 12.5, 15.0)),
+    ),
+    "failing": tuple(Happening("failed_flush", at, number=3) for at in (3.0, 6.0, 9.0, 12.0, 15.0)),
+    "backwards": (
+        Happening("clock_step", 2.0, 20.0), Happening("clock_step", 8.0, -20.0), Happening("restart", 9.0),
+        Happening("clock_step", 12.0, 20.0), Happening("clock_step", 16.0, -20.0),
+    ),
+}  # fmt: skip
 
 
 def named(text: str) -> Scenario:
     """The scenario that a word of the command line names."""
-    name, _, point = text.partition("@")
-    seed, _, addition = name.partition("+")
+    name, _, plan = text.partition("+")
+    seed, _, point = name.partition("@")
     scenario = draw_scenario(int(seed))
     if point:
-        scenario = scenario.killed_at(int(point))
-    if addition:
-        assert addition == "deaf", addition
-        numbered = [Trouble(100 + number, fault) for number, fault in enumerate(DEAF)]
-        scenario = replace(scenario, troubles=(*scenario.troubles, *numbered))
+        return scenario.killed_at(int(point))
+    if plan:
+        troubles = tuple(Trouble(number, what) for number, what in enumerate(PLANS[plan]))
+        return replace(scenario, troubles=troubles, safety_seconds=PLANNED_SECONDS)
     return scenario
 
 
@@ -38,7 +51,7 @@ def main(folder: Path, names: list[str]) -> int:
     """Each run in turn."""
     certified = load_certified(written_certificate(folder, installed_bindings(load_for_conformance(IMAGE_PATH))))
     for number, name in enumerate(names, 1):
-        result = simulate(named(name), certified)
+        result = simulate(named(name), certified, HEAL_SECONDS)
         if not result.ok:
             found = "\n".join([*result.violations, result.unconverged])
             sys.stdout.write(f"run {number}, {name}: {found}\n")

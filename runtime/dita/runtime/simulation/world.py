@@ -85,14 +85,14 @@ class RunResult:
         return not self.violations and not self.unconverged
 
 
-def simulate(scenario: Scenario, certified: CertifiedKernel) -> RunResult:
+def simulate(scenario: Scenario, certified: CertifiedKernel, heal_seconds: float = HEAL_SECONDS) -> RunResult:
     """Run a scenario from beginning to end. The same scenario gives the same result, the CPU time apart."""
     began = time.process_time()
     network = MemoryNetwork(Random(f"network {scenario.seed}"), scenario.latency)
     loop = VirtualLoop(network)
     try:
         with _folder() as folder, _quiet_logs(), simulated_disk(folder) as disk, virtual_library_clocks(loop):
-            world = World(loop, network, disk, scenario, certified)
+            world = World(loop, network, disk, scenario, certified, heal_seconds)
             result = loop.run_until_complete(world.run())
     finally:
         loop.close()
@@ -130,9 +130,16 @@ class World:
     """See the module."""
 
     def __init__(
-        self, loop: VirtualLoop, network: MemoryNetwork, disk: Disk, scenario: Scenario, certified: CertifiedKernel
+        self,
+        loop: VirtualLoop,
+        network: MemoryNetwork,
+        disk: Disk,
+        scenario: Scenario,
+        certified: CertifiedKernel,
+        heal_seconds: float,
     ) -> None:
         self.scenario = scenario
+        self._heal_seconds = heal_seconds
         self.loop = loop
         self.network = network
         self.disk = disk
@@ -228,7 +235,7 @@ class World:
 
     async def _heal(self, supervisor: "asyncio.Task[None]") -> str:
         """Wait until everything has converged; why it has not, else."""
-        deadline = self.loop.time() + HEAL_SECONDS
+        deadline = self.loop.time() + self._heal_seconds
         task: asyncio.Task[None] | None = None
         while self.loop.time() < deadline and not supervisor.done():
             runtime = self.machine.runtime
@@ -261,7 +268,7 @@ class World:
 
     def _explained(self) -> str:
         runtime = self.machine.runtime
-        bound = f"not within {HEAL_SECONDS:g} s"
+        bound = f"not within {self._heal_seconds:g} s"
         if runtime is None:
             return f"{bound}: no runtime has started; the last error was: {self.machine.last_error or 'none'}"
         state = "ready" if self.machine.is_ready else "not ready"
