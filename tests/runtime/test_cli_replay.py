@@ -16,9 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from dita.adapters.journal import open_reader
-from dita.adapters.journal.schema import row_checksum
+from dita.adapters.journal.schema import row_checksum, snapshot_checksum
 from dita.adapters.journal.store import JournalStore
 from dita.reference import step
+from dita.runtime.cli_journal import replay_journal
+from dita.runtime.cli_report import CommandError, Report, Reporter
 from dita.runtime.lockstep import Lockstep
 from dita.runtime.story import Story, decimal_text
 from dita.spec.inputs import Input
@@ -65,41 +67,52 @@ def state_hash(events: list[Input]) -> str:
     return hashlib.sha256(pack(state)).hexdigest()
 
 
+def report_of(path: Path, at: int | None = None) -> Report:
+    """The same without a process of its own."""
+    return replay_journal(Reporter(), journal=path, last=40, trade=None, at=at)
+
+
 def test_a_session_is_reproduced_bit_for_bit(recorded: Path) -> None:
     """Every digest verified, the last state and the one at a row are the reference's own, to the hash."""
     events = raw_inputs(recorded)
-    done, figures = replayed(recorded.parent, "--journal", "recorded")
-    assert done.returncode == 0, done.stderr
-    assert (figures["rows"], figures["digests_verified"]) == (ROWS, ROWS)
-    assert figures["state_sha256"] == state_hash(events)
-    done, figures = replayed(recorded.parent, "--journal", "recorded", "--at", "41")
-    assert figures["state_sha256"] == state_hash(events[:41]) != state_hash(events)
-    assert "slots[0].phase" in done.stdout
+    report = report_of(recorded)
+    assert report.problems == []
+    assert (report.figures["rows"], report.figures["digests_verified"]) == (ROWS, ROWS)
+    assert report.figures["state_sha256"] == state_hash(events)
+    assert report_of(recorded, at=41).figures["state_sha256"] == state_hash(events[:41]) != state_hash(events)
 
 
 def test_what_differs_is_named(tmp_path: Path) -> None:
-    """A digest of something else with a checksum that fits, a row that is not as written: status 1, the row named."""
-    lived(tmp_path / "j", 9, "test")
-    done, figures = replayed(tmp_path, "--journal", "j")
-    assert (done.returncode, figures["digests_verified"], figures["snapshots_verified"]) == (0, 58, 2), done.stderr
-    with closing(sqlite3.connect(tmp_path / "j")) as file, file:
+    """A digest of something else with a checksum that fits, a row that is not as written: a problem, the row named."""
+    path = tmp_path / "j"
+    lived(path, 9, "test")
+    report = report_of(path)
+    assert report.problems == []
+    assert (report.figures["digests_verified"], report.figures["snapshots_verified"]) == (58, 2)
+    with closing(sqlite3.connect(path)) as file, file:
         file.execute("UPDATE snapshots SET state = zeroblob(8) WHERE position = 40")  # a wrong checksum: not offered
-    _, figures = replayed(tmp_path, "--journal", "j")
-    assert figures["snapshots_verified"] == 1
-    store = JournalStore(tmp_path / "j")
+    assert report_of(path).figures["snapshots_verified"] == 1
+    store = JournalStore(path)
+    (newest,) = store.snapshots()
+    planted = newest._replace(state=pack(initial_state()))
     wrong = next(store.packed_rows(8))._replace(digest=bytes(32))
     store.close()
-    with closing(sqlite3.connect(tmp_path / "j")) as file, file:
+    with closing(sqlite3.connect(path)) as file, file:
+        values = (planted.state, snapshot_checksum(planted))
+        file.execute("UPDATE snapshots SET state = ?, checksum = ? WHERE position = 50", values)
+    (problem,) = report_of(path).problems
+    assert "the snapshot at row `50` is of another state" in problem
+    with closing(sqlite3.connect(path)) as file, file:
         values = (wrong.digest, row_checksum(wrong))
         file.execute("UPDATE rows SET digest = ?, checksum = ? WHERE position = 9", values)
-    done, figures = replayed(tmp_path, "--journal", "j")
-    assert (done.returncode, figures["digests_verified"]) == (1, 8)
-    assert "row `9`" in done.stderr
-    with closing(sqlite3.connect(tmp_path / "j")) as file, file:
+    report = report_of(path)
+    assert report.figures["digests_verified"] == 8
+    assert "row `9`" in report.problems[0]
+    with closing(sqlite3.connect(path)) as file, file:
         file.execute("UPDATE rows SET wall_ns = 0 WHERE position = 5")
-    done, figures = replayed(tmp_path, "--journal", "j")
-    assert (done.returncode, figures["digests_verified"]) == (1, 4)
-    assert "row `5`" in done.stderr
+    report = report_of(path)
+    assert report.figures["digests_verified"] == 4
+    assert "row `5`" in report.problems[0]
 
 
 def story_of(path: Path, trade: int) -> Story:
@@ -132,17 +145,22 @@ def test_a_story_leaves_nothing_out_and_adds_up(recorded: Path, trade: int) -> N
 
 
 def test_the_command_tells_the_story(recorded: Path) -> None:
-    """What was wanted and why, each order by its name at the venue, and what it came to; a trade that is not there."""
-    done, _ = replayed(recorded.parent, "--journal", "recorded", "--trade", "4")
+    """What was wanted and why, each order by its name at the venue, what it came to, and the state at a row."""
+    done, figures = replayed(recorded.parent, "--journal", "recorded", "--trade", "4", "--at", "41")
     assert done.returncode == 0, done.stderr
     for said in ("22 ppm from the average", "-4-0-1", "exit 2 is done: 0.0081 at 61801.8 on average", "-0.99661817"):
         assert said in done.stdout
-    done, _ = replayed(recorded.parent, "--journal", "recorded", "--trade", "99")
-    assert done.returncode == 2
-    assert "--trade: `99` is in no row" in done.stderr
-    done, _ = replayed(recorded.parent, "--journal", "recorded", "--at", "99")
-    assert done.returncode == 2
-    assert "--at: row `99` is not there" in done.stderr
+    assert "slots[0].phase" in done.stdout
+    assert figures["digests_verified"] == ROWS
+
+
+@pytest.mark.parametrize(
+    ("trade", "at", "says"), [(99, None, "--trade: `99` is in no row"), (None, 99, "--at: row `99`")]
+)
+def test_what_is_not_there_is_refused(recorded: Path, trade: int | None, at: int | None, says: str) -> None:
+    """A trade or a row that the journal does not have: the option and the value are named."""
+    with pytest.raises(CommandError, match=says):
+        replay_journal(Reporter(), journal=recorded, last=40, trade=trade, at=at)
 
 
 @given(some.integers(-(10**20), 10**20), some.sampled_from([10**3, 10**8, 10**10]))
