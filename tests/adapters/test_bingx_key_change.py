@@ -4,7 +4,8 @@ A key of these sessions lives for 600 s: it is extended after 300, tried again e
 """
 
 import asyncio
-from typing import cast
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import pytest
 
@@ -93,3 +94,55 @@ def test_a_key_that_is_unknown_has_ended_at_any_time_since_it_was_last_seen_aliv
     started, reason = cast("tuple[int, str]", played(quiet_end, clearance, gone)[0])
     assert started == 5
     assert reason.startswith("listen key could not be extended")
+
+
+async def closed_in_between(session: FaultSession) -> object:
+    """Both sockets are open and the new one has said nothing yet: then the stream is closed. What is left of it."""
+    following = await session.listen()
+    seen = 0
+    for _ in range(6_000):
+        seen = max(seen, session.exchange.report().connections)
+        if seen == 2:
+            break
+        await asyncio.sleep(0.1)
+    changes = session.stream.changes
+    # A key that can be deleted would take its socket with it.
+    session.exchange.arm([RefuseRequest(100500, "Internal system error", on="listen_key", when=When(times=0))])
+    await session.stream.aclose()
+    await following
+    await asyncio.sleep(1)
+    names = ("account stream", "listen key")
+    left = [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith(names)]
+    return seen, changes, left, session.exchange.report().connections
+
+
+def test_closing_in_the_middle_of_a_change_leaves_nothing(
+    clearance: Clearance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both sockets and every task are given back; without giving up the second line, one would stay."""
+    assert played(closed_in_between, clearance, no_keys(215), one_key=False)[0] == (2, 0, [], 0)
+    monkeypatch.setattr(AccountStream, "_session", forgetful(AccountStream._session))  # pyright: ignore[reportPrivateUsage] - it is broken
+    seen, changes, left, connections = cast(
+        "tuple[int, int, list[str], int]", played(closed_in_between, clearance, no_keys(215), one_key=False)[0]
+    )
+    assert (seen, changes, connections) == (2, 0, 1)
+    assert left
+
+
+class FirstOnly(list[object]):
+    """A list that takes one."""
+
+    def append(self, line: object) -> None:
+        """The first."""
+        if not self:
+            super().append(line)
+
+
+def forgetful(real: Callable[[AccountStream], Awaitable[None]]) -> Callable[[AccountStream], Awaitable[None]]:
+    """The planted defect: only the first line is closed at the end."""
+
+    async def session(self: AccountStream) -> None:
+        cast("Any", self)._lines = FirstOnly()
+        await real(self)
+
+    return session
