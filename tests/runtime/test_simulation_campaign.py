@@ -62,13 +62,17 @@ def test_a_failure_is_shrunk_and_told_with_its_command(
     """Every seed of a tier fails; the first are shrunk to the trouble that matters, and the words are those found."""
     use(monkeypatch, Made(), certified_kernel)
     totals = run_seeds("quick", Path("none"), certified_kernel, quiet, first=2, processes=1)
-    assert (totals.runs, totals.violations, totals.unconverged) == (4, 4, 0)
+    assert (totals.runs, totals.violations, totals.unconverged) == (
+        6,
+        4,
+        0,
+    )  # two are kills at a point, trouble 0 alone
     problems = totals.problems("quick")
     assert len(problems) == 4
     assert problems[0].startswith("seed 2: it went wrong\n  replay: dita simulate --seed 2 --keep '1' --seconds ")
     assert problems[3] == "seed 5: it went wrong"
-    assert totals.figures["faults_injected"] == 8
-    assert totals.figures["simulated_days"] == 0.0004
+    assert totals.figures["faults_injected"] == 12
+    assert totals.figures["simulated_days"] == 0.0006
 
 
 def test_a_second_run_that_differs_is_a_failure(

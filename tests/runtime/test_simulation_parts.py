@@ -343,6 +343,12 @@ def test_shrinking_finds_the_two_troubles_that_matter() -> None:
     )
 
 
+def test_a_kill_at_a_point_is_replayed_by_its_point() -> None:
+    """One kill on a short market: nothing is left out of it, and the command names the point."""
+    small = shrink(draw_scenario(3).killed_at(41), lambda _: True)
+    assert (small.command, small.tries) == ("dita simulate --seed 3 --point 41", 0)
+
+
 def test_shrinking_stops_when_its_tries_are_used_up() -> None:
     """What is left then still failed when it was last run."""
     scenario = draw_scenario(1)

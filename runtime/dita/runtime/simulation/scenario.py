@@ -97,6 +97,7 @@ class Scenario:
     limit_orders: bool
     safety_seconds: float
     troubles: tuple[Trouble, ...]
+    point: int = 0  # of ``killed_at``; 0: as drawn
 
     def only(self, kept: Sequence[int]) -> "Scenario":
         """The same with these troubles only."""
@@ -106,7 +107,7 @@ class Scenario:
     def killed_at(self, point: int) -> "Scenario":
         """The same market with one kill alone: at that persistence point after the first second; both sides count."""
         killed = Happening("crash_at_point", 1.0, number=point)
-        return replace(self, troubles=(Trouble(0, killed),), safety_seconds=_KILLED_SECONDS)
+        return replace(self, troubles=(Trouble(0, killed),), safety_seconds=_KILLED_SECONDS, point=point)
 
     def shorter(self, seconds: float) -> "Scenario":
         """The same with a shorter first phase."""

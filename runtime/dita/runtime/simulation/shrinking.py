@@ -23,6 +23,8 @@ class Shrunk:
     @property
     def command(self) -> str:
         """What replays it."""
+        if self.scenario.point:
+            return f"dita simulate --seed {self.scenario.seed} --point {self.scenario.point}"
         kept = ",".join(str(trouble.number) for trouble in self.scenario.troubles)
         return f"dita simulate --seed {self.scenario.seed} --keep '{kept}' --seconds {self.scenario.safety_seconds}"
 
@@ -32,6 +34,8 @@ def shrink(scenario: Scenario, fails: Fails, tries_max: int = TRIES_MAX) -> Shru
 
     ``fails`` runs a scenario. What is given must fail; it is not run again.
     """
+    if scenario.point:
+        return Shrunk(scenario, 0)  # one kill on a short market: there is nothing to leave out
     left = tries_max
 
     def still_fails(candidate: Scenario) -> bool:
