@@ -153,7 +153,12 @@ def test_the_timer_is_wound_in_time_and_nothing_opens_without_it() -> None:
         assert held == set()
         assert all(later - earlier < 30 for (earlier, _), (later, _) in pairwise(wound))
         running.cancel()
-        await timer.stop()
+        down = True
+        stopping = asyncio.create_task(timer.stop())
+        await asyncio.sleep(1.2)
+        assert not stopping.done()
+        down = False
+        await stopping
         assert wound[-1][1] == 0
 
     run_virtually(work)

@@ -133,3 +133,4 @@ def test_a_stop_is_bounded_when_the_disk_does_not_answer(scene: Scene) -> None:
     log = (scene.folder / "out" / "session.log").read_text()
     assert "stop overrun: stopping, inputs: did not end in time" in log
     assert "told to end at once" in output.read_text()
+    assert "the stop left behind" in output.read_text()

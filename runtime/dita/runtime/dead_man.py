@@ -58,6 +58,12 @@ class DeadMan:
         return True
 
     async def stop(self) -> None:
-        """Stop the timer: what rests from now on is meant to rest. Raises VenueError."""
-        if self.wound:
-            await self._wind(0)
+        """Stop the timer: what rests from now on is meant to rest. Tried until the venue confirms it."""
+        while self.wound:
+            try:
+                await self._wind(0)
+            except VenueError as error:
+                self._alerts.raise_(Alert.DEAD_MAN, f"the timer runs on: {error}")
+                await asyncio.sleep(_AGAIN_SECONDS / 2)
+                continue
+            self.wound = 0

@@ -9,7 +9,7 @@ import os
 import secrets
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Final
@@ -141,7 +141,11 @@ async def run_session(
         signals = _Signals(stop or asyncio.Event(), stop_now or asyncio.Event())
         problems = await _trade(parts, runtime, venue, tally, signals)
         progress("asking the exchange", 0, 0)
-        return _result(parts, runtime, tally, await _truth(venue, runtime, problems), problems)
+        result = _result(parts, runtime, tally, await _truth(venue, runtime, problems), problems)
+    if runtime.unfinished:
+        left = f"the stop left behind, for want of time or by an error: {', '.join(runtime.unfinished)}"
+        return replace(result, problems=(*result.problems, left))
+    return result
 
 
 @dataclass(frozen=True, slots=True)
