@@ -41,6 +41,7 @@ from dita.adapters.exchange import (
     StepClockAt,
     When,
 )
+from dita.adapters.exchange.faults import Occasion
 from dita.spec.clearance import Clearance
 from fault_defects import (
     Defect,
@@ -59,6 +60,7 @@ from fault_defects import (
     ids_are_forgotten,
     keys_are_asked_for_once,
     late_cancels_are_strange,
+    limits_say_nothing_of_cancels,
     never_pauses,
     no_client_id,
     no_code_is_definite,
@@ -69,10 +71,13 @@ from fault_defects import (
     silence_is_rejection,
     strangers_are_not_told,
     topics_are_asked_for_once,
+    unanswered_cancels_are_done,
+    unanswered_queries_are_misses,
     waits_for_ever,
     waits_for_every_byte,
 )
 from fault_plays import (
+    asked,
     cancelled,
     cancelled_unheard,
     deleveraged,
@@ -121,6 +126,7 @@ WHOLE: Final[list[str]] = []  # nothing is wrong with what is known
 NONE: Final[dict[str, int]] = {}  # no session ended
 HALFWAY: Final = ["4 done False, not 10 FILLED", "a notional of 2400004000, not 6000010000"]
 CUT_SHORT = ["7 done False, not 10 FILLED", "a notional of 4200007000, not 6000010000"]
+UNKNOWN: Final = CancelKind.UNKNOWN
 NEVER_TOLD = ["0 done False, not 10 FILLED", "a notional of 0, not 6000010000"]
 TOLD_AGAIN: Final = ["told backwards or twice"]
 THROTTLED, ACCEPTED = "rejected: throttled", "accepted"
@@ -171,6 +177,28 @@ def submits() -> list[Row]:
         ((SpoilReply(200, "empty_data"),), hollow),
     ]
     return [Row(faults, opening, *rest) for faults, rest in table]
+
+
+def cancels_and_queries() -> list[Row]:
+    """What goes wrong with a request that changes nothing when it is asked again."""
+    doubt = (UNKNOWN, False, WHOLE), unanswered_cancels_are_done, (CancelKind.REQUESTED, False, WHOLE)
+    paused = (CancelKind.THROTTLED, False, WHOLE), limits_say_nothing_of_cancels, (UNKNOWN, False, WHOLE)
+    unasked = ([False, True], WHOLE), unanswered_queries_are_misses, ([True, True], WHOLE)
+    table: list[tuple[Fault, Play, tuple[object, Defect, object]]] = [
+        (LoseRequest("reset", on="cancel"), cancelled_unheard, doubt),
+        (LoseReply("hang", on="cancel"), cancelled_unheard, doubt),
+        (LoseReply("torn", on="cancel"), cancelled_unheard, doubt),
+        (SpoilReply(504, on="cancel"), cancelled_unheard, doubt),
+        (SpoilReply(200, "object", on="cancel"), cancelled_unheard, doubt),
+        (MisstateLength(-5, on="cancel"), cancelled_unheard, doubt),
+        (LimitRate("http429", on="cancel"), cancelled_unheard, paused),
+        (LoseReply("hang", on="query"), asked, unasked),
+        (SpoilReply(502, on="query"), asked, unasked),
+        (SpoilReply(200, "empty", on="query"), asked, unasked),
+        (MisstateLength(-5, on="query"), asked, unasked),
+        (RefuseRequest(100500, "Internal system error", on="query"), asked, unasked),
+    ]
+    return [Row((fault,), play, *rest) for fault, play, rest in table]
 
 
 def streams() -> list[Row]:
@@ -228,6 +256,7 @@ BUSY_KEYS = RefuseRequest(100500, "Internal system error", on="listen_key", when
 LATE_CODE = SpoilReply(200, "code", 101500, "rpc timeout")
 ROWS: list[Row] = [
     *submits(),
+    *cancels_and_queries(),
     Row((MARGIN,), opening, (REFUSED, WHOLE, 0), no_code_is_definite, ("unknown: ambiguous, absent", WHOLE, 0)),
     Row((RPC,), opening, ("unknown: ambiguous, absent", WHOLE, 0), every_code_is_definite, (REFUSED, WHOLE, 0)),
     Row((LATE_CODE,), opening, ("unknown: ambiguous, found", WHOLE, 1), every_code_is_definite, (REFUSED, WHOLE, 1)),
@@ -272,7 +301,7 @@ ROWS: list[Row] = [
     ),
     Row(
         (CancelLosesToFill(),), cancelled_unheard,
-        (ALREADY_DONE, False, WHOLE), late_cancels_are_strange, (CancelKind.UNKNOWN, False, WHOLE),
+        (ALREADY_DONE, False, WHOLE), late_cancels_are_strange, (UNKNOWN, False, WHOLE),
     ),
     Row((SplitFills(3, delay_ms=300),), streamed, (WHOLE, NONE), partly_filled_is_over, (["over too soon"], NONE)),
     Row(
@@ -363,7 +392,8 @@ def unnamed(rows: Sequence[Row]) -> list[str]:
                 ways = get_args(hint) or (True, False)
                 seen = {getattr(fault, part) for fault in named}
                 found += [f"{kind.__name__} {part} {way}" for way in ways if way not in seen]
-    return found
+    occasions = [occasion for part in get_args(Occasion) for occasion in get_args(part) or (part,)]
+    return found + [f"on {occasion}" for occasion in occasions if occasion not in {row.faults[0].on for row in rows}]
 
 
 def test_every_kind_and_way_of_fault_has_a_row() -> None:
@@ -372,3 +402,5 @@ def test_every_kind_and_way_of_fault_has_a_row() -> None:
     for kind in get_args(Fault):
         assert kind.__name__ in unnamed([row for row in ROWS if type(row.faults[0]) is not kind])
     assert unnamed([row for row in ROWS if getattr(row.faults[0], "how", "") != "torn"]) == ["LoseReply how torn"]
+    for occasion in ("submit", "cancel", "query", "read", "listen_key", "any", "frame", "market", "time"):
+        assert f"on {occasion}" in unnamed([row for row in ROWS if row.faults[0].on != occasion])

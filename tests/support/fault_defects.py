@@ -12,10 +12,12 @@ from pydantic import SecretStr
 from dita.adapters.bingx import account_stream, api, desk, errors, market_stream, messages, orders, websocket
 from dita.adapters.bingx.account_stream import AccountStream
 from dita.adapters.bingx.api import Answer, Api
+from dita.adapters.bingx.desk import OrderDesk
 from dita.adapters.bingx.errors import ErrorClass
 from dita.adapters.bingx.json_text import as_object
 from dita.adapters.bingx.market_stream import MarketStream
-from dita.adapters.bingx.orders import Accepted, NewOrder, Rejected, SubmitResult
+from dita.adapters.bingx.orders import Accepted, CancelKind, CancelResult, NewOrder, Rejected, SubmitResult
+from dita.adapters.bingx.rest import BingxRest
 from dita.adapters.bingx.stream_events import StreamRestored
 from dita.adapters.bingx.transport import Failure, Timeouts, Transport
 from dita.adapters.bingx.websocket import Socket
@@ -23,7 +25,7 @@ from dita.adapters.logic import orders as order_logic
 from dita.adapters.logic import resolve
 from dita.adapters.logic.orders import Snapshot
 from dita.adapters.logic.resolve import Absent, Resolution
-from dita.adapters.logic.rows import Evidence, OrderState
+from dita.adapters.logic.rows import Evidence, OrderRow, OrderState
 from dita.spec.vocabulary import RejectReason
 
 Defect = Callable[[pytest.MonkeyPatch], None]
@@ -158,6 +160,35 @@ def queries_prove_no_end(patch: pytest.MonkeyPatch) -> None:
 def echoes_prove_the_end(patch: pytest.MonkeyPatch) -> None:
     """The echo of a cancel ends an order."""
     patch.setattr(order_logic, "_PROVES_END", frozenset({Evidence.STREAM, Evidence.QUERY, Evidence.CANCEL_ECHO}))
+
+
+def unanswered_cancels_are_done(patch: pytest.MonkeyPatch) -> None:
+    """A cancel that is not answered, or with no code: taken for a yes."""
+    real = OrderDesk._cancel_once  # pyright: ignore[reportPrivateUsage] - it is taken away
+
+    async def hopeful(self: OrderDesk, parameters: dict[str, str]) -> CancelResult:
+        result = await real(self, parameters)
+        return replace(result, kind=CancelKind.REQUESTED) if result.kind is CancelKind.UNKNOWN else result
+
+    patch.setattr(OrderDesk, "_cancel_once", hopeful)
+
+
+def unanswered_queries_are_misses(patch: pytest.MonkeyPatch) -> None:
+    """A query that is not answered: taken for `no such order`."""
+    real = BingxRest._query  # pyright: ignore[reportPrivateUsage] - it is taken away
+
+    async def hasty(self: BingxRest, parameters: dict[str, str], symbol: str) -> OrderRow | None:
+        try:
+            return await real(self, parameters, symbol)
+        except errors.VenueError:
+            return None
+
+    patch.setattr(BingxRest, "_query", hasty)
+
+
+def limits_say_nothing_of_cancels(patch: pytest.MonkeyPatch) -> None:
+    """A cancel that comes too often: nobody knows what that means."""
+    patch.delitem(desk._CANCEL_KINDS, ErrorClass.RATE_LIMITED)  # pyright: ignore[reportPrivateUsage] - it is taken away
 
 
 def late_cancels_are_strange(patch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,14 @@ async def cancelled_unheard(session: FaultSession) -> object:
     return result.kind, by_echo, await session.over(asking=True)
 
 
+async def asked(session: FaultSession) -> object:
+    """Whether each of two queries about a filled order was answered, and what is wrong with what is known then."""
+    order = session.order()
+    await session.trader.submit(order)
+    watched = session.follower.orders[order.client_order_id]
+    return [await session.follower.look_at(watched) for _ in range(2)], await session.over(seconds=1)
+
+
 async def twice(session: FaultSession) -> object:
     """One order submitted twice: both fates, and how many orders there are."""
     order = session.order()
