@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, cast, final
 import apsw
 
 _NAME: Final = "dita-simulated-disk"
+_NOT_WRITTEN_BY_IT: Final = ("-shm", ".lock", ".switch")  # memory, the lock, and the operator's own file
 _FLUSHED_LATER: Final = ("-shm",)  # memory of living processes, no file that outlives a machine
 Act = Literal["write", "flush", "cut", "remove"]
 
@@ -112,7 +113,7 @@ class Disk:
         return sorted(
             path
             for path in self.folder.iterdir()
-            if path.is_file() and path.name.startswith("journal") and not path.name.endswith((*_FLUSHED_LATER, ".lock"))
+            if path.is_file() and path.name.startswith("journal") and not path.name.endswith(_NOT_WRITTEN_BY_IT)
         )
 
     # --- what SQLite does --------------------------------------------------------------------------------------------

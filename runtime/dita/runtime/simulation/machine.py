@@ -198,7 +198,9 @@ class Machine:
             raise
         runtime = opened.runtime
         self._watch(process, runtime, journal.meta.tag)
-        return await opened.start()
+        started = await opened.start()
+        started.obey_switch()
+        return started
 
     def _driver(self, store: JournalStore) -> TimedCommit:
         self._commit = TimedCommit(store, self._rng)

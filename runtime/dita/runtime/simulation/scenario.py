@@ -205,7 +205,7 @@ WORLD_KINDS: Final[dict[str, _Drawing]] = {
     "pause": lambda rng, span: Happening("pause", _at(rng, span), rng.choice((0.5, 3.0, 12.0, 40.0))),
     "operator_halt": lambda rng, span: Happening("operator_halt", _at(rng, span), rng.uniform(3, 15)),
     "operator_reduce_only": lambda rng, span: Happening("operator_reduce_only", _at(rng, span), rng.uniform(3, 15)),
-    "operator_flatten": lambda rng, span: Happening("operator_flatten", _at(rng, span)),
+    "operator_flatten": lambda rng, span: Happening("operator_flatten", _at(rng, span), rng.uniform(1, 8)),
     "hand_close": lambda rng, span: Happening("hand_close", _at(rng, span), number=rng.choice((300_000, 1_000_000))),
     "hand_cancel": lambda rng, span: Happening("hand_cancel", _at(rng, span)),
     "transfer": lambda rng, span: Happening(

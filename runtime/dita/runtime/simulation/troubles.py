@@ -15,21 +15,23 @@ from dita.adapters.bingx.orders import NewOrder, order_parameters
 from dita.adapters.bingx.rest import BingxRest, PositionMode
 from dita.adapters.bingx.transport import Transport
 from dita.adapters.exchange import ExchangeServer
+from dita.adapters.journal import Switch, SwitchTo, clear_switch, set_switch
 from dita.runtime.connect import hosts_for
-from dita.runtime.live import Runtime
 from dita.runtime.simulation.disk import Act, Disk, Point
 from dita.runtime.simulation.loop import SimulatedClock, VirtualLoop
 from dita.runtime.simulation.machine import Machine
 from dita.runtime.simulation.network import MemoryNetwork
 from dita.runtime.simulation.scenario import Happening, Scenario
 from dita.runtime.simulation.trace import Trace
-from dita.spec import inputs
 from dita.spec.scales import RATIO_SCALE
-from dita.spec.vocabulary import Mode, OrderSide, Phase, Side
+from dita.spec.vocabulary import OrderSide
 
 HAND_PREFIX: Final = "hand-"
 _SLOW_SECONDS: Final = 0.6
 _SLOW_DISK_SECONDS: Final = 0.4
+_SWITCHED: Final = {
+    "operator_halt": SwitchTo.HALTED, "operator_reduce_only": SwitchTo.REDUCE_ONLY, "operator_flatten": SwitchTo.FLAT,
+}  # fmt: skip
 
 
 @final
@@ -103,6 +105,7 @@ class Troubles:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._exchange.disarm()
+        clear_switch(self._machine.journal_path)
         self._points.clear()
         self._disk.watcher = None
         self._disk.is_full = False
@@ -194,18 +197,11 @@ class Troubles:
     # --- the operator ------------------------------------------------------------------------------------------------
 
     async def _operator(self, what: Happening) -> None:
-        runtime = self._machine.runtime
-        if runtime is None:
-            return
         self._count(what)
-        if what.kind == "operator_flatten":
-            self._machine.do(_flatten(runtime))
-            return
-        self._machine.do(_lower(runtime, Mode.HALTED if what.kind == "operator_halt" else Mode.REDUCE_ONLY))
+        path = self._machine.journal_path
+        set_switch(path, Switch(_SWITCHED[what.kind], "simulated", SimulatedClock(self._loop).wall_ns()))
         await asyncio.sleep(what.seconds)
-        runtime = self._machine.runtime
-        if runtime is not None and runtime.engine.may_add_risk:
-            self._machine.do(_activate(runtime))
+        clear_switch(path)
 
     # --- somebody at the exchange ------------------------------------------------------------------------------------
 
@@ -302,18 +298,3 @@ class _Armed:
             return False
         self._left -= 1
         return self._left <= 0
-
-
-async def _lower(runtime: Runtime, mode: Mode) -> None:
-    await runtime.engine.reduce_only(mode)
-
-
-async def _activate(runtime: Runtime) -> None:
-    await runtime.engine.apply(inputs.set_mode(Mode.ACTIVE))
-
-
-async def _flatten(runtime: Runtime) -> None:
-    for number, slot in enumerate(runtime.engine.state.slots):
-        if slot.phase != Phase.IDLE and slot.side != Side.NONE:
-            event = inputs.flatten(slot=number, instrument=slot.instrument, trade=slot.trade)
-            await runtime.engine.apply(event)
