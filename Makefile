@@ -70,8 +70,9 @@ conform: build ## the kernel against the reference at full size: rows, worlds in
 mutants: build ## the score of the harness: every mutant killed or proved equal; tries those whose sources changed (full: an hour)
 	@$(BIN)/dita mutants --tier full
 
-tampering: build ## every byte of certificate, evidence and image replaced in turn, and every defect of the boundary planted
-	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/conformance/test_tampering.py tests/kernel/test_boundary.py
+tampering: build ## every byte of certificate, evidence and image replaced in turn, and every defect of boundary and journal planted
+	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/conformance/test_tampering.py tests/kernel/test_boundary.py \
+	tests/scenarios/test_crash_suite.py
 
 campaign: build ## five minutes of random traces on two processes; adds to what earlier ones counted
 	@$(BIN)/dita conform --tier campaign --minutes 5 --cluster local

@@ -166,8 +166,14 @@ def opened_journal(path: Path, driver: Callable[[JournalStore], Commit] = Inline
     return open_journal(path, account="paper", tag=TAG, wall_ns=1, driver=driver, vfs=VFS)
 
 
-async def lived(path: Path, disk: CrashingDisk, clock: VirtualClock, wanted: list[list[Input]]) -> Life:
-    """Live through the waves until the end or until the disk dies."""
+async def lived(
+    path: Path,
+    disk: CrashingDisk,
+    clock: VirtualClock,
+    wanted: list[list[Input]],
+    killed: Callable[[], None] | None = None,
+) -> Life:
+    """Live through the waves until the end or until the disk dies. ``killed`` takes what a kill at the end leaves."""
     life = Life()
     try:
         journal = opened_journal(path, GroupCommit)
@@ -200,6 +206,8 @@ async def lived(path: Path, disk: CrashingDisk, clock: VirtualClock, wanted: lis
         await asyncio.sleep(0.01)
     await shop.engine.drain()
     await shop.background.stop()
+    if killed is not None:
+        killed()
     with suppress(JournalError):
         await journal.close()
     return life
@@ -347,8 +355,12 @@ class Suite:
             disk = self.disk
             at, death = disk.armed
             disk.arm(0, death)
-            life = await lived(path, disk, clock, waves()[:-2])
-            killed = disk.left(path, self.folder / "left")
+            killed = self.folder / "left" / path.name
+
+            def kill() -> None:
+                assert disk.left(path, killed.parent) == killed
+
+            life = await lived(path, disk, clock, waves()[:-2], kill)
             disk.arm(at, death, seed=at)
             with suppress(JournalError):
                 await opened_journal(killed).close()
