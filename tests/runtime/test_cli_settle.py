@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,6 +76,19 @@ def test_forcing_makes_room_for_the_next_trade(tmp_path: Path) -> None:
     assert capital(after.state.account.ledger) == capital(before.state.account.ledger)
     assert graded(after.state) == {1: (1, 1), 2: (0, 0), 3: (0, 0), 4: (0, 0)}
     assert after.step(enter).outcome.code == Code.OK
+
+
+def test_a_damaged_end_is_told(tmp_path: Path) -> None:
+    """The command opens the journal for writing: what it cuts off is said, and the trade before it is forced."""
+    journaled(tmp_path / "j", unsettled_trips(TAILS))
+    with closing(sqlite3.connect(tmp_path / "j")) as file, file:
+        file.execute("UPDATE rows SET wall_ns = 7 WHERE position = (SELECT max(position) FROM rows)")
+
+    done = forced(tmp_path, 1)
+
+    assert done.returncode == 0, done.stderr
+    assert "the journal's end was damaged" in done.stdout
+    assert f"{tmp_path}/j.damaged-" in done.stdout.replace("\n", "")
 
 
 def graded(state: State) -> dict[int, tuple[int, int]]:

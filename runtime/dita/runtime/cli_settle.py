@@ -9,10 +9,19 @@ import json
 from pathlib import Path
 
 from dita.adapters.bingx.clock import SystemClock
-from dita.adapters.journal import InlineCommit, Journal, JournalMeta, Note, open_journal, open_reader
+from dita.adapters.journal import (
+    NOTHING_MENDED,
+    InlineCommit,
+    Journal,
+    JournalMeta,
+    Mended,
+    Note,
+    open_journal,
+    open_reader,
+)
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import load_for_conformance
-from dita.runtime.cli_report import CommandError, Report, Reporter, table
+from dita.runtime.cli_report import CommandError, Report, Reporter, escape, table
 from dita.runtime.lockstep import Lockstep
 from dita.runtime.replay import replay
 from dita.runtime.session import money_text
@@ -35,15 +44,18 @@ def settle_forced(reporter: Reporter, *, journal: Path | None, trade: int) -> Re
     meta = reader.meta
     reader.close()
     reporter.progress("replaying", 0, 0)
-    slot, tail = asyncio.run(_force(path, meta, trade))
+    slot, tail, mended = asyncio.run(_force(path, meta, trade))
     figures: dict[str, int | str] = {"trade": trade, "slot": slot}
     for name, half in _predicted(tail).items():
         figures |= {f"{name}_quote": money_text(half.quote), f"{name}_fee": money_text(half.fee)}
-    return Report(figures, (), [table("settled by force", figures, ("what", "value")), _WARNING])
+    notes = [_WARNING]
+    if mended != NOTHING_MENDED:
+        notes.append(escape(f"the journal's end was damaged ({mended.what}) and is cut off; as found: {mended.kept}"))
+    return Report(figures, (), [table("settled by force", figures, ("what", "value")), *notes])
 
 
-async def _force(path: Path, meta: JournalMeta, trade: int) -> tuple[int, Tail]:
-    """Replay, step, write; give where it was and what it was before."""
+async def _force(path: Path, meta: JournalMeta, trade: int) -> tuple[int, Tail, Mended]:
+    """Replay, step, write; give where it was, what it was before, and what was cut off the journal."""
     clock = SystemClock()
     journal = open_journal(path, account=meta.account, tag=meta.tag, wall_ns=clock.wall_ns(), driver=InlineCommit)
     try:
@@ -52,7 +64,7 @@ async def _force(path: Path, meta: JournalMeta, trade: int) -> tuple[int, Tail]:
             replay(journal.rows(), lockstep, migration=journal.migration(), accept_migration=False)
             slot, tail = finished_trade(lockstep.state, trade)
             await _write(journal, lockstep, slot, tail, clock.wall_ns())
-            return slot, tail
+            return slot, tail, journal.mended
     finally:
         await journal.close()
 
