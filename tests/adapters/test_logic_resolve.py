@@ -310,6 +310,23 @@ def test_an_exit_is_absent_although_less_is_held_once_no_listing_can_lag_so_long
         assert state.rounds > SHORTFALL_ROUNDS
 
 
+def test_an_exit_is_absent_although_a_twin_that_is_over_has_closed() -> None:
+    """A hand closed just as much at that moment: the slot is not stranded. An open twin, or an entry, stays unknown."""
+    exit_case = replace(CASE, key=OrderKey(1, 0, 2), client_order_id="jrnl-1-0-2")
+    over = replace(STRANGER, state=OrderState.FILLED, cum_quantity=STRANGER.ordered_quantity)
+
+    def world(twin: OrderRow) -> World:
+        return World(
+            facts=replace(FACTS, long_quantity=1_000_000), listed={"all": (twin,)}, fills=(fill_row(STRANGER.order_id),)
+        )
+
+    assert isinstance(world(over).run(exit_case), Absent)
+    for twin, case in ((STRANGER, exit_case), (over, CASE)):
+        state = world(twin).run(case)
+        assert isinstance(state, Resolution)
+        assert "nobody's" in state.obstacle
+
+
 @pytest.mark.parametrize(("name", "world"), ALLOWED, ids=[name for name, _ in ALLOWED])
 def test_what_is_surely_another_order_does_not_strand_the_slot(name: str, world: World) -> None:
     """Orders that cannot be ours (known as others, other side or size, created outside the window) do not block."""

@@ -16,6 +16,7 @@ FOUND: dict[str, tuple[tuple[str, ...], str]] = {
     "recovery-forgets-orders": (("3@40", "3@41", "3@38"), "EXIT_UNRESOLVED"),
     "simulate-restart-places-a-second-order": (("3@40", "3@41", "3@38"), "no durable row commands it"),
     "simulate-unjournaled-names-come-again": (("3+failing", "5+failing"), "no durable row commands it"),
+    "simulate-close-by-hand-strands-an-exit": (("9+hand", "3+hand"), "EXIT_UNRESOLVED"),
     "simulate-clock-set-back-ends-settlement": (("3+backwards", "5+backwards"), "trades without their fill rows"),
 }
 """What is planted, the runs it is looked for in (see ``simulation_hunt``), and what is said of it."""

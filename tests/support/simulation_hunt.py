@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from dita.adapters.exchange import DropFrame, Fault, LoseReply, When
+from dita.adapters.exchange import DropFrame, Fault, LoseReply, LoseRequest, When
 from dita.kernel.image import IMAGE_PATH
 from dita.kernel.loader import installed_bindings, load_certified, load_for_conformance
 from dita.runtime.simulation.scenario import Happening, Scenario, Trouble, draw_scenario
@@ -25,6 +25,9 @@ PLANS: Final[dict[str, tuple[Fault | Happening, ...]]] = {
     "killed": (
         LoseReply("hang", _OFTEN), DropFrame("ORDER_TRADE_UPDATE", When(times=0)),
         *(Happening("crash", at) for at in (2.5, 5.0, 7.5, 10.0, 12.5, 15.0)),
+    ),
+    "hand": (
+        LoseRequest("hang", _OFTEN), *(Happening("hand_close", 2 + 0.6 * n, number=1_000_000) for n in range(25)),
     ),
     "failing": tuple(Happening("failed_flush", at, number=3) for at in (3.0, 6.0, 9.0, 12.0, 15.0)),
     "backwards": (

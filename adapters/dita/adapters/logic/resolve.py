@@ -9,10 +9,10 @@ absence only when everything of clause U4 holds, in this order:
 3. After that, three misses in a row by client id, at least a second apart.
 4. A fencing cancel by client id meets `no such order`.
 5. The order is not among the open orders, the order history, the full listing or the fills; there is no order nobody
-   owns that could be it under another name; the position is what the kernel expects. An exit may be absent although
-   less is held than expected, after SHORTFALL_ROUNDS rounds, which take longer than any listing lags: then something
-   else has closed (a hand, or a process whose journal failed). To believe so wrongly opens nothing; the mismatch that
-   remains is the reconcile's to explain.
+   owns that could be it under another name; the position is what the kernel expects. After SHORTFALL_ROUNDS rounds,
+   which take longer than any listing lags, an exit may be absent although less is held than expected, and although an
+   order that is over could be it: then something has closed (a hand, or a process whose journal failed), and nothing
+   will any more. To believe so wrongly opens nothing; the mismatch that remains is the reconcile's to explain.
 
 Any read that fails, and anything that does not fit, is an obstacle: the round begins anew after a back-off, clock
 reading included. The machine never gives up and never guesses. A time-out of the caller's patience is an alert, not an
@@ -467,15 +467,18 @@ def _judged(at: Resolution, facts: Facts) -> Resolution | Result:
     case = at.case
     own_ids = frozenset(row.order_id for row in at.rows if _is_of_this_journal(case.tag, row.client_order_id))
     owned = (facts.owned_order_ids | own_ids) - {at.order_id, case.order_id}
-    others = {row.order_id for row in at.rows if not _is_like_ours(case, row)}
-    obstacle = _stranger(case, at.rows, owned) or _strange_fill(at, owned | others)
+    is_patient = case.key.attempt > 0 and at.rounds >= SHORTFALL_ROUNDS
+    harmless = owned | {
+        row.order_id for row in at.rows if not _is_like_ours(case, row) or (is_patient and row.state.is_terminal)
+    }
+    obstacle = _stranger(case, at.rows, harmless) or _strange_fill(at, harmless)
     if obstacle:
         return _blocked(at, obstacle)
     if facts.seen or case.order_id:  # what the venue has named has existed
         return _ended(at)
     held = (_held(at.positions, Side.LONG), _held(at.positions, Side.SHORT))
     expected = (facts.long_quantity, facts.short_quantity)
-    less = case.key.attempt > 0 and at.rounds >= SHORTFALL_ROUNDS and held[0] <= expected[0] and held[1] <= expected[1]
+    less = is_patient and held[0] <= expected[0] and held[1] <= expected[1]
     if held != expected and not less:
         return _blocked(at, f"position: held `{held}`, expected `{expected}`")
     if not facts.echo_seen or not facts.stale_refused:
@@ -489,12 +492,10 @@ def _is_of_this_journal(tag: str, client_order_id: str) -> bool:
     return given.startswith(tag) and parse_client_order_id(given, client_order_id) is not None
 
 
-def _stranger(case: Case, rows: Iterable[OrderRow], owned: frozenset[str]) -> str:
+def _stranger(case: Case, rows: Iterable[OrderRow], harmless: frozenset[str]) -> str:
     """An order that nobody owns and that could be ours under another name: our side and quantity, created then."""
     for row in rows:
-        if row.order_id in owned or not _is_like_ours(case, row):
-            continue
-        if _may_be_ours(case, row.order_id):
+        if row.order_id not in harmless and _may_be_ours(case, row.order_id):
             return f"order `{row.order_id}` is nobody's and could be this one"
     return ""
 
@@ -503,11 +504,11 @@ def _is_like_ours(case: Case, row: OrderRow) -> bool:
     return row.side is case.side and row.ordered_quantity == case.quantity
 
 
-def _strange_fill(at: Resolution, owned: frozenset[str]) -> str:
+def _strange_fill(at: Resolution, harmless: frozenset[str]) -> str:
     """A fill of an order that nobody owns, created when ours could have been, and not known to be unlike it."""
     own = {at.case.order_id, at.order_id} - {""}
     for fill in at.fills:
-        if fill.order_id in owned or fill.order_id in own or not _may_be_ours(at.case, fill.order_id):
+        if fill.order_id in harmless or fill.order_id in own or not _may_be_ours(at.case, fill.order_id):
             continue
         return f"fill `{fill.trade_id}` belongs to order `{fill.order_id}`, which is nobody's"
     return ""
