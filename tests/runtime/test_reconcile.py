@@ -323,6 +323,23 @@ def test_income_that_appears_late_is_found(tmp_path: Path) -> None:
     run_virtually(work)
 
 
+def test_a_venue_clock_that_was_set_back_does_not_end_the_reading_of_the_wallet(tmp_path: Path) -> None:
+    """The books began twenty seconds from now, by the clock of then: the reader goes on, and reads it then."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        wallet = wallet_of(room)
+        wallet.seeded(clock.wall_ns() + 20 * NANOSECONDS_PER_SECOND)
+        room.background.start(wallet.run(), "wallet")
+        await asyncio.sleep(60)
+        assert room.alerts.counts[Alert.OWN_BUG] == 0
+        assert wallet.readings >= 2
+        await room.close()
+
+    run_virtually(work)
+
+
 def test_late_income_is_looked_for_at_once_when_the_wallet_differs(tmp_path: Path) -> None:
     """The reading after one that did not fit explains the difference by a row that is half an hour old."""
 

@@ -137,6 +137,8 @@ class ScriptedVenue:
         self, start_ns: int, end_ns: int, income_type: str | None = None, symbol: str | None = None
     ) -> tuple[IncomeRow, ...]:
         await self._read()
+        if end_ns < start_ns:
+            raise ValueError(f"end_ns: `{end_ns}` is before start_ns `{start_ns}`")  # as the adapter does
         rows = [row for row in self.incomes if start_ns <= row.time_ns <= end_ns]
         told = tuple(row for row in rows if income_type in (None, row.type_text))
         self.incomes_given += len(told)

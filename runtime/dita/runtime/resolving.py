@@ -169,9 +169,9 @@ class Resolver:
                 return Orders(await reader.open_orders(symbol))
             case AskHistory(symbol, start_ns, full):
                 listing = reader.full_orders if full else reader.all_orders
-                return Orders(await listing(symbol, start_ns, self._venue.venue_now_ns() + _AHEAD_NS))
+                return Orders(await listing(symbol, start_ns, self._until(start_ns)))
             case AskFills(symbol, start_ns):
-                return Fills(await reader.fill_history(symbol, start_ns, self._venue.venue_now_ns() + _AHEAD_NS))
+                return Fills(await reader.fill_history(symbol, start_ns, self._until(start_ns)))
             case AskPositions(symbol):
                 return Positions(await reader.positions(symbol))
             case AskFacts():
@@ -179,6 +179,9 @@ class Resolver:
                 return self._facts(flight)
             case _:
                 assert_never(asked)
+
+    def _until(self, start_ns: int) -> int:
+        return max(start_ns, self._venue.venue_now_ns()) + _AHEAD_NS  # a clock may have been set back since
 
     async def _fence(self, symbol: str, client_order_id: str) -> Answer:
         result = await self._venue.trader.cancel(symbol, client_order_id)

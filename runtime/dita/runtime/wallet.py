@@ -126,7 +126,7 @@ class WalletReader:
 
     async def _read_income(self) -> None:
         now_ns = (await self._venue.reader.server_time()).server_ns
-        rows = [*await self._venue.reader.income(self._after(self._read_to_ns, _OVERLAP_NS), now_ns)]
+        rows = [*await self._venue.reader.income(self._after(self._read_to_ns, _OVERLAP_NS, now_ns), now_ns)]
         ledger = self._engine.state.account.ledger
         unexplained = ledger.difference != 0 and ledger.fees_provisional == 0
         if self._venue.clock.monotonic_ns() >= self._look_back_at_ns or unexplained:
@@ -146,15 +146,15 @@ class WalletReader:
 
     async def _late_income(self, now_ns: int) -> list[IncomeRow]:
         """What is booked, since an hour before the last look; the first time since the seed."""
-        start_ns = self._after(self._looked_back_to_ns, _LATE_NS)
+        start_ns = self._after(self._looked_back_to_ns, _LATE_NS, now_ns)
         rows = [row for kind in _BOOKED_TYPES for row in await self._venue.reader.income(start_ns, now_ns, kind)]
         self._book.fold(start_ns - 1)
         self._looked_back_to_ns = now_ns
         self._look_back_at_ns = self._venue.clock.monotonic_ns() + self._income_ns
         return rows
 
-    def _after(self, time_ns: int, overlap_ns: int) -> int:
-        return max(self._seeded_ns, time_ns - overlap_ns)
+    def _after(self, time_ns: int, overlap_ns: int, now_ns: int) -> int:
+        return min(max(self._seeded_ns, time_ns - overlap_ns), now_ns)  # the venue's clock may have been set back
 
     async def _write_off_dust(self, as_of_ns: int) -> None:
         account = self._engine.state.account
