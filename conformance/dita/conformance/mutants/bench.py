@@ -40,7 +40,7 @@ BUILD: Final = "build"
 SOLVER: Final = "solver"
 KNOWN: Final = "known"  # what killed before: no layer, but the choice of a witness
 UNIT_TEST_SECONDS: Final = 600
-FIRST: Final = ("corpus", "path vectors", "random")
+FIRST: Final = ("corpus", "vectors", "random")
 FIRST_EXAMPLES: Final = ("defects", "terms", "damaged")
 """What notices most for its time. Python is slow: a mutant that these notice, or one proved equal, is asked no more."""
 EVERY_LAYER: Final = 8  # but of one mutant in so many, and of those made by hand, every layer is asked

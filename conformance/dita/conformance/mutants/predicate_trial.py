@@ -15,18 +15,15 @@ from dita.conformance.defects import REPOSITORY
 from dita.conformance.mutants.children import Mark, in_child
 from dita.conformance.mutants.examples import TABLES, Asked, Example, verdict
 from dita.conformance.mutants.planting import ROOTS, callers, module_of, plant
+from dita.conformance.mutants.sources import PREDICATES
 from dita.conformance.mutants.trials import Answer, Question, asked_together
 
 CPU_SECONDS: Final = 120
-MODULES: Final = (
-    "slot_invariants", "invariants", "shares", "properties", "answer_properties", "book_properties",
-    "order_properties", "laws",
-)  # fmt: skip
 
 
 def predicate_paths() -> list[str]:
     """The modules whose functions are mutated."""
-    return [f"{ROOTS['dita.spec']}/{name}.py" for name in MODULES]
+    return [f"{ROOTS['dita.spec']}/{name}.py" for name in PREDICATES]
 
 
 Pair = tuple[str, Asked, Any, Any]

@@ -7,7 +7,7 @@ otherwise) and a proof of equivalence is not.
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -15,13 +15,21 @@ from typing import Final
 
 from dita.conformance.defects import REPOSITORY
 from dita.conformance.mutants.edits import Family, Mutant, changed_files
+from dita.conformance.mutants.planting import ROOTS
+
+PREDICATES: Final = (
+    "slot_invariants", "invariants", "shares", "properties", "answer_properties", "book_properties",
+    "order_properties", "laws",
+)  # fmt: skip
+"""The modules of ``dita.spec`` whose functions say what must hold."""
 
 DEPENDS: Final[Mapping[str, tuple[str, ...]]] = {
     "kernel": ("kernel_rs/src/*.rs", "kernel_rs/Cargo.toml"),
-    "reference": ("reference_py/dita/reference/*.py", "spec/dita/spec/*.py"),
-    "predicate": ("spec/dita/spec/*.py",),
+    "reference": ("reference_py/dita/reference/*.py", *(f"spec/dita/spec/{name}.py" for name in PREDICATES)),
+    "predicate": tuple(f"spec/dita/spec/{name}.py" for name in PREDICATES),
 }
-"""Whose sources a trial runs. A patch made by hand depends on what the side that it changes depends on."""
+"""Whose sources a trial runs, and with them all of the two packages that they import: a proof that a mutant of the
+reference is the same one assumes the invariants. A patch made by hand depends on what the side that it changes does."""
 
 _TESTS: Final = re.compile(r"#\[cfg\(test\)\]\nmod (\w+);\n")
 
@@ -46,11 +54,34 @@ def rest_of(side: Family, repository: Path = REPOSITORY) -> str:
     """The hash of everything that the side's trials run."""
     found: list[str] = []
     tests = _test_modules(repository)
-    for pattern in DEPENDS[side]:
-        for path in sorted(set(repository.glob(pattern)) - tests):
-            name = path.relative_to(repository).as_posix()
-            found += [name, _plain(name, path.read_text(encoding="utf-8"))]
+    run = {path for pattern in DEPENDS[side] for path in repository.glob(pattern)} - tests
+    for path in sorted(_with_imported(run, repository)):
+        name = path.relative_to(repository).as_posix()
+        found += [name, _plain(name, path.read_text(encoding="utf-8"))]
     return _short("\0".join(found))
+
+
+def _with_imported(paths: Iterable[Path], repository: Path) -> set[Path]:
+    """These files, and those of the two Python packages that they import, and so on."""
+    found: set[Path] = set()
+    todo = list(paths)
+    while todo:
+        path = todo.pop()
+        if path not in found:
+            found.add(path)
+            if path.suffix == ".py":
+                todo += _imported(path, repository)
+    return found
+
+
+def _imported(path: Path, repository: Path) -> Iterator[Path]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module is not None:
+            for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+                for package, folder in ROOTS.items():
+                    file = repository / folder / f"{name.removeprefix(f'{package}.')}.py"
+                    if name.startswith(f"{package}.") and file.is_file():
+                        yield file
 
 
 @cache
