@@ -3,31 +3,31 @@
 import ast
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from changed_sources import changed
 from dita.conformance.corpus import corpus, run_corpus
-from dita.conformance.exhaustive import broken_laws
 from dita.conformance.mutants import calls, kernel_trial, predicate_trial, recording, reference_trial
 from dita.conformance.mutants.children import Mark, in_child
 from dita.conformance.mutants.edits import changed_files, edit_at, mutants_of
-from dita.conformance.mutants.equivalence import same_answers, same_predicate
 from dita.conformance.mutants.examples import (
     Example,
     broken_by,
     damaged,
     of_moves,
     of_row,
-    of_step_row,
     of_terms,
     to_row,
 )
 from dita.conformance.mutants.kernel_trial import Unviable, Workshop, replayed, workshop
 from dita.conformance.mutants.operators import edits_of
-from dita.conformance.mutants.planting import changed_functions, module_of
+from dita.conformance.mutants.planting import changed_functions, module_of, planted
 from dita.conformance.mutants.predicate_trial import Tables
 from dita.conformance.mutants.recording import Exchange, Move, Reader, TrafficVoid, digest, record
 from dita.conformance.mutants.reference_trial import EVERYTHING, Reach, Runs, reference_paths
@@ -38,10 +38,8 @@ from dita.reference.step import HANDLERS
 from dita.spec.vocabulary import Kind
 
 ORDERS = "reference_py/dita/reference/orders.py"
-BOOKS = "reference_py/dita/reference/books.py"
 ARITHMETIC = "reference_py/dita/reference/arithmetic.py"
 INVARIANTS = "spec/dita/spec/invariants.py"
-SHARES = "spec/dita/spec/shares.py"
 SLOTS = "spec/dita/spec/slot_invariants.py"
 
 
@@ -62,13 +60,6 @@ def shop() -> Iterator[Workshop]:
     """One workshop for all."""
     with workshop() as made:
         yield made
-
-
-def changed(repository: Path, path: str, old: str, new: str) -> dict[str, bytes]:
-    """A file of the repository with one piece of text replaced, which must stand there once."""
-    source = (repository / path).read_text(encoding="utf-8")
-    assert source.count(old) == 1, (path, old)
-    return {path: source.replace(old, new).encode()}
 
 
 # --- children -------------------------------------------------------------------------------------------------------
@@ -334,6 +325,25 @@ def test_a_weaker_and_a_stronger_predicate_are_both_noticed(repository: Path, mo
     assert predicate_trial.ask({SLOTS: (repository / SLOTS).read_bytes()}, touched, [*sound, *broken]).how == "survived"
 
 
+def test_several_in_one_child_say_what_each_says_alone(repository: Path, moves: list[Move]) -> None:
+    """One mutant of predicates leaves nothing behind for the next; and here the sound modules are back."""
+    layers = {"sound": list(of_moves(moves))}
+    touched = Tables(repository).touched("exposure_covers_entry")
+    line = "return slot.exposure >= slot.entry.quote"
+    stronger = changed(repository, SLOTS, line, line.replace(">=", ">"))
+    sources = [stronger, {SLOTS: (repository / SLOTS).read_bytes()}, stronger]
+    before = dict(sys.modules), list(sys.meta_path)
+
+    together = predicate_trial.ask_each([predicate_trial.Trial(source, touched, layers) for source in sources])
+    with planted({module_of(SLOTS): stronger[SLOTS]}, ("dita.spec",)):
+        assert import_module(module_of(SLOTS)) is not before[0][module_of(SLOTS)]
+
+    alone = [predicate_trial.ask_all(source, touched, layers) for source in sources]
+    assert [said["sound"][:2] for said in together] == [said["sound"][:2] for said in alone]
+    assert [said["sound"].how for said in together] == ["killed", "survived", "killed"]
+    assert (sys.modules, sys.meta_path) == before
+
+
 def test_sound_examples_break_nothing_and_examples_survive_their_rows(moves: list[Move]) -> None:
     """What the corpus shows is sound, whole states included, and a row is the example that it was made of."""
     sound = list(of_moves(moves))
@@ -360,59 +370,6 @@ def test_every_predicate_is_in_a_table_and_helpers_reach_theirs(repository: Path
     assert tables.touched("live_slots_counted") == [("WHOLE", 0)]
     assert {table for table, _ in tables.touched("in_exit")} >= {"SLOT", "STEP"}
     assert tables.touched("rank") == []
-
-
-# --- the same after all ---------------------------------------------------------------------------------------------
-
-
-def test_equal_references_are_shown_to_be_equal(repository: Path) -> None:
-    """On every path of both the same answer, or a step from a sound state on which they really differ."""
-    guard = "if event.quantity > known.quantity:"
-    kinds = frozenset({int(Kind.SETTLE_FORCED)})
-    forced = "after = tail._replace(entry=tail.entry._replace(graded=1), exit=tail.exit._replace(graded=1))"
-    same = changed(repository, BOOKS, guard, guard.replace(">", ">="))
-    other = changed(repository, BOOKS, forced, "after = tail._replace(entry=tail.entry._replace(graded=1))")
-
-    differing = same_answers(other, "settle_forced", kinds)
-
-    assert same_answers(same, "mismatch", frozenset({int(Kind.SETTLE)})).how == "same"
-    assert differing.how == "differs"
-    before, event = of_step_row(differing.row)
-    after, outcome = step(before, event)
-    assert broken_laws(before, event, after, outcome, known=False) == []
-    assert reference_trial.ask(other, [Move(before, event, after, outcome)]).how == "killed"
-
-
-def test_equal_arithmetic_is_shown_at_full_width(repository: Path) -> None:
-    """Two solvers for all arguments of the contract's domain, or numbers on which the functions differ."""
-    same = changed(repository, ARITHMETIC, "if quantity < minimum:", "if quantity <= minimum:")
-    other = changed(repository, ARITHMETIC, "if doubled > denominator:", "if doubled >= denominator:")
-
-    assert same_answers(same, "leg_quantity", EVERYTHING).how == "same"
-    assert same_answers(other, "half_even", EVERYTHING).how == "differs"
-
-
-def test_predicates_are_the_same_of_all_integers_or_there_is_an_example(repository: Path) -> None:
-    """The solver's step, on which the two really differ, becomes an example; equal ones are proved equal."""
-    tables = Tables(repository)
-    line = "return focus.slot.trade <= high and all(tail.trade <= high for tail in focus.slot.tails)"
-    weaker = changed(repository, SHARES, line, "return focus.slot.trade <= high")
-    turned = changed(repository, SHARES, line, line.replace("focus.slot.trade <= high", "high >= focus.slot.trade"))
-
-    found = same_predicate(weaker, "high_water_covers", tables)
-
-    assert found.how == "differs"
-    assert found.row is not None
-    assert predicate_trial.ask(weaker, tables.touched("high_water_covers"), [of_row(found.row)]).how == "killed"
-    assert same_predicate(turned, "high_water_covers", tables).how == "same"
-
-
-def test_a_relation_behind_a_stand_in_is_not_taken_for_the_same(repository: Path) -> None:
-    """Proofs replace this relation by a named function, changed or not; only its own arithmetic can tell."""
-    exact = "return lot * tick % NOTIONAL_DIVISOR == 0 and"
-    wrong = changed(repository, INVARIANTS, exact, "return lot * tick >= 0 and")
-
-    assert same_predicate(wrong, "are_terms_exact", Tables(repository)).how == "differs"
 
 
 # --- operators ------------------------------------------------------------------------------------------------------

@@ -63,6 +63,7 @@ class Bench:
     _known: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
     reach: Reach = field(default_factory=Reach)
     tables: predicate_trial.Tables = field(default_factory=predicate_trial.Tables)
+    early: dict[str, dict[str, Answer]] = field(default_factory=dict[str, dict[str, Answer]])
 
     def close(self) -> None:
         """Remove the workshop."""
@@ -149,6 +150,18 @@ def _settle_memory() -> None:
     gc.freeze()
 
 
+def ask_together(bench: Bench, mutants: Sequence[Mutant]) -> None:
+    """Ask several mutants of predicates in one child, which touches the examples once; ``tried`` goes on from there."""
+    trials: list[predicate_trial.Trial] = []
+    for mutant in mutants:
+        first, _ = _in_two(mutant, bench.examples, FIRST_EXAMPLES)
+        touched = bench.tables.touched(mutant.edit.function if mutant.edit is not None else "")
+        layers = {KNOWN: bench.known_examples, **first}
+        trials.append(predicate_trial.Trial(changed_files(mutant), touched, layers))
+    answers = predicate_trial.ask_each(trials) if trials else []
+    bench.early = {mutant.id: said for mutant, said in zip(mutants, answers, strict=False)}
+
+
 # --- trials ---------------------------------------------------------------------------------------------------------
 
 
@@ -230,7 +243,9 @@ def _predicate(bench: Bench, mutant: Mutant, changed: Sources) -> Record:
     function = mutant.edit.function if mutant.edit is not None else ""
     touched = bench.tables.touched(function)
     first, rest = _in_two(mutant, bench.examples, FIRST_EXAMPLES)
-    answers = predicate_trial.ask_all(changed, touched, {KNOWN: bench.known_examples, **first})
+    answers = bench.early.pop(mutant.id, None)
+    if answers is None:
+        answers = predicate_trial.ask_all(changed, touched, {KNOWN: bench.known_examples, **first})
     again, same = answers.pop(KNOWN), None
     if not _is_noticed(answers):
         if not again.noticed:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from dita.conformance.defects import REPOSITORY
-from dita.conformance.mutants.bench import Bench, doubted, tried
+from dita.conformance.mutants.bench import Bench, ask_together, doubted, tried
 from dita.conformance.mutants.catalogue import Catalogue, catalogue, changed_since
 from dita.conformance.mutants.edits import FAMILIES, Family, Mutant
 from dita.conformance.mutants.kernel_list import stale_sources
@@ -80,12 +80,12 @@ def run_mutants(order: Order, progress: Progress | None = None, repository: Path
     evidence = read_evidence(repository)
     asked = changed_since(order.since, every, repository) if order.since is not None else every
     chosen: Catalogue = {family: asked[family] if family in order.families else [] for family in FAMILIES}
-    todo = list(_todo(order, chosen, evidence, repository)) if order.run else []
+    todo = list(to_do(order, chosen, evidence, repository)) if order.run else []
     done = _carry_out(order, todo, evidence, every, progress, repository) if todo else 0
-    return _reported(chosen, evidence, done, repository)
+    return reported(chosen, evidence, done, repository)
 
 
-def _todo(order: Order, chosen: Catalogue, evidence: Evidence, repository: Path) -> Iterator[Work]:
+def to_do(order: Order, chosen: Catalogue, evidence: Evidence, repository: Path) -> Iterator[Work]:
     """What is to be tried, a survivor every time; with its record where that is to be confirmed first."""
     again: tuple[Status, ...] = ("missing", "stale", "carried") if order.tier == "full" else ("missing", "stale")
     undecided = read_undecided(repository)
@@ -114,6 +114,7 @@ def _work(chunk: Sequence[Work]) -> list[tuple[Record, Row | None]]:
     bench = _Process.bench
     if bench is None:
         raise RuntimeError("a worker was given work before its bench")
+    ask_together(bench, [mutant for mutant, record in chunk if record is None and side_of(mutant) == "predicate"])
     return [_result(bench, _tried(bench, mutant, record)) for mutant, record in chunk]
 
 
@@ -193,7 +194,8 @@ def read_undecided(repository: Path = REPOSITORY) -> dict[str, str]:
     return kept
 
 
-def _reported(chosen: Catalogue, evidence: Evidence, done: int, repository: Path) -> MutantsReport:
+def reported(chosen: Catalogue, evidence: Evidence, done: int, repository: Path = REPOSITORY) -> MutantsReport:
+    """What the evidence says of these mutants. Raises ListStale, PatchRefused, RecordError."""
     report = MutantsReport(tried=done, undecided=read_undecided(repository))
     statuses: dict[Status, int] = {"current": 0, "carried": 0, "stale": 0, "missing": 0}
     verdicts = dict.fromkeys(("killed", "equivalent", "undecided", "timeout", "survived", "unviable"), 0)

@@ -26,6 +26,7 @@ from dita.conformance.mutants.children import Mark, in_child
 from dita.conformance.mutants.examples import TABLES, Asked, Example, to_row, to_step, verdict
 from dita.conformance.mutants.planting import module_of, plant
 from dita.conformance.mutants.predicate_trial import Tables, pairs_of
+from dita.conformance.mutants.swaps import statements_about
 from dita.conformance.prove.concrete import is_sound, state_of
 from dita.conformance.prove.contracts import CONTRACTS, Applications
 from dita.conformance.prove.core import LOUD, indices, invariants_of
@@ -35,7 +36,7 @@ from dita.conformance.prove.lemmas import LINKS, Lemma, prove
 from dita.conformance.prove.merging import formula
 from dita.conformance.prove.models import named_kind, readable_model
 from dita.conformance.prove.proxies import Unsupported
-from dita.conformance.prove.rewriting import rewritten, truth_of
+from dita.conformance.prove.rewriting import HELP, rewritten, truth_of
 from dita.conformance.prove.standins import EQUALITIES, SAME, prepared
 from dita.conformance.prove.world import one_step, symbolic, words
 from dita.reference import arithmetic, step
@@ -44,8 +45,9 @@ from dita.reference.step import answer
 from dita.spec.inputs import Input
 from dita.spec.layout import filled, flatten_words
 from dita.spec.outcome import Outcome
-from dita.spec.shares import CONTEXT
-from dita.spec.state import State, initial_state
+from dita.spec.shares import CONTEXT, is_live
+from dita.spec.slot_invariants import provisional_fees
+from dita.spec.state import Focus, State, initial_state
 from dita.spec.vocabulary import Kind
 
 CPU_SECONDS: Final = 600
@@ -153,6 +155,7 @@ def _same_kind(
     facts: list[z3.BoolRef] = []
     with prepared(facts.append, applications, also=also):
         known = [*invariants_of(world.pre, world.event).values(), *asked_of(CONTEXT, world.pre, world.event).values()]
+        alone = formula(rewritten(_is_alone, {**globals(), **HELP}), world.pre)
     known += [*facts, *indices(world.event), named_kind(world.event, kind)]
     explorer = Explorer(known, (Exception,))
 
@@ -169,7 +172,7 @@ def _same_kind(
         return Same("open", f"{Kind(kind).name}: {unsupported}")
     solver = z3.SolverFor(LOGIC)
     solver.set("timeout", 1_000 * SECONDS_A_CHECK)
-    solver.add(*known)
+    solver.add(*known, *statements_about(applications))
     for path in found:
         if isinstance(path.error, LOUD):
             return Same("open", f"{Kind(kind).name}: {path.error!r}")
@@ -183,12 +186,24 @@ def _same_kind(
         solver.add(*path.literals, *path.lemmas, z3.Or(*different) if len(different) > 1 else different[0])
         said = solver.check()
         if said == z3.sat:
+            if solver.check(alone) == z3.sat:
+                solver.add(alone)
             model, _ = readable_model(solver, applications, world.pre, world.event)
             return _stepped(*state_of(model), mutated.step)._replace(says=f"{Kind(kind).name}: a word differs")
         solver.pop()
         if said != z3.unsat:
             return Same("open", f"{Kind(kind).name}: a word may differ")
     return len(found)
+
+
+def _is_alone(focus: Focus) -> bool:
+    """Everything else in the state is blank: the account counts this slot and this instrument, and no others."""
+    account, instrument, slot = focus.account, focus.instrument, focus.slot
+    return (
+        account.live_slots == is_live(slot) and account.exposure == slot.exposure
+        and account.ledger.fees_provisional == provisional_fees(slot)
+        and account.unreconciled == instrument.reconcile_required
+    )  # fmt: skip
 
 
 def _stepped(before: State, event: Input, mutated: Callable[..., Any]) -> Same:

@@ -6,7 +6,8 @@ Only for a forked child (``children``): every module that could have taken a nam
 import ast
 import linecache
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.abc import InspectLoader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -53,6 +54,21 @@ def plant(sources: Mapping[str, bytes], roots: Iterable[str] = ("dita.reference"
         if any(name == root or name.startswith(f"{root}.") for root in roots):
             del sys.modules[name]
     sys.meta_path.insert(0, _Planted(sources))
+
+
+@contextmanager
+def planted(sources: Mapping[str, bytes], roots: Iterable[str]) -> Generator[None]:
+    """``plant`` for as long as the block lasts; afterwards the sound modules are there again."""
+    roots, finders = tuple(roots), list(sys.meta_path)
+    sound = {name: module for name, module in sys.modules.items() if name.startswith(roots)}
+    try:
+        plant(sources, roots)
+        yield
+    finally:
+        sys.meta_path[:] = finders
+        for name in [name for name in sys.modules if name.startswith(roots)]:
+            del sys.modules[name]
+        sys.modules.update(sound)
 
 
 def module_of(path: str) -> str:

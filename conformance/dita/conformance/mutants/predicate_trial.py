@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from dita.conformance.defects import REPOSITORY
 from dita.conformance.mutants.children import Mark, in_child
 from dita.conformance.mutants.examples import TABLES, Asked, Example, verdict
-from dita.conformance.mutants.planting import ROOTS, callers, module_of, plant
+from dita.conformance.mutants.planting import ROOTS, callers, module_of, plant, planted
 from dita.conformance.mutants.sources import PREDICATES
 from dita.conformance.mutants.trials import Answer, Question, asked_together
 
@@ -82,6 +82,30 @@ def ask_all(
         return ask(sources, touched, examples[name])
 
     return asked_together(questions, prepare, alone, CPU_SECONDS)
+
+
+class Trial(NamedTuple):
+    """A mutant to be asked: its sources by path, the predicates that it may change, and the layers that ask."""
+
+    sources: Mapping[str, bytes]
+    touched: Sequence[tuple[str, int]]
+    examples: Mapping[str, Sequence[Example]]
+
+
+def ask_each(trials: Sequence[Trial]) -> list[dict[str, Answer]]:
+    """As ``ask_all`` of each, one after the other in one child; nothing where that child comes to no end."""
+
+    def work(mark: Mark) -> list[dict[str, list[Any]]]:
+        found: list[dict[str, list[Any]]] = []
+        for sources, touched, examples in trials:
+            with planted({module_of(path): source for path, source in sources.items()}, ("dita.spec",)):
+                pairs = pairs_of(touched)
+                found.append({name: list(compared(pairs, said, mark)) for name, said in examples.items()})
+        return found
+
+    ended = in_child(work, CPU_SECONDS * len(trials))
+    told: list[dict[str, list[Any]]] = ended.result or []
+    return [{name: Answer(*row) for name, row in answers.items()} for answers in told]
 
 
 def _question(examples: Sequence[Example], pairs: Sequence[Pair], mark: Mark) -> Answer:
