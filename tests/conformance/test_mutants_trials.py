@@ -19,10 +19,10 @@ from dita.conformance.mutants.edits import changed_files, edit_at, mutants_of
 from dita.conformance.mutants.examples import (
     Example,
     broken_by,
+    corners,
     damaged,
     of_moves,
     of_row,
-    of_terms,
     to_row,
 )
 from dita.conformance.mutants.kernel_trial import Unviable, Workshop, replayed, workshop
@@ -40,6 +40,7 @@ from dita.spec.vocabulary import Kind
 ORDERS = "reference_py/dita/reference/orders.py"
 ARITHMETIC = "reference_py/dita/reference/arithmetic.py"
 INVARIANTS = "spec/dita/spec/invariants.py"
+PROPERTIES = "spec/dita/spec/properties.py"
 SLOTS = "spec/dita/spec/slot_invariants.py"
 
 
@@ -354,13 +355,30 @@ def test_sound_examples_break_nothing_and_examples_survive_their_rows(moves: lis
     assert [of_row(to_row(example)) for example in kept] == kept
 
 
-def test_the_last_terms_that_fit_tell_bounds_apart(repository: Path) -> None:
-    """One beyond the largest order is refused by the true predicate, and a bound that is one off says otherwise."""
-    tables, below = Tables(repository), "quantity_max * price_max < (BOUND + 1)"
-    off = changed(repository, INVARIANTS, below, below.replace("<", "<="))
+CORNERS = [
+    (
+        INVARIANTS,
+        "quantity_max * price_max < (BOUND + 1)",
+        "quantity_max * price_max <= (BOUND + 1)",
+        "are_terms_exact",
+    ),
+    (SLOTS, "<= 4 * quote * NOTIONAL_DIVISOR and", "<= 3 * quote * NOTIONAL_DIVISOR and", "is_plausible"),
+    (SLOTS, "<= 4 * quote * NOTIONAL_DIVISOR and", "<= 5 * quote * NOTIONAL_DIVISOR and", "is_plausible"),
+    (SLOTS, "<= 4 * quantity * ref_price", "<= 5 * quantity * ref_price", "is_plausible"),
+    (SLOTS, "if part == whole:", "if False:", "is_cost_share"),
+    (PROPERTIES, "rest >= 0 and is_whole", "rest >= -1 and is_whole", "exits_reduce"),
+    (PROPERTIES, "is_whole(outcome.quantity, lot)\n", "True\n", "exits_reduce"),
+    (PROPERTIES, "(outcome.quantity >= slot.minimum or outcome.close_all == 1)", "True", "exits_reduce"),
+]
 
-    assert [broken_by(example) for example in of_terms()] == [(), (), ("terms-fit",), ()]
-    assert predicate_trial.ask(off, tables.touched("are_terms_exact"), list(of_terms())).how == "killed"
+
+@pytest.mark.parametrize(("path", "old", "new", "function"), CORNERS)
+def test_corners_tell_bounds_apart(repository: Path, path: str, old: str, new: str, function: str) -> None:
+    """What is one off at an end, or leaves a condition out, says otherwise at a corner; the sound predicates do not."""
+    touched, source = Tables(repository).touched(function), (repository / path).read_bytes()
+
+    assert predicate_trial.ask(changed(repository, path, old, new), touched, list(corners())).how == "killed"
+    assert predicate_trial.ask({path: source}, touched, list(corners())).how == "survived"
 
 
 def test_every_predicate_is_in_a_table_and_helpers_reach_theirs(repository: Path) -> None:

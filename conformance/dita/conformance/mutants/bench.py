@@ -19,7 +19,7 @@ from dita.conformance.mutants.calls import ARITHMETIC, Call
 from dita.conformance.mutants.defect_examples import of_defects
 from dita.conformance.mutants.edits import Mutant, changed_files
 from dita.conformance.mutants.equivalence import Same, same_answers, same_predicate
-from dita.conformance.mutants.examples import Example, damaged, of_moves, of_row, of_terms
+from dita.conformance.mutants.examples import Example, corners, damaged, of_moves, of_row
 from dita.conformance.mutants.kernel_trial import Unviable, Workshop, workshop
 from dita.conformance.mutants.planting import changed_functions, module_of
 from dita.conformance.mutants.recording import LAYERS, Exchange, Move, Reader, Traffic, record
@@ -41,7 +41,7 @@ SOLVER: Final = "solver"
 KNOWN: Final = "known"  # what killed before: no layer, but the choice of a witness
 UNIT_TEST_SECONDS: Final = 600
 FIRST: Final = ("corpus", "vectors", "random")
-FIRST_EXAMPLES: Final = ("defects", "terms", "damaged")
+FIRST_EXAMPLES: Final = ("defects", "corners", "damaged")
 """What notices most for its time. Python is slow: a mutant that these notice, or one proved equal, is asked no more."""
 EVERY_LAYER: Final = 8  # but of one mutant in so many, and of those made by hand, every layer is asked
 
@@ -116,7 +116,7 @@ class Bench:
             self._examples = {
                 "reachable": reachable,
                 "defects": list(of_defects(self.moves, self.asked)),
-                "terms": list(of_terms()),
+                "corners": list(corners()),
                 "damaged": list(damaged(reachable)),
             }
             self._moves = self._runs = None

@@ -13,7 +13,7 @@ from dita.conformance.mutants.edits import FAMILIES, Family, Mutant, mutants_of
 from dita.conformance.mutants.kernel_list import STEP_CODE, kernel_edits
 from dita.conformance.mutants.operators import edits_of
 from dita.conformance.mutants.predicate_trial import Tables, predicate_paths
-from dita.conformance.mutants.reference_trial import reference_paths
+from dita.conformance.mutants.reference_trial import Reach, reference_paths
 from dita.conformance.mutants.sources import own_of
 
 Catalogue = dict[Family, list[Mutant]]
@@ -27,15 +27,16 @@ class UnknownRevision(Exception):
 
 
 def catalogue(repository: Path = REPOSITORY) -> Catalogue:
-    """All mutants in order. Raises ListStale, PatchRefused, SyntaxError."""
-    tables = Tables(repository)
+    """All mutants in order, of functions that a step may run or that have a part in a predicate.
+
+    Raises ListStale, PatchRefused, SyntaxError.
+    """
+    tables, reach = Tables(repository), Reach(repository)
+    steps = [edit for path in reference_paths() for edit in edits_of(path, (repository / path).read_bytes())]
     predicates = [edit for path in predicate_paths() for edit in edits_of(path, (repository / path).read_bytes())]
     return {
         "kernel": mutants_of("kernel", kernel_edits(repository)),
-        "reference": mutants_of(
-            "reference",
-            [edit for path in reference_paths() for edit in edits_of(path, (repository / path).read_bytes())],
-        ),
+        "reference": mutants_of("reference", [edit for edit in steps if reach.kinds(edit.function)]),
         "predicate": mutants_of("predicate", [edit for edit in predicates if tables.touched(edit.function)]),
         "hand": by_hand(repository),
     }

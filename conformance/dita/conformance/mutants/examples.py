@@ -20,10 +20,11 @@ from dita.spec.invariants import ACCOUNT, INSTRUMENT, WHOLE
 from dita.spec.layout import filled, flatten_words
 from dita.spec.outcome import Outcome
 from dita.spec.properties import STEP, WHOLE_STEP
+from dita.spec.scales import NOTIONAL_DIVISOR
 from dita.spec.shares import CONTEXT, FOLLOWS
 from dita.spec.slot_invariants import HELD, SLOT
-from dita.spec.state import Account, Focus, Instrument, Slot, State, focus_of
-from dita.spec.vocabulary import Verdict
+from dita.spec.state import Account, Entry, Exit, Focus, Instrument, Slot, State, focus_of
+from dita.spec.vocabulary import Phase, Side, Verdict
 
 SIZE: Final = 2  # slots and instruments of an example of a whole state
 A_CELL: Final = 12  # sound examples of what happened alike
@@ -146,12 +147,25 @@ def _cut(state: State) -> State:
     return State(state.account, state.instruments[:SIZE], state.slots[:SIZE])
 
 
-def of_terms() -> Iterator[Example]:
-    """Terms whose largest order just fits, and the first that does not: no damage comes to them."""
+def corners() -> Iterator[Example]:
+    """What neither steps nor damage come to: last terms, last prices, last exits, and a share of less than nothing."""
     for lot, tick, quantity_max, price_max in LAST_TERMS:
-        instrument = Instrument(1, lot=lot, tick=tick, quantity_max=quantity_max, price_max=price_max)
-        focus = _BLANK_FOCUS._replace(instrument=instrument)
-        yield Example(focus, Input(), focus, Outcome())
+        terms = Instrument(1, lot=lot, tick=tick, quantity_max=quantity_max, price_max=price_max)
+        yield _still(_BLANK_FOCUS._replace(instrument=terms))
+    for quote, ref_price in ((1, 4 * NOTIONAL_DIVISOR), (1, 5 * NOTIONAL_DIVISOR), (5, NOTIONAL_DIVISOR)):
+        entered = Slot(Phase.ENTRY_WORKING, ref_price=ref_price, entry=Entry(1, 1, quote))
+        yield _still(_BLANK_FOCUS._replace(slot=entered))
+    for quantity, lot, minimum in ((11, 1, -1), (5, 2, 3), (1, 1, 3)):  # one too many, half a lot, too few
+        slot = Slot(Phase.EXIT_REQUESTED, minimum=minimum, entry=Entry(10, 10, 10))
+        submitted = Outcome(Verdict.ACCEPTED, submit=1, quantity=quantity, reduce_only=1)
+        yield _still(_BLANK_FOCUS._replace(instrument=Instrument(1, lot=lot), slot=slot), submitted)
+    all_of_less = Slot(side=Side.LONG, entry=Entry(-1, -1, 7), exit=Exit(1, -1, -1, 7))
+    yield _still(_BLANK_FOCUS._replace(slot=all_of_less))
+
+
+def _still(focus: Focus, outcome: Outcome | None = None) -> Example:
+    """Nothing moves, whatever is told."""
+    return Example(focus, Input(), focus, outcome or Outcome())
 
 
 # --- damage ---------------------------------------------------------------------------------------------------------
