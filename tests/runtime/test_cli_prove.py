@@ -224,6 +224,23 @@ def test_a_missing_or_crashing_solver_is_a_named_failure(code: str, says: str, t
     assert (document["ok"], document["figures"]["solvers"]) == (False, 0)
 
 
+@pytest.mark.parametrize("command", ["conform", "certify", "explore"])
+def test_a_missing_library_is_told_by_every_command_that_needs_it(command: str, tmp_path: Path) -> None:
+    """Status 2, the library and the next step; no traceback, and nothing written."""
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "cvc5.py").write_text("raise ImportError('planted')\n")
+
+    done = subprocess.run(
+        [*DITA, command], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=110,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "COLUMNS": "200", "PYTHONPATH": str(tmp_path / "bad")},
+    )  # fmt: skip
+
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "a library cannot be imported (planted); make the environment anew" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["bad"]
+
+
 # --- the list -------------------------------------------------------------------------------------------------------
 
 

@@ -347,7 +347,7 @@ def sample() -> Sample:
     gc.collect()
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
     alive = gc.get_objects()
-    books = sum(type(one).__module__.startswith("dita.adapters.exchange.") for one in alive)
+    books = sum(str(type(one).__module__).startswith("dita.adapters.exchange.") for one in alive)
     return Sample(len(asyncio.all_tasks()), descriptors, len(alive) - books, books)
 
 

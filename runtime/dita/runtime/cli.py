@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from dita.runtime.cli_report import Outcome, Report, Reporter, reporting
+from dita.runtime.cli_report import CommandError, Outcome, Report, Reporter, reporting
 
 app: Final = typer.Typer(
     name="dita",
@@ -344,9 +344,21 @@ def _finish(name: str, module: str, function: str, json_file: Path | None, **arg
     with reporting() as reporter:
         outcome = Outcome(name, reporter, json_file)
         outcome.check_writable()
-        command: Callable[..., Report] = getattr(import_module(f"dita.runtime.{module}"), function)
-        report = command(reporter, **arguments)
+        report = _imported(module, function)(reporter, **arguments)
     raise typer.Exit(outcome.finish(report))
+
+
+def _imported(module: str, function: str) -> Callable[..., Report]:
+    """A command's function. Raises CommandError when a library that it needs is not there."""
+    try:
+        command: Callable[..., Report] = getattr(import_module(f"dita.runtime.{module}"), function)
+    except ImportError as missing:
+        if (missing.name or "").startswith("dita."):
+            raise  # our own module: a bug, not the environment
+        raise CommandError(
+            f"a library cannot be imported ({missing}); make the environment anew: make clean, then make build"
+        ) from missing
+    return command
 
 
 def main() -> None:
