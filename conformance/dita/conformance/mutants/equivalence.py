@@ -173,6 +173,7 @@ def _same_kind(
     solver = z3.SolverFor(LOGIC)
     solver.set("timeout", 1_000 * SECONDS_A_CHECK)
     solver.add(*known, *statements_about(applications))
+    differs: Same | None = None
     for path in found:
         if isinstance(path.error, LOUD):
             return Same("open", f"{Kind(kind).name}: {path.error!r}")
@@ -189,11 +190,13 @@ def _same_kind(
             if solver.check(alone) == z3.sat:
                 solver.add(alone)
             model, _ = readable_model(solver, applications, world.pre, world.event)
-            return _stepped(*state_of(model), mutated.step)._replace(says=f"{Kind(kind).name}: a word differs")
+            differs = _stepped(*state_of(model), mutated.step)._replace(says=f"{Kind(kind).name}: a word differs")
+            if differs.row is not None:  # otherwise another path may differ in a step of a whole sound state
+                return differs
         solver.pop()
-        if said != z3.unsat:
+        if said == z3.unknown:
             return Same("open", f"{Kind(kind).name}: a word may differ")
-    return len(found)
+    return differs or len(found)
 
 
 def _is_alone(focus: Focus) -> bool:
