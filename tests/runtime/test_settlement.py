@@ -1,6 +1,7 @@
 """Settlement: the venue's own rows replace the predictions, once, and only when they sum exactly."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,38 @@ def test_what_nobody_owns_settles_an_adopted_position(tmp_path: Path) -> None:
         assert await settler.settle()
         entry = room.engine.state.slots[0].entry
         assert (entry.quote, entry.fee, entry.graded) == (QUOTE, 44, 1)
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_two_positions_closed_by_hand_have_their_rows_apart(tmp_path: Path) -> None:
+    """Nobody owns the rows of either close: each goes to the trade that held the instrument then, on its own side."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        settler = settler_of(room)
+        for trade in (1, 2):
+            await asyncio.sleep(5)
+            for event in opened(trade, QUANTITY):
+                await room.engine.apply(event)
+            key = OrderKey(trade, 0, 0)
+            entry = replace(order_row(key), order_id=f"{trade}0")
+            room.script.orders[client_order_id("test0", key)] = entry
+            room.script.fills += (fill(room, trade, f"{trade}0", OrderSide.BUY, QUANTITY, trade),)
+            await asyncio.sleep(5)
+            room.script.fills += (fill(room, trade + 10, f"9{trade}", OrderSide.SELL, QUANTITY, 100 * trade),)
+            await room.engine.apply(
+                inputs.external_close(
+                    slot=0, instrument=0, trade=trade, quantity=QUANTITY, quote=QUOTE, time_ns=clock.wall_ns()
+                )
+            )
+            await room.engine.apply(reading(0, clock.wall_ns()))
+        assert await settler.settle()
+        fees = {tail.trade: (tail.entry.fee, tail.exit.fee) for tail in room.engine.state.slots[0].tails if tail.trade}
+        assert fees == {1: (1, 100), 2: (2, 200)}
+        assert next(unsettled(room.engine.state), None) is None
         await room.close()
 
     run_virtually(work)

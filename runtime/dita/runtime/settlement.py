@@ -20,6 +20,7 @@ from dita.spec.inputs import Input
 from dita.spec.order_ids import OrderKey
 from dita.spec.scales import NANOSECONDS_PER_SECOND
 from dita.spec.state import Slot, State
+from dita.spec.trace import WORD_MAX
 from dita.spec.vocabulary import SLOTS, TAILS, Code, Kind, OrderSide, Part, Phase, Side, Verdict
 
 _ROUNDED_NS: Final = 2 * NANOSECONDS_PER_SECOND  # fill rows carry whole seconds
@@ -152,8 +153,8 @@ class Settler:
         if not left:
             return True
         owners = await self._listed_owners(instrument, start_ns, end_ns)
-        unowned = frozenset(row.order_id for row in rows if row.order_id not in owners)
-        left = [half for half in left if not await self._settle_half(half, rows, owners, unowned)]
+        unowned = tuple(row for row in rows if row.order_id not in owners)
+        left = [half for half in left if not await self._settle_half(half, rows, owners, self._likely(half, unowned))]
         for half in left:
             self._count_failure(half)
         return not left
@@ -164,6 +165,25 @@ class Settler:
         if self._tries.get((half.trade, half.part), 0) >= _TRIES_BEFORE_ALERT:
             return long_ago_ns
         return self._starts.get(half.trade, long_ago_ns)
+
+    def _likely(self, half: Half, unowned: tuple[FillRow, ...]) -> frozenset[str]:
+        """Orders that nobody owns and that can have moved this half: its side, before the instrument's next trade.
+
+        Only one trade at a time holds an instrument, so that two positions closed by hand have rows apart.
+        """
+        start_ns = self._starts.get(half.trade, 0)
+        later = [self._starts[trade] for trade in self._trades_of(half.instrument) if half.trade < trade]
+        if self._tries.get((half.trade, half.part), 0) >= _TRIES_BEFORE_ALERT:
+            start_ns, later = 0, []  # as for what is read: our own clock may have been wrong
+        start_ns -= start_ns % NANOSECONDS_PER_SECOND  # rows carry whole seconds
+        end_ns = min(later, default=WORD_MAX)
+        return frozenset(row.order_id for row in unowned if row.side is half.side and start_ns <= row.time_ns < end_ns)
+
+    def _trades_of(self, instrument: int) -> Iterator[int]:
+        """Trades of this instrument whose beginning is known."""
+        for slot in self._engine.state.slots:
+            named = [(slot.trade, slot.instrument), *((tail.trade, tail.instrument) for tail in slot.tails)]
+            yield from (trade for trade, place in named if place == instrument and trade in self._starts)
 
     def _remembered_owners(self, halves: list[Half]) -> dict[str, OrderKey] | None:
         """Venue order id to our order, if every order of the halves is known in this process."""
