@@ -11,6 +11,8 @@ from dita.conformance.campaign import Campaign, Place, Pool, run_campaign
 from dita.conformance.declare import never
 from dita.conformance.draw import Draw
 from dita.conformance.encoding import with_scalars
+from dita.conformance.generate import Generator, bent, fitting
+from dita.conformance.likely import Scene
 from dita.conformance.traffic import ELSEWHERE, PLAN, Traffic, misdirected, places, spoiled, stretched
 from dita.conformance.under_test import ReferenceStandIn
 from dita.reference import step
@@ -38,6 +40,30 @@ def test_spoiling_reaches_every_field_that_a_kind_names(kind: Kind) -> None:
 
     assert set(changed) == {*NAMED[kind], "instrument", *(("ratios",) if kind == Kind.ENTER else ())}
     assert places(kind) == len(NAMED[kind]) + ELSEWHERE + (PLAN if kind == Kind.ENTER else 0)
+
+
+def test_whatever_is_generated_fits_64_bits() -> None:
+    """A word that is bent or multiplied beyond its end stays on it; any other is left as it is."""
+    edge = Input(kind=Kind.ORDER, quantity=WORD_MAX, quote=-(1 << 70), price=1 << 63, time_ns=7)
+    bends = Draw(random.Random(1))
+
+    assert fitting(edge) == edge._replace(quote=WORD_MIN, price=WORD_MAX)
+    assert fitting(edge._replace(quote=0, price=0)) == edge._replace(quote=0, price=0)
+    assert any(max(flatten_words(bent(bends, Input(quantity=WORD_MAX)))) > WORD_MAX for _ in range(200))
+    source = Endless(random.Random(2), preamble=False)
+    assert all(WORD_MIN <= word <= WORD_MAX for _ in range(200) for word in flatten_words(source.next(State())))
+
+
+class Endless(Generator):
+    """Asks for inputs of which every word has grown beyond 64 bits."""
+
+    def __init__(self, rng: random.Random, preamble: bool) -> None:
+        def grown(draw: Draw, at: Scene) -> Input:
+            del draw, at
+            return Input(kind=Kind.ORDER, quantity=1 << 64)
+
+        super().__init__(rng, preamble)
+        self._tables = [[grown] for _ in self._tables]
 
 
 def test_misdirected_inputs_name_what_is_not_there() -> None:

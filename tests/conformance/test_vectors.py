@@ -308,7 +308,8 @@ def test_a_kernel_that_differs_is_noticed(write: Callable[..., Kept], flattens: 
 def task(monkeypatch: pytest.MonkeyPatch, **planted: object) -> TaskResult:
     """What the part of a conformance run comes to, with something else in place of these."""
     for name, stand_in in planted.items():
-        monkeypatch.setattr(tasks, name, stand_in)
+        of = "dita.conformance.vectors.coverage" if name == "coverage" else tasks.__name__  # imported where it is used
+        monkeypatch.setattr(f"{of}.{name}", stand_in)
     return run_task(TASK, IMAGE_PATH)
 
 
@@ -349,6 +350,16 @@ def test_a_replay_that_compares_nothing_is_no_evidence(monkeypatch: pytest.Monke
     result = task(monkeypatch, replay=blind, coverage=covered)
 
     assert result.void == "`1` planted faults were not found"
+
+
+def test_without_a_solver_there_is_no_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The coverage cannot be counted, and nothing else is."""
+    monkeypatch.setitem(sys.modules, "dita.conformance.vectors.coverage", None)
+
+    result = run_task(TASK, IMAGE_PATH)
+
+    assert "path vectors need both solvers" in result.void
+    assert result.compared == result.paths_taken == 0
 
 
 def test_a_replay_that_runs_out_of_time_is_no_evidence() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from dita.conformance import likely
-from dita.conformance.draw import BOUNDARIES, Draw
+from dita.conformance.draw import BOUNDARIES, I64_MAX, I64_MIN, Draw
 from dita.conformance.encoding import scalars, with_scalars
 from dita.conformance.likely import Scene
 from dita.spec.inputs import Input
@@ -96,11 +96,20 @@ class Generator:
         event = table[int(self._random() * len(table))](draw, Scene(state, k, slot, i, state.instruments[i]))
         if self._random() < draw.bends:
             event = bent(draw, event)
+        event = fitting(event)
         if len(self._recent) < RECENT:
             self._recent.append(event)
         else:
             self._recent[draw.below(RECENT)] = event
         return event
+
+
+def fitting(event: Input) -> Input:
+    """The input, with a word that 64 bits do not hold put on the end of what they hold."""
+    words = scalars(event)
+    if min(words) >= I64_MIN and max(words) <= I64_MAX:
+        return event
+    return with_scalars([max(I64_MIN, min(I64_MAX, word)) for word in words], event.ratios)
 
 
 def bent(draw: Draw, event: Input) -> Input:
