@@ -45,7 +45,8 @@ def test_a_campaign_adds_to_its_book_with_fresh_seeds(subject: Subject, tmp_path
     assert sorted(second.book.done) == [0, 1, 2, 3]
     assert second.figures["traces"] == 10
     assert second.figures["random_steps"] == 10 * 300
-    assert second.figures["canary_found"] == second.figures["canaries_planted"] == 8
+    assert json.dumps(second.figures["canary_found"]) == "true"
+    assert second.figures["canaries_found"] == second.figures["canaries_planted"] == 8
     assert read_book(second.path, subject) == second.book
     assert second.book.met.guards["step.accept: 0 <= event.slot"].visits > 0
 

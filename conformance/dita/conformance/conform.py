@@ -137,6 +137,8 @@ def _add_up(report: ConformReport, results: list[TaskResult], size: Sizes) -> No
             report.problems.append(f"{result.task.name}: {result.void}")
     kernel_steps = sum(result.kernel_steps for result in results)
     paths, taken = sum(result.paths for result in results), sum(result.paths_taken for result in results)
+    found = sum(result.canaries_found for result in results)
+    planted = sum(result.canaries_planted for result in results)
     seen = results_of(report.distribution)
     declared = declared_results()
     report.figures = {
@@ -147,7 +149,7 @@ def _add_up(report: ConformReport, results: list[TaskResult], size: Sizes) -> No
         "steps_per_second": int(kernel_steps / report.seconds) if report.seconds > 0 else 0,
         "divergences": len(report.divergences),
         "spec_path_coverage": taken / paths if paths else 0.0,
-        "canary_found": sum(result.canaries_found for result in results),
+        "canary_found": 0 < found == planted,
     }
     report.details = {
         "kernel_steps": kernel_steps,
@@ -156,7 +158,8 @@ def _add_up(report: ConformReport, results: list[TaskResult], size: Sizes) -> No
         "spec_paths_beyond": sum(result.paths_beyond for result in results),
         "random_distinct": distinct["random"],
         "corpus_steps": compared["corpus"],
-        "canaries_planted": sum(result.canaries_planted for result in results),
+        "canary_found": found,
+        "canaries_planted": planted,
         "results_seen": len(seen),
         "results_declared": len(declared),
         "results_undeclared": len(seen - declared),
