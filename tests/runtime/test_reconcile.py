@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from dita.adapters.logic.mismatch import decide
 from dita.adapters.logic.positions import PositionReading
 from dita.adapters.logic.rows import E18_PER_MONEY_UNIT, Evidence, IncomeRow, OrderRow, OrderState, PositionRow
 from dita.runtime.alerts import Alert
-from dita.runtime.mismatch import Mismatches, decide
+from dita.runtime.mismatch import Mismatches
 from dita.runtime.protection import Protection
 from dita.runtime.reconcile import Intervals, PositionReader
 from dita.runtime.wallet import WalletReader
@@ -220,17 +221,13 @@ def test_decisions_for_a_surplus_and_for_the_wrong_side() -> None:
     desk.open_shop()
     desk.enter(1, 100)
     desk.order(1, 0, 100, done=True)
-    from dita.runtime.instruments import Instrument
-    from scripted_venue import CONTRACT
-
-    instrument = Instrument(0, CONTRACT)
     for long_quantity, short_quantity in ((110 * 10_000, 0), (100 * 10_000, 10_000)):
         reading = PositionReading(long_quantity, short_quantity, (), (), desk.now())
-        event = decide(desk.state, instrument, reading, ())
+        event = decide(desk.state, 0, SYMBOL, reading, ())
         assert event is not None
         assert event.kind == Kind.FLATTEN
     reading = PositionReading(100 * 10_000, 0, (), (), desk.now())
-    assert decide(desk.state, instrument, reading, ()) is None
+    assert decide(desk.state, 0, SYMBOL, reading, ()) is None
 
 
 def test_what_moves_while_the_venue_is_asked_is_not_decided_on(tmp_path: Path) -> None:

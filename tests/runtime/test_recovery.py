@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from dita.adapters.logic.flights import in_flight_key
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import RawKernel
 from dita.reference import step
-from dita.runtime.flights import in_flight_key
 from dita.runtime.instruments import Instrument, Instruments
 from dita.runtime.lockstep import Lockstep
 from dita.runtime.recovery import doubts, flights_of, recover, setting_inputs

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import final
 
+from dita.adapters.logic.flights import in_flight_key
 from dita.spec.order_ids import OrderKey
 from dita.spec.state import Slot
-from dita.spec.vocabulary import SLOTS, OrderSide, Phase
+from dita.spec.vocabulary import SLOTS, OrderSide
 
 
 @dataclass(slots=True, eq=False)
@@ -33,15 +34,6 @@ class Flight:
         for task in (self.resolving, self.cancelling):
             if task is not None:
                 task.cancel()
-
-
-def in_flight_key(slot_number: int, slot: Slot) -> OrderKey | None:
-    """The order that a slot waits for, or None."""
-    if Phase.ENTRY_REQUESTED <= slot.phase <= Phase.ENTRY_UNRESOLVED:
-        return OrderKey(slot.trade, slot_number, 0)
-    if slot.phase >= Phase.EXIT_REQUESTED:
-        return OrderKey(slot.trade, slot_number, slot.exit.attempt)
-    return None
 
 
 @final

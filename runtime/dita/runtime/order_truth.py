@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable
 from typing import Final, final
 
 from dita.adapters.bingx.errors import VenueError
+from dita.adapters.logic.flights import in_flight_key
 from dita.adapters.logic.orders import OrderMemory, Snapshot, order_input
 from dita.adapters.logic.rows import FillRow, OrderRow
 from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.engine import Engine
-from dita.runtime.flights import Flights, in_flight_key
+from dita.runtime.flights import Flights
 from dita.runtime.instruments import Instruments
 from dita.runtime.order_names import OrderNames
 from dita.runtime.venue_port import Venue

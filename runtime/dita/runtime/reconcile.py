@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from dita.adapters.bingx.errors import VenueError
+from dita.adapters.logic.flights import in_flight_key
 from dita.adapters.logic.positions import PositionReading, position_input, position_reading
 from dita.adapters.logic.rows import OrderRow, PositionRow
 from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.engine import Engine
-from dita.runtime.flights import in_flight_key
 from dita.runtime.instruments import Instrument, Instruments
 from dita.runtime.mismatch import Mismatches
 from dita.runtime.order_truth import OrderTruth

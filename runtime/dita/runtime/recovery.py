@@ -7,20 +7,20 @@ working or unresolved, which makes the kernel command its resolution; then posit
 from dataclasses import dataclass
 
 from dita.adapters.journal import Journal, Row
+from dita.adapters.logic.flights import doubts, in_flight
 from dita.runtime.fast_forward import fast_forward
-from dita.runtime.flights import Flight, in_flight_key
+from dita.runtime.flights import Flight
 from dita.runtime.history import History
 from dita.runtime.instruments import Instruments
 from dita.runtime.lockstep import KernelPort, Lockstep, Stepped
 from dita.runtime.replay import Replayed, replay
-from dita.spec import inputs
 from dita.spec.inputs import Input
 from dita.spec.order_ids import client_order_id
 from dita.spec.state import Instrument as InstrumentState
 from dita.spec.state import State
-from dita.spec.vocabulary import OrderSide, Phase, Side
+from dita.spec.vocabulary import OrderSide, Side
 
-_REQUESTED = (Phase.ENTRY_REQUESTED, Phase.EXIT_REQUESTED)
+__all__ = ["Recovered", "doubts", "flights_of", "recover", "setting_inputs"]
 
 
 @dataclass(slots=True)
@@ -95,11 +95,9 @@ def _terms(record: InstrumentState | Input) -> tuple[int, ...]:
 def flights_of(recovered: Recovered, instruments: Instruments, tag: str, now_ns: int) -> list[Flight]:
     """The orders in flight at the end of the journal. ``now_ns`` is our monotonic clock."""
     found: list[Flight] = []
-    for number, slot in enumerate(recovered.lockstep.state.slots):
-        key = in_flight_key(number, slot)
-        if key is None:
-            continue
-        submitted, send_by_ns = recovered.history.submits.get(number, (key, 0))
+    for key in in_flight(recovered.lockstep.state):
+        slot = recovered.lockstep.state.slots[key.slot]
+        submitted, send_by_ns = recovered.history.submits.get(key.slot, (key, 0))
         is_exit = key.attempt > 0
         buys = (slot.side == Side.LONG) != is_exit
         found.append(
@@ -116,16 +114,4 @@ def flights_of(recovered: Recovered, instruments: Instruments, tag: str, now_ns:
                 answered=True,
             )
         )
-    return found
-
-
-def doubts(state: State) -> list[Input]:
-    """What is said of the orders in flight after a start: not known, or not heard of."""
-    found: list[Input] = []
-    for number, slot in enumerate(state.slots):
-        key = in_flight_key(number, slot)
-        if key is None:
-            continue
-        say = inputs.unknown if slot.phase in _REQUESTED else inputs.silent
-        found.append(say(slot=number, instrument=slot.instrument, trade=key.trade, attempt=key.attempt))
     return found

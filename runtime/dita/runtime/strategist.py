@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from dita.adapters.journal import Note
+from dita.adapters.logic.mismatch import idle_slot, live_slot
 from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.background import Background
 from dita.runtime.engine import Engine
@@ -16,7 +17,6 @@ from dita.runtime.exit_keeper import ExitKeeper
 from dita.runtime.flights import Flights
 from dita.runtime.instruments import Instrument, Instruments
 from dita.runtime.lockstep import Stepped
-from dita.runtime.mismatch import idle_slot, live_slot
 from dita.runtime.policy import Close, Hold, Intent, MarketView, Open, Policy
 from dita.runtime.sizing import Sizing, Unsized, quantity_for
 from dita.spec import inputs
@@ -142,7 +142,7 @@ class Strategist:
 
     def _view(self, instrument: Instrument, event: MarketEvent, quote: _Quote) -> MarketView:
         state = self._engine.state
-        slot = live_slot(state, instrument)
+        slot = live_slot(state, instrument.number)
         return MarketView(
             symbol=instrument.symbol,
             event=event,
