@@ -15,10 +15,10 @@ from bingx_venue import StepClock
 from dita.adapters.bingx.account_stream import AccountStream
 from dita.adapters.bingx.json_text import as_object, parse_json
 from dita.adapters.bingx.market_stream import MarketStream
-from dita.adapters.bingx.stream_events import AccountUpdate, MarketDepth, MarkPrice, OrderUpdate
+from dita.adapters.bingx.stream_events import AccountUpdate, MarkPrice, OrderUpdate
 from dita.adapters.bingx.websocket import StreamEnded, decode_frame
 from dita.adapters.logic.rows import OrderRow, OrderState
-from dita.spec.market import BookTicker, MarketTrade
+from dita.spec.market import BookTicker, Depth, MarketTrade
 
 MS = 10**6
 
@@ -162,14 +162,14 @@ MARKET: list[tuple[str, list[object]]] = [
         ('{"code":0,"dataType":"BTC-USDT@depth5","ts":1760000000456,"data":{"bids":[["60000.0","1.2"],["59999.0","2"]],'
         '"asks":[["60001.0","3"],["60000.1","0.8"]]}}'),
         [
-            MarketDepth(
+            Depth(
                 "BTC-USDT", ((600_000_000_000_000, 120_000_000), (599_990_000_000_000, 200_000_000)),
                 ((600_001_000_000_000, 80_000_000), (600_010_000_000_000, 300_000_000)), 1_760_000_000_456 * MS,
             )
         ],
     ),
     ('{"code":0,"dataType":"BTC-USDT@depth5","ts":1760000000456,"data":{"bids":[],"asks":[]}}',
-     [MarketDepth("BTC-USDT", (), (), 1_760_000_000_456 * MS)]),
+     [Depth("BTC-USDT", (), (), 1_760_000_000_456 * MS)]),
     (
         ('{"code":0,"dataType":"BTC-USDT@markPrice","data":{"e":"markPriceUpdate","E":1760000000456,"s":"BTC-USDT",'
         '"p":"60000.7"}}'),
@@ -178,6 +178,11 @@ MARKET: list[tuple[str, list[object]]] = [
     ('{"code":0,"dataType":"BTC-USDT@depth5","ts":1,"data":{"bids":[["2","1"]],"asks":[["2","1"]]}}', []),
     ('{"code":0,"dataType":"BTC-USDT@depth5","ts":1,"data":{"bids":[["2","1"],["2","3"]],"asks":[]}}', []),
     ('{"code":0,"dataType":"BTC-USDT@depth5","ts":1,"data":{"bids":[["2","0"]],"asks":[]}}', []),
+    (  # one level more than was asked for
+        ('{"code":0,"dataType":"BTC-USDT@depth5","ts":1,"data":{"bids":[["6","1"],["5","1"],["4","1"],["3","1"],'
+        '["2","1"],["1","1"]],"asks":[]}}'),
+        [],
+    ),
     ('{"code":0,"dataType":"BTC-USDT@markPrice","data":{"E":1,"s":"BTC-USDT","p":"0"}}', []),
     ('{"code":0,"dataType":"ETH-USDT@trade","data":[{"q":"1","p":"1","T":1,"m":false,"s":"ETH-USDT"}]}', []),
 ]  # fmt: skip
@@ -185,7 +190,7 @@ MARKET: list[tuple[str, list[object]]] = [
 
 @pytest.mark.parametrize(("text", "expected"), MARKET)
 def test_every_captured_market_frame_is_read_or_left_out(text: str, expected: list[object]) -> None:
-    """Exact integers, both sides of a book best first; a crossed or double book and a stranger's topic are left out."""
+    """Exact integers, both sides of a book best first; what cannot be a book and a stranger's topic are left out."""
     stream = market_stream()
     put(stream, text)
     assert events(stream) == expected

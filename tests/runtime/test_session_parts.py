@@ -79,7 +79,7 @@ def result_with(problems: tuple[str, ...]) -> SessionResult:
         figures={"round_trips": 20, "reconcile_delta": "0.00000000"}, problems=problems, tally=tally_of(20),
         memory=MemoryMarks(20, lambda: 2**20),
         alerts={"stream gap": 2}, certificate="quick", market="<script>alert(1)</script>", journal_rows=99,
-        metrics=(),
+        metrics=(), decisions=(("DIRECTION", "DC_CONTRADICT", 7),),
     )  # fmt: skip
 
 
@@ -89,6 +89,7 @@ def test_the_page_says_what_happened_and_escapes_what_is_foreign(tmp_path: Path)
     assert "all checks held" in good
     assert "<script>" not in good
     assert good.count("<tr><td>") >= 20
+    assert "<tr><td>DIRECTION</td><td>DC_CONTRADICT</td><td>7</td></tr>" in good
     bad = write_audit_page(result_with(("orphans: `1`, wanted 0",)), tmp_path / "bad", 1.0).read_text()
     assert "1 of the checks failed" in bad
     assert "orphans: `1`" in bad

@@ -2,54 +2,19 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from dita.adapters.bingx.errors import ErrorClass
 from dita.adapters.bingx.orders import Rejected
 from dita.runtime.alerts import Alert
-from dita.runtime.policy import Close, Decision, Hold, MarketView, Open
-from dita.runtime.sizing import Sizing
-from dita.runtime.strategist import Strategist
-from dita.spec.market import BookTicker
-from dita.spec.scales import PRICE_SCALE, QUANTITY_SCALE
+from dita.runtime.policy import Close, Open
 from dita.spec.vocabulary import Phase, RejectReason, Side
 from runtime_parts import PRICE, opened
-from scripted_venue import SYMBOL, EngineRoom
+from scripted_venue import EngineRoom
+from strategy_room import Scripted, quote, strategist_of
 from virtual_time import VirtualClock, run_virtually
 
 REFUSAL = Rejected(RejectReason.REFUSED, "101204", "margin", ErrorClass.DEFINITE_REJECT)
-
-
-@dataclass
-class Scripted:
-    """Says what it is told to; keeps what it was shown."""
-
-    says: Decision = field(default_factory=lambda: Hold("nothing"))
-    views: list[MarketView] = field(default_factory=list[MarketView])
-    raises: Exception | None = None
-    wants_trades: bool = True
-
-    def on_market(self, view: MarketView) -> Decision:
-        """See the class."""
-        self.views.append(view)
-        if self.raises is not None:
-            raise self.raises
-        return self.says
-
-
-def strategist_of(room: EngineRoom, policy: Scripted) -> Strategist:
-    strategist = Strategist(
-        room.engine, room.instruments, (SYMBOL,), policy, Sizing(10_000, 1_000_000), room.carrier.exits,
-        room.carrier.flights, room.alerts, room.background, room.clock.monotonic_ns,
-    )  # fmt: skip
-    room.engine.observers.append(strategist.observe)
-    strategist.may_open = strategist.may_act = True
-    return strategist
-
-
-def quote(price: int = PRICE, symbol: str = SYMBOL) -> BookTicker:
-    return BookTicker(symbol, price, QUANTITY_SCALE, price + PRICE_SCALE, QUANTITY_SCALE, 1)
 
 
 def test_an_intent_becomes_a_sized_order_and_a_note_that_says_why(tmp_path: Path) -> None:
@@ -64,7 +29,7 @@ def test_an_intent_becomes_a_sized_order_and_a_note_that_says_why(tmp_path: Path
         order = room.script.submits[0]
         assert order.quantity == 1_990_000  # 1000 / 50001 = 0.01999…, lots of 0.0001
         notes = room.journal.notes(1)
-        assert [note.name for note in notes] == ["intent"]
+        assert [note.name for note in notes] == ["intent", "gates", "sizing"]
         meant = json.loads(notes[0].body)
         assert (meant["why"], meant["side"], meant["quantity"]) == ("a reason", "LONG", order.quantity)
         await room.close()
@@ -137,7 +102,7 @@ def test_before_the_recovery_is_done_and_after_the_end_nothing_opens(tmp_path: P
         strategist.may_act = False
         strategist.on_market(quote())
         assert policy.views == []
-        strategist.may_act, strategist.may_open = True, False
+        strategist.may_act, strategist.entries.is_open = True, False
         strategist.on_market(quote())
         await asyncio.sleep(1)
         assert len(policy.views) == 1
@@ -195,17 +160,25 @@ def test_a_policy_that_raises_is_told_of_and_changes_nothing(tmp_path: Path) -> 
 
 
 def test_a_quantity_that_cannot_be_is_told_with_its_operands(tmp_path: Path) -> None:
-    """A price so high that the share buys less than the smallest order: no ENTER, and every number is in the alert."""
+    """A price so high that the share buys less than the smallest order: no ENTER, and every number is in the record."""
 
     async def work(clock: VirtualClock) -> None:
         room = EngineRoom(tmp_path, clock)
         await room.open_shop()
-        strategist_of(room, Scripted(Open(Side.LONG, "now"))).on_market(quote(10**17))
+        strategist = strategist_of(room, Scripted(Open(Side.LONG, "now")))
+        strategist.on_market(quote(10**17))
         await asyncio.sleep(1)
         assert room.script.submits == []
-        told = [one.text for one in room.alerts.newest if one.alert is Alert.SIZING]
-        assert len(told) == 1
-        assert "capital `10000000000000`" in told[0]
+        assert room.alerts.counts[Alert.SIZING] == 1
+        assert strategist.decisions.table()[0] == ("SIZING", "BELOW_SMALLEST_ORDER", 1)
+        (note,) = strategist.decisions.take()
+        facts = json.loads(note.body)["facts"]
+        assert (facts["capital"], facts["fraction_ppm"], facts["leverage_ppm"]) == (
+            10_000_000_000_000,
+            10_000,
+            1_000_000,
+        )
+        assert (facts["price"], facts["lot"], facts["boost_ppm"]) == (10**17 + 10**10, 10_000, 1_000_000)
         await room.close()
 
     run_virtually(work)

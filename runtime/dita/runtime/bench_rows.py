@@ -12,7 +12,7 @@ from dita.reference import step
 from dita.runtime.lockstep import Lockstep
 from dita.runtime.policies import Reversion
 from dita.runtime.policy import Close, MarketView, Open
-from dita.runtime.sizing import Sizing, quantity_for
+from dita.runtime.sizing import Contract, Sizing, Unsized, quantity_for
 from dita.spec import inputs
 from dita.spec.inputs import Input
 from dita.spec.layout import WORD_BYTES, pack, size_of, unpack, word_names
@@ -22,6 +22,7 @@ from dita.spec.state import State, capital, initial_state
 from dita.spec.vocabulary import Part, Phase, Side, Verdict
 
 _LOT: Final = 10_000
+_CONTRACT: Final = Contract(_LOT, _LOT, 10**11, PRICE_SCALE // 10)
 _PRICE: Final = 50_000 * PRICE_SCALE
 _QUANTITY: Final = QUANTITY_SCALE // 10
 _QUOTE: Final = _QUANTITY * _PRICE // NOTIONAL_DIVISOR
@@ -312,7 +313,7 @@ class _PaperTrader:
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._sizing = Sizing(10_000, RATIO_SCALE)
+        self._sizing = Sizing(10_000, RATIO_SCALE, 3 * RATIO_SCALE)
 
     def begin(self) -> None:
         """Flat, with a walk of prices and a policy of their own."""
@@ -340,11 +341,10 @@ class _PaperTrader:
 
     def _open(self, side: Side, quote: BookTicker) -> None:
         price = quote.ask_price if side == Side.LONG else quote.bid_price
-        quantity = quantity_for(
-            self._sizing, capital=self.wallet, price=price, lot=_LOT, quantity_min=_LOT, quantity_max=10**11
-        )
-        if not isinstance(quantity, int):
-            raise WrongResult(f"bench: {quantity.reason}")
+        sized = quantity_for(self._sizing, _CONTRACT, capital=self.wallet, exposure=0, price=price)
+        if isinstance(sized, Unsized):
+            raise WrongResult(f"bench: {sized.reason.name}, {sized.facts}")
+        quantity = sized.quantity
         self._trade += 1
         self._side, self._quantity = side, quantity
         self._entry_quote = quantity * price // NOTIONAL_DIVISOR

@@ -167,7 +167,9 @@ def run(
     seed: Seed = None,
     exchange_url: ExchangeUrl = None,
     journal: JournalPath = None,
-    policy: Annotated[str | None, typer.Option(help="Strategy: reversion, coin, idle, or a plug-in.")] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Strategy: reversion, dislocation, coin, idle, or a plug-in.")
+    ] = None,
     certificate: Annotated[Path | None, typer.Option(help="Certificate file; must be there and hold.")] = None,
     accept_migration: Annotated[bool, typer.Option(help="Accept that the journal replays differently.")] = False,
     json_file: JsonFile = Path("session.json"),

@@ -32,7 +32,7 @@ def run(reporter: Reporter, *, options: dict[str, object], accept_migration: boo
     result = asyncio.run(_session(settings, certified, reporter, accept_migration=accept_migration))
     page = write_audit_page(result, settings.out / "audit", time.monotonic() - began)
     (settings.out / _METRICS).write_text(prometheus_text(result.metrics), encoding="utf-8")
-    return Report(result.figures, result.problems, [_summary(result, page, log_path)])
+    return Report(result.figures, result.problems, [_decisions(result), _summary(result, page, log_path)])
 
 
 def log_to(out: Path) -> Path:
@@ -87,6 +87,16 @@ def _summary(result: SessionResult, page: Path, log_path: Path) -> Table:
         ("log", str(log_path)),
     ]
     return table("session", rows, ("figure", "value"))
+
+
+def _decisions(result: SessionResult) -> Table:
+    made = Table(title="decisions on entries", title_justify="left", header_style="bold")
+    for header in ("who", "what"):
+        made.add_column(header)
+    made.add_column("count", justify="right")
+    for who, what, count in result.decisions:
+        made.add_row(who, what, str(count))
+    return made
 
 
 def _mebibytes(count: int) -> str:

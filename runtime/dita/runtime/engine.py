@@ -7,7 +7,7 @@ Nothing here raises into the loop; what goes wrong takes risk away and raises an
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, Protocol, final
 
 from dita.adapters.journal import Journal, JournalError, JournalFenced, Note, Snapshot
@@ -72,12 +72,13 @@ class Engine:
         self.journal_error: JournalError | None = None
         self.refusals: Counter[Code] = Counter()
         self.observers: list[Observer] = []
+        self.beside: Callable[[], Sequence[Note]] = tuple  # notes that wait for any input to be written with
         self._commands: Commands | None = None
         self._wall_ns = wall_ns
         self.venue_now_ns = venue_now_ns
         self._on_divergence = on_divergence
         self._send_within_ns = send_within_ns
-        self._history = History() if history is None else history
+        self.history = History() if history is None else history
         self._made_by = made_by
         self._snapshot_every = snapshot_every
         self._tasks: set[asyncio.Task[None]] = set()
@@ -159,21 +160,21 @@ class Engine:
 
     def _append(self, event: Input, stepped: Stepped, send_by_ns: int, notes: tuple[Note, ...]) -> Awaitable[None]:
         wall_ns = self._wall_ns()
-        self._history.observe(event, stepped, send_by_ns=send_by_ns, wall_ns=wall_ns)
+        self.history.observe(event, stepped, send_by_ns=send_by_ns, wall_ns=wall_ns)
         due = self._made_by != "" and (self.journal.position + 1) % self._snapshot_every == 0
         agreed = self.lockstep.divergence is None
 
         def snapshot(position: int) -> Snapshot:
-            self._history.keep(stepped.after)
+            self.history.keep(stepped.after)
             state = self.lockstep.packed_state
-            return Snapshot(position, self._made_by, pack(stepped.outcome), state, self._history.to_text())
+            return Snapshot(position, self._made_by, pack(stepped.outcome), state, self.history.to_text())
 
         return self.journal.append(
             event,
             send_by_ns=send_by_ns,
             digest=self.lockstep.digest(event, stepped.outcome),
             wall_ns=wall_ns,
-            notes=notes,
+            notes=(*notes, *self.beside()),
             snapshot=snapshot if due and agreed else None,
         )
 

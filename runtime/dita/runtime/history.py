@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Self, final
 
 from dita.runtime.lockstep import Stepped
+from dita.runtime.trading_day import TradingDay, result
 from dita.spec.inputs import Input
 from dita.spec.order_ids import OrderKey
 from dita.spec.state import State
-from dita.spec.vocabulary import Kind
+from dita.spec.vocabulary import Code, Kind, Side, Verdict
 
 
 @final
@@ -21,10 +22,12 @@ class History:
     starts: dict[int, int] = field(default_factory=dict[int, int])  # live or unsettled trade: our time of its ENTER
     submits: dict[int, tuple[OrderKey, int]] = field(default_factory=dict[int, tuple[OrderKey, int]])
     """The newest order of each slot, and the venue time after which it may not be written any more."""
+    day: TradingDay = field(default_factory=TradingDay)
 
     def observe(self, event: Input, stepped: Stepped, *, send_by_ns: int, wall_ns: int) -> None:
         """Take one input in."""
         outcome = stepped.outcome
+        self.day = day_after(self.day, event, stepped, wall_ns)
         if event.kind == Kind.SEED:
             self.seeded_ns = event.time_ns
         if outcome.moves and event.kind == Kind.ENTER:  # an adopted one began at a time nobody knows
@@ -44,6 +47,7 @@ class History:
             "seeded_ns": self.seeded_ns,
             "starts": sorted(self.starts.items()),
             "submits": sorted((*key, send_by_ns) for key, send_by_ns in self.submits.values()),
+            "day": self.day._asdict(),
         }
         return json.dumps(document, separators=(",", ":"))
 
@@ -57,9 +61,32 @@ class History:
                 int(slot): (OrderKey(int(trade), int(slot), int(attempt)), int(send_by_ns))
                 for trade, slot, attempt, send_by_ns in document["submits"]
             }
-            return cls(int(document["seeded_ns"]), starts, submits)
+            day = TradingDay(**{name: int(document["day"][name]) for name in TradingDay._fields})
+            return cls(int(document["seeded_ns"]), starts, submits, day)
         except (KeyError, TypeError) as error:
             raise ValueError(f"history: `{text[:80]}` is not what `to_text` gives") from error
+
+
+def day_after(day: TradingDay, event: Input, stepped: Stepped, wall_ns: int) -> TradingDay:
+    """The trading day after one step: an entry counts until it is rejected, a loss once its trade is finished."""
+    day = day.on(wall_ns, result(stepped.before.account.ledger))
+    outcome = stepped.outcome
+    if event.kind == Kind.ENTER and outcome.verdict == Verdict.ACCEPTED:
+        return day._replace(trades=day.trades + 1)
+    if outcome.code == Code.ROLLED_BACK and event.attempt == 0:
+        return day._replace(trades=max(0, day.trades - 1))
+    if outcome.cancel_protection and _net(event, stepped) < 0:
+        return day._replace(loss_ended_ns=max(wall_ns, day.loss_ended_ns))
+    return day
+
+
+def _net(event: Input, stepped: Stepped) -> int:
+    """Of the trade that this step finished, 1e-8 USDT, fees as booked now; 0 for one that never filled."""
+    tail = stepped.after.slots[event.slot].tails[0]
+    if tail.trade != stepped.before.slots[event.slot].trade or tail.entry.quantity == 0:
+        return 0
+    earned = tail.exit.quote - tail.entry.quote
+    return (earned if tail.side == Side.LONG else -earned) - tail.entry.fee - tail.exit.fee
 
 
 def _remembered_trades(state: State) -> Iterable[int]:

@@ -15,7 +15,7 @@ from dita.adapters.bingx.market_stream import MarketStream
 from dita.adapters.bingx.metrics import Metric, adapter_metrics
 from dita.adapters.bingx.rest import BingxRest
 from dita.adapters.bingx.stream_base import StreamClosed
-from dita.adapters.bingx.stream_events import MarketDepth, MarkPrice, StreamGap, StreamRestored, TopicRefused
+from dita.adapters.bingx.stream_events import MarkPrice, StreamGap, StreamRestored, TopicRefused
 from dita.adapters.journal import NOTHING_MENDED, Journal
 from dita.runtime.account_watch import AccountWatch
 from dita.runtime.alerts import Alert, Alerts
@@ -24,8 +24,13 @@ from dita.runtime.background import Background
 from dita.runtime.carrier import Carrier
 from dita.runtime.connect import Connection, StartError
 from dita.runtime.dead_man import DeadMan
+from dita.runtime.decisions import Decisions
 from dita.runtime.engine import Engine
+from dita.runtime.entries import Clocks, EntryMaker
+from dita.runtime.features import FeatureMap, read_features
 from dita.runtime.flights import Flight
+from dita.runtime.gate_settings import gates_of
+from dita.runtime.gates import Chain
 from dita.runtime.history import History
 from dita.runtime.instruments import Instrument, Instruments
 from dita.runtime.kill_switch import KillSwitch
@@ -48,6 +53,7 @@ from dita.runtime.wallet import WalletReader
 from dita.spec import inputs
 from dita.spec.clearance import Clearance
 from dita.spec.inputs import Input
+from dita.spec.market import Depth
 from dita.spec.order_ids import OrderKey
 from dita.spec.outcome import Outcome
 from dita.spec.scales import NANOSECONDS_PER_MILLISECOND
@@ -125,6 +131,7 @@ class Runtime:
         lockstep: Lockstep,
         clearance: Clearance,
         policy: Policy,
+        features: FeatureMap,
         clock: Clock,
         rng: Random,
         pace: Pace,
@@ -203,22 +210,39 @@ class Runtime:
         )
         self.engine.connect(self.carrier)
         self.engine.observers.append(self.settler.observe)
+        self.decisions = Decisions(clock.monotonic_ns, clock.wall_ns)
+        self.engine.beside = self.decisions.take
+        chain = Chain(gates_of(settings), settings.symbols)
+        self.entries = EntryMaker(
+            self.engine,
+            Sizing(settings.fraction_ppm, settings.leverage_ppm, settings.leverage_max_ppm),
+            chain,
+            features,
+            Clocks(clock.monotonic_ns, clock.wall_ns),
+        )
+        self.engine.observers.append(self.entries.observe)
         self.strategist = Strategist(
             self.engine,
             instruments,
             settings.symbols,
             policy,
-            Sizing(settings.fraction_ppm, settings.leverage_ppm),
+            self.entries,
+            chain,
+            self.decisions,
             self.carrier.exits,
             self.carrier.flights,
             self.alerts,
             self._background,
             clock.monotonic_ns,
         )
-        self.engine.observers.append(self.strategist.observe)
         self._account_stream = AccountStream(connection.rest, instruments.symbols, rng)
         self._market_stream = MarketStream(
-            connection.hosts.market_stream, settings.symbols, clock, rng, trades=policy.wants_trades
+            connection.hosts.market_stream,
+            settings.symbols,
+            clock,
+            rng,
+            trades=policy.wants_trades,
+            depth=settings.book_levels,
         )
         self.backfiller = Backfiller(
             venue, instruments, self.orders, self.carrier.flights, self._background, self.alerts, self._wake_readers
@@ -241,7 +265,7 @@ class Runtime:
         )
         self.dead_man = DeadMan(
             connection.rest.cancel_all_after, settings.dead_man_seconds, self.alerts,
-            hold=self.strategist.hold, release=self.strategist.release,
+            hold=self.entries.keep_back, release=self.entries.release,
         )  # fmt: skip
         self._silence = SilenceWatch(
             self.engine, venue, self.carrier.flights, settings.silence_ms * NANOSECONDS_PER_MILLISECOND
@@ -261,12 +285,7 @@ class Runtime:
 
         Commands are carried out from here on. Trading waits for ``ready``.
         """
-        limits = inputs.set_limits(
-            slot_limit=self.settings.slot_limit,
-            leverage_max_ppm=self.settings.leverage_max_ppm,
-            tolerance=self.settings.tolerance,
-        )
-        for event in setting_inputs(self.engine.state, self.instruments, limits):
+        for event in setting_inputs(self.engine.state, self.instruments, self._limits()):
             outcome = await self.engine.apply(event)
             if outcome.verdict != Verdict.ACCEPTED:
                 raise StartError(f"instrument or limits: the kernel answered `{outcome}`; do not trade this contract")
@@ -297,6 +316,13 @@ class Runtime:
             await self.engine.apply(inputs.set_mode(wanted))
         self.settler.wake()
 
+    def _limits(self) -> Input:
+        return inputs.set_limits(
+            slot_limit=self.settings.slot_limit,
+            leverage_max_ppm=self.settings.leverage_max_ppm,
+            tolerance=self.settings.tolerance,
+        )
+
     async def _seed(self) -> None:
         if self.engine.state.account.seeded:
             return
@@ -325,20 +351,21 @@ class Runtime:
     def stalled(self, seconds: float) -> None:
         """The loop runs again after a stall: what is known is old, so everything is read before anything is opened."""
         self.alerts.raise_(Alert.STALLED, f"the loop did not run for `{seconds:.1f}` s; stacks in {self.settings.out}")
-        self.strategist.hold(_STALLED)
+        self.entries.keep_back(_STALLED)
         self._background.start(self._read_after_stall(), "readings after a stall")
 
     def trade(self) -> None:
         """Let the policy act."""
-        self.strategist.may_open = True
+        self.entries.is_open = True
         self.strategist.may_act = True
 
     # --- ending ------------------------------------------------------------------------------------------------------
 
     async def get_flat(self) -> None:
         """No new trades; cancel, close, settle; return when nothing is live and everything is settled."""
-        self.strategist.may_open = False
+        self.entries.is_open = False
         self.strategist.may_act = False
+        self.decisions.finish()  # the inputs that follow carry them
         while True:
             state = self.engine.state
             for number, slot in enumerate(state.slots):
@@ -365,7 +392,7 @@ class Runtime:
 
         Positions stay as they are. A stage that takes too long is left behind with an alert; never raises.
         """
-        self.strategist.may_open = False
+        self.entries.is_open = False
         self.strategist.may_act = False
         stages = Stages(self.alerts, self.settings.stop_within_ms * _MILLI)
         if not self.engine.is_fenced:
@@ -374,10 +401,17 @@ class Runtime:
         await stages.run("account stream", 1, self._account_stream.aclose())
         await stages.run("tasks", 2, self._background.stop())
         await stages.run("dead-man timer", 2, self.dead_man.stop())
+        if not self.engine.is_fenced:
+            await stages.run("decisions", 1, self._write_decisions())
         await stages.run("inputs", 3, self.engine.drain())
         await stages.run("journal", 5, self.engine.journal.close())
         await stages.run("connection", 2, self._connection.aclose())
         self.unfinished = tuple(stages.unfinished)
+
+    async def _write_decisions(self) -> None:
+        """Notes are written with an input. Where none comes any more, the limits are said again: that moves nothing."""
+        if self.decisions.finish() and self.engine.journal_error is None:
+            await self.engine.apply(self._limits())
 
     async def _cancel_entries(self) -> None:
         """What works would open, and nobody would follow it."""
@@ -389,7 +423,7 @@ class Runtime:
     async def _read_after_stall(self) -> None:
         while True:
             if await self.positions.read() and await self.wallet.read():
-                self.strategist.release(_STALLED)
+                self.entries.release(_STALLED)
                 return
             await asyncio.sleep(self._pace.again)
 
@@ -411,12 +445,15 @@ class Runtime:
             match event:
                 case StreamGap(_, reason):
                     self.alerts.raise_(Alert.STREAM_GAP, f"market stream: {reason}")
+                    self.strategist.on_gap()
                 case StreamRestored():
                     pass
                 case TopicRefused(topic, code, text):
                     self.alerts.raise_(Alert.STREAM_GAP, f"market topic `{topic}` refused: `{code}` {text}")
-                case MarketDepth() | MarkPrice():
-                    pass  # not asked for: no policy wants them yet
+                case Depth():
+                    self.strategist.on_depth(event)
+                case MarkPrice():
+                    pass  # not asked for: nothing wants it yet
                 case _:
                     self.strategist.on_market(event)
 
@@ -487,6 +524,7 @@ def open_runtime(
         lockstep=recovered.lockstep,
         clearance=clearance,
         policy=policy,
+        features=read_features(settings.features, settings.symbols),
         clock=clock,
         rng=rng,
         pace=pace,

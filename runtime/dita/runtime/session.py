@@ -23,6 +23,7 @@ from dita.adapters.journal import AccountLock, ThreadCommit, make_tag, open_jour
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import CertifiedKernel, installed_bindings
 from dita.runtime.connect import Connection, Patience, StartError, account_name, connect, hosts_for, read_credentials
+from dita.runtime.features import read_features
 from dita.runtime.feeds import open_feed
 from dita.runtime.live import Pace, Runtime, open_runtime
 from dita.runtime.memory import MemoryMarks
@@ -71,6 +72,7 @@ class SessionResult:
     certificate: str
     market: str
     journal_rows: int
+    decisions: tuple[tuple[str, str, int], ...]  # who looked, what came of it, how often
     metrics: tuple[Metric, ...]
 
 
@@ -87,11 +89,13 @@ class _Venue:
 
 
 def check_input(settings: Settings, progress: Progress) -> None:
-    """Find out before anything is started whether the session can be as asked: policy, exchange, credentials, market.
+    """Find out before anything is started whether the session can be as asked: policy, features, venue, market.
 
-    A recorded market is read once from end to end. Raises UnknownPolicy, StartError, CredentialsError, FeedError.
+    A recorded market is read once from end to end.
+    Raises UnknownPolicy, PolicyError, FeaturesError, StartError, CredentialsError, FeedError, OSError.
     """
     make_policy(settings.policy, Random(settings.seed))
+    read_features(settings.features, settings.symbols)
     if settings.exchange is not None:
         hosts_for(str(settings.exchange))
         read_credentials(settings.credentials, os.environ)
@@ -125,8 +129,8 @@ async def run_session(
 
     ``stop_now`` ends that, too: entries are cancelled, everything is closed in order, positions stay as they are.
 
-    Raises StartError, FeedError, JournalError, ReplayRefused, CredentialsError, UnknownPolicy; then nothing is left
-    running. Whatever goes wrong after the start is a problem in the result.
+    Raises StartError, FeedError, JournalError, ReplayRefused, CredentialsError, UnknownPolicy, PolicyError,
+    FeaturesError, OSError; then nothing is left running. What goes wrong after the start is a problem in the result.
     """
     async with AsyncExitStack() as stack:
         if settings.exchange is None:
@@ -428,6 +432,7 @@ def _result(
         certificate=f"{statement.tier}, image {parts.certified.clearance.image_sha256[:16]}",
         market=_market_text(parts.settings),
         journal_rows=runtime.engine.journal.position,
+        decisions=runtime.decisions.table(),
         metrics=runtime.metrics(),
     )
 

@@ -14,6 +14,9 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, HttpUrl, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from dita.adapters.bingx.market_stream import DEPTHS
+from dita.runtime.gates.boost import BOOST_MAX_PPM
+from dita.runtime.gates.direction import AGAINST_PPM, TICKS
 from dita.spec.certificate import Trust
 from dita.spec.scales import MONEY_SCALE, NANOSECONDS_PER_MILLISECOND
 from dita.spec.vocabulary import SLOTS
@@ -63,8 +66,23 @@ class Settings(BaseSettings):
     trusted_keys: Annotated[
         tuple[PublicKey, ...], NoDecode, Field(max_length=16, validate_default=True)
     ] = ()  # as `dita keygen` prints them
+    features: Path | None = None  # what is known of symbols besides their market, as JSON
     dust_usdt: Annotated[Decimal, Field(ge=0, le=1, decimal_places=8)] = Decimal(0)  # written off when flat
     tolerance_usdt: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=8)] = Decimal(0)
+
+    # --- what keeps entries back (0: not used, but for ppm)
+    quote_age_ms: Annotated[int, Field(ge=0, le=3_600_000)] = 5000  # of the newest quote, since it arrived
+    quote_lag_ms: Annotated[int, Field(ge=0, le=3_600_000)] = 0  # of the event decided on, by the venue's clock
+    daily_loss_max_usdt: Annotated[Decimal, Field(ge=0, le=1_000_000_000, decimal_places=8)] = Decimal(0)
+    daily_trades_max: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    loss_pause_ms: Annotated[int, Field(ge=0, le=86_400_000)] = 0  # after the end of a losing trade
+    direction_ticks: Annotated[int, Field(ge=0, le=1000)] = TICKS  # quotes to look back
+    direction_against_ppm: Annotated[int, Field(ge=0, le=1_000_000)] = AGAINST_PPM  # 75: 0.75 basis points
+    book_levels: Annotated[int, Field(ge=0, le=100)] = 0  # of each side; the venue has 5, 10, 20, 50, 100
+    book_window_ms: Annotated[int, Field(ge=0, le=60_000)] = 3000
+    book_age_ms: Annotated[int, Field(ge=1, le=60_000)] = 3000
+    book_share_min_ppm: Annotated[int, Field(ge=0, le=1_000_000)] = 300_000  # of both sides, the entry's own
+    boost_max_ppm: Annotated[int, Field(ge=1, le=BOOST_MAX_PPM)] = BOOST_MAX_PPM
 
     # --- how patient
     receive_window_ms: Annotated[int, Field(ge=1, le=5000)] = 2000
@@ -121,6 +139,15 @@ class Settings(BaseSettings):
             raise ValueError(f"the venue takes {_DEAD_MAN_SECONDS_MIN} to 120 seconds; 0 does without the timer")
         return value
 
+    @field_validator("book_levels")
+    @classmethod
+    def _levels_that_there_are(cls, value: int) -> int:
+        if value not in DEPTHS:
+            raise ValueError(
+                f"the venue has topics of {', '.join(map(str, DEPTHS[1:]))} levels; 0 does without the book"
+            )
+        return value
+
     @property
     def trust(self) -> Trust:
         """Whose certificates are accepted."""
@@ -130,6 +157,11 @@ class Settings(BaseSettings):
     def tolerance(self) -> int:
         """Tolerated wallet difference, 1e-8 USDT."""
         return int(self.tolerance_usdt * MONEY_SCALE)
+
+    @property
+    def daily_loss_max(self) -> int:
+        """What may be lost on a UTC day, 1e-8 USDT; 0: anything."""
+        return int(self.daily_loss_max_usdt * MONEY_SCALE)
 
     @property
     def dust(self) -> int:

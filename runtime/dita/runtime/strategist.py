@@ -1,36 +1,36 @@
-"""From market events to kernel inputs: asks the policy, sizes, names slot and trade, applies, and writes down why."""
+"""From market events to kernel inputs: asks the policy, has entries looked at, applies, and has written down why.
+
+An entry goes from the policy through ``EntryMaker`` (runtime, gates, sizing) to the kernel. An exit goes straight
+to the kernel, which sizes it: whatever a gate thinks, a position can be closed.
+"""
 
 import asyncio
-import json
-from collections import Counter
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, final
+from typing import Any, Final, final
 
-from dita.adapters.journal import Note
-from dita.adapters.logic.mismatch import idle_slot, live_slot
+from dita.adapters.logic.mismatch import live_slot
 from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.background import Background
+from dita.runtime.decisions import Decisions
+from dita.runtime.decisions import Hold as Held
 from dita.runtime.engine import Engine
+from dita.runtime.entries import EntryMaker, Wanted, refusal
 from dita.runtime.exit_keeper import ExitKeeper
 from dita.runtime.flights import Flights
+from dita.runtime.gates import Chain, Deep, Gap, Quoted
 from dita.runtime.instruments import Instrument, Instruments
-from dita.runtime.lockstep import Stepped
-from dita.runtime.policy import Close, Hold, Intent, MarketView, Open, Policy
-from dita.runtime.sizing import Sizing, Unsized, quantity_for
+from dita.runtime.policy import Close, Decision, Hold, MarketView, Open, Policy, fault_of
 from dita.spec import inputs
-from dita.spec.inputs import Input
-from dita.spec.market import BookTicker, MarketEvent
-from dita.spec.scales import NANOSECONDS_PER_SECOND
+from dita.spec.decisions import Check, Reason
+from dita.spec.market import BookTicker, Depth, MarketEvent
 from dita.spec.state import capital, remaining
-from dita.spec.vocabulary import Code, Kind, Phase, Side
+from dita.spec.vocabulary import Phase, Side
 
-_WHY_CHARACTERS: Final = 500
 _QUIET_STEP_SECONDS: Final = 0.02
 _QUIET_WAITS: Final = 50
-_ENTRY_PAUSE_FIRST_NS: Final = NANOSECONDS_PER_SECOND // 4
-_ENTRY_PAUSE_LONGEST_NS: Final = 30 * NANOSECONDS_PER_SECOND
+_SHOWN_CHARACTERS: Final = 200
 
 
 @dataclass(slots=True)
@@ -49,41 +49,32 @@ class Strategist:
         instruments: Instruments,
         symbols: tuple[str, ...],
         policy: Policy,
-        sizing: Sizing,
+        entries: EntryMaker,
+        chain: Chain,
+        decisions: Decisions,
         exits: ExitKeeper,
         flights: Flights,
         alerts: Alerts,
         background: Background,
         now_ns: Callable[[], int],
     ) -> None:
-        """``now_ns``: our monotonic clock."""
-        self.may_open = False  # set when the recovery is done, cleared when the session is to end
+        """``now_ns``: our monotonic clock. ``chain`` is that of ``entries``: news reach it through here."""
         self.may_act = False
         self.events = 0
-        self.holds: Counter[str] = Counter()
         self._engine = engine
         self._instruments = {symbol: found for symbol in symbols if (found := instruments.of(symbol)) is not None}
         self._policy = policy
-        self._sizing = sizing
+        self.entries = entries
+        self._chain = chain
+        self.decisions = decisions
         self._exits = exits
         self._flights = flights
         self._quiet = 0
-        self._holds: set[str] = set()
         self._now_ns = now_ns
-        self._rejections: dict[int, int] = {}  # by instrument, in a row
-        self._no_entry_before_ns: dict[int, int] = {}
         self._alerts = alerts
         self._background = background
         self._quotes = {symbol: _Quote() for symbol in self._instruments}
         self._under_way: dict[str, asyncio.Task[None] | None] = dict.fromkeys(self._instruments)
-
-    def hold(self, reason: str) -> None:
-        """Open nothing until this reason is released; open trades go on."""
-        self._holds.add(reason)
-
-    def release(self, reason: str) -> None:
-        """This reason is over."""
-        self._holds.discard(reason)
 
     @property
     def wants_trades(self) -> bool:
@@ -95,16 +86,6 @@ class Strategist:
         """Whether an intent is on its way to an order, or an order to its end: nothing new is decided until then."""
         return any(self._flights) or any(task is not None and not task.done() for task in self._under_way.values())
 
-    def observe(self, event: Input, stepped: Stepped) -> None:
-        """Engine observer: after a rejected entry wait before the next one in that instrument, longer each time."""
-        number = event.instrument
-        if event.kind == Kind.REJECTED and stepped.outcome.code == Code.ROLLED_BACK:
-            count = self._rejections[number] = self._rejections.get(number, 0) + 1
-            pause = min(_ENTRY_PAUSE_LONGEST_NS, _ENTRY_PAUSE_FIRST_NS << min(count - 1, 10))
-            self._no_entry_before_ns[number] = self._now_ns() + pause
-        elif event.kind == Kind.ORDER and event.attempt == 0 and event.quantity > 0:
-            self._rejections.pop(number, None)
-
     def on_market(self, event: MarketEvent) -> None:
         """One event. Never waits, never raises."""
         self.events += 1
@@ -114,13 +95,28 @@ class Strategist:
         quote = self._quotes[event.symbol]
         if isinstance(event, BookTicker):
             quote.bid_price, quote.ask_price = event.bid_price, event.ask_price
+            self._chain.see(event.symbol, Quoted(event, self._now_ns()))
         under_way = self._under_way[event.symbol]
         if not self.may_act or self._quiet or (under_way is not None and not under_way.done()):
             return
-        intent = self._decision(self._view(instrument, event, quote))
-        if intent is not None:
-            work = self._carry_out(instrument, intent, quote)
-            self._under_way[event.symbol] = self._background.start(work, f"intent {event.symbol}")
+        decision = self._decision(self._view(instrument, event, quote))
+        if isinstance(decision, Close):
+            self._begin(instrument, self._close(instrument, decision))
+        elif isinstance(decision, Open):
+            price = quote.ask_price if decision.side == Side.LONG else quote.bid_price
+            wanted = self.entries.judge(instrument, decision, price, event)
+            if isinstance(wanted, Wanted):
+                self._begin(instrument, self._open(wanted))
+            else:
+                self._hold(wanted)
+
+    def on_depth(self, depth: Depth) -> None:
+        """The top of a book, for the gates."""
+        self._chain.see(depth.symbol, Deep(depth, self._now_ns()))
+
+    def on_gap(self) -> None:
+        """The market stream was interrupted."""
+        self._chain.see_all(Gap())
 
     @asynccontextmanager
     async def quiet(self) -> AsyncGenerator[None]:
@@ -153,79 +149,52 @@ class Strategist:
             remaining=0 if slot is None else remaining(slot),
             opened_at_price=0 if slot is None else slot.ref_price,
             capital=capital(state.account.ledger),
+            next_leg=0 if slot is None else slot.plan.next_leg,
         )
 
-    def _decision(self, view: MarketView) -> Intent | None:
+    def _decision(self, view: MarketView) -> Decision:
+        """What the policy decides; Hold for whatever is no decision."""
+        symbol = view.symbol
         try:
             decision = self._policy.on_market(view)
+            fault = fault_of(decision)
         except Exception as error:  # noqa: BLE001 - a policy is foreign code; its bug must not end the runtime
-            self._alerts.raise_(Alert.POLICY, f"{view.symbol}: the policy raised {error!r}")
-            return None
-        if isinstance(decision, Hold):
-            return None
-        if isinstance(decision, Open) and (self._holds or not (self.may_open and self._engine.may_add_risk)):
-            return None
+            self._alerts.raise_(Alert.POLICY, f"{symbol}: the policy raised {error!r}")
+            return self._nothing(symbol, Reason.POLICY_RAISED, repr(error))
+        if fault:
+            self._alerts.raise_(Alert.POLICY, f"{symbol}: the policy said what cannot be meant: {fault}")
+            return self._nothing(symbol, Reason.NOT_A_DECISION, fault)
         return decision
 
-    async def _carry_out(self, instrument: Instrument, intent: Intent, quote: _Quote) -> None:
-        if isinstance(intent, Close):
-            await self._close(instrument, intent)
-            return
-        event = self._entry(instrument, intent, quote)
-        if event is None:
-            return
-        note = Note(
-            event.trade,
-            "intent",
-            json.dumps(
-                {
-                    "symbol": instrument.symbol,
-                    "side": intent.side.name,
-                    "quantity": event.quantity,
-                    "price": event.price,
-                    "why": intent.why[:_WHY_CHARACTERS],
-                }
-            ),
-        )
-        await self._engine.apply(event, (note,))
+    def _nothing(self, symbol: str, reason: Reason, fault: str) -> Hold:
+        facts = {"fault": fault[:_SHOWN_CHARACTERS]}
+        self.decisions.hold(Held(symbol, Side.NONE, Check.POLICY, reason, facts, ""))
+        return Hold(fault)
 
-    def _entry(self, instrument: Instrument, intent: Open, quote: _Quote) -> Input | None:
-        state = self._engine.state
-        slot = idle_slot(state)
-        price = quote.ask_price if intent.side == Side.LONG else quote.bid_price
-        if slot is None or price == 0 or state.instruments[instrument.number].holder:
-            return None
-        if self._now_ns() < self._no_entry_before_ns.get(instrument.number, 0):
-            return None
-        contract = instrument.contract
-        quantity = quantity_for(
-            self._sizing,
-            capital=capital(state.account.ledger),
-            price=price,
-            lot=contract.lot,
-            quantity_min=contract.quantity_min,
-            quantity_max=instrument.quantity_max,
-        )
-        if isinstance(quantity, Unsized):
-            self._alerts.raise_(Alert.SIZING, f"{instrument.symbol}: {quantity.reason}")
-            return None
-        return inputs.enter(
-            slot=slot,
-            instrument=instrument.number,
-            trade=self._engine.next_trade,
-            side=intent.side,
-            quantity=quantity,
-            price=price,
-            ratios=intent.ratios,
-            limit_price=intent.limit_price,
-            post_only=intent.post_only,
-        )
+    def _begin(self, instrument: Instrument, work: Coroutine[Any, Any, None]) -> None:
+        self._under_way[instrument.symbol] = self._background.start(work, f"intent {instrument.symbol}")
+
+    async def _open(self, wanted: Wanted) -> None:
+        held = await self._tried(wanted)
+        if held is None:
+            self.decisions.went_on(wanted.instrument.symbol)
+        else:
+            self._hold(held)
+
+    def _hold(self, held: Held) -> None:
+        if self.decisions.hold(held) and held.check is Check.SIZING:
+            self._alerts.raise_(Alert.SIZING, f"{held.symbol}: {held.reason.name}, {dict(held.facts)}")
+
+    async def _tried(self, wanted: Wanted) -> Held | None:
+        made = self.entries.make(wanted)
+        return made if isinstance(made, Held) else refusal(wanted, await self._engine.apply(made.event, made.notes))
 
     async def _close(self, instrument: Instrument, intent: Close) -> None:
         state = self._engine.state
         number = state.instruments[instrument.number].holder - 1
         if number < 0 or not self._exits.may_exit(number):
             return
+        self.decisions.exits += 1
         slot = state.slots[number]
         if intent.everything:
             event = inputs.flatten(slot=number, instrument=instrument.number, trade=slot.trade)

@@ -26,4 +26,15 @@ class MarketTrade:
     time_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """The top of one book, both sides best first: (price in 1e-10 USDT, quantity in 1e-8 coins). A whole snapshot."""
+
+    symbol: str
+    bids: tuple[tuple[int, int], ...]
+    asks: tuple[tuple[int, int], ...]
+    time_ns: int
+
+
 MarketEvent = BookTicker | MarketTrade
+"""What a policy sees and a feed plays. ``Depth`` is none of these: a book is made of them, not one of them."""

@@ -23,10 +23,10 @@ from dita.adapters.bingx.messages import (
     order_side,
     order_state,
 )
-from dita.adapters.bingx.stream_events import MarketDepth, MarkPrice
+from dita.adapters.bingx.stream_events import MarkPrice
 from dita.adapters.bingx.units import price_units, quantity_units, rounded_money_units, rounded_price_units
 from dita.adapters.logic.rows import Evidence, OrderRow
-from dita.spec.market import BookTicker, MarketTrade
+from dita.spec.market import BookTicker, Depth, MarketTrade
 
 
 class AccountFrame(WireModel):
@@ -186,15 +186,19 @@ class DepthFrame(WireModel):
     bids: list[tuple[Money, Money]]
     asks: list[tuple[Money, Money]]
 
-    def to_event(self, symbol: str, time_ms: int) -> MarketDepth:
-        """The event. Raises UnitsError, or MessageError for a book that is crossed or tells a price twice."""
+    def to_event(self, symbol: str, time_ms: int, levels_max: int) -> Depth:
+        """The event. Raises UnitsError, or MessageError for a book that is crossed, too deep or tells a price twice."""
+        if max(len(self.bids), len(self.asks)) > levels_max:
+            raise MessageError(
+                f"depth: `{len(self.bids)}` bids and `{len(self.asks)}` asks of `{symbol}`, asked for were {levels_max}"
+            )
         bids, asks = (self._side(rows) for rows in (self.bids, self.asks))
         bids.reverse()
         if bids and asks and bids[0][0] >= asks[0][0]:
             raise MessageError(
                 f"depth: the book of `{symbol}` is crossed, `{self.bids[0][0]}` over `{self.asks[0][0]}`"
             )
-        return MarketDepth(symbol, tuple(bids), tuple(asks), nanoseconds(time_ms))
+        return Depth(symbol, tuple(bids), tuple(asks), nanoseconds(time_ms))
 
     @staticmethod
     def _side(rows: list[tuple[Decimal, Decimal]]) -> list[tuple[int, int]]:

@@ -16,10 +16,10 @@ from dita.adapters.bingx.frames import BookTickerFrame, DepthFrame, MarketFrame,
 from dita.adapters.bingx.json_text import as_list, as_object
 from dita.adapters.bingx.messages import MessageError, read_message
 from dita.adapters.bingx.stream_base import ResilientStream
-from dita.adapters.bingx.stream_events import MarketDepth, MarkPrice, TopicRefused
+from dita.adapters.bingx.stream_events import MarkPrice, TopicRefused
 from dita.adapters.bingx.units import UnitsError
 from dita.adapters.bingx.websocket import Cause, Socket, StreamEnded, open_socket
-from dita.spec.market import BookTicker, MarketTrade
+from dita.spec.market import BookTicker, Depth, MarketTrade
 from dita.spec.scales import NANOSECONDS_PER_MILLISECOND, NANOSECONDS_PER_SECOND
 
 TOPICS_MAX: Final = 200  # on one connection
@@ -32,7 +32,7 @@ _DEPTH: Final = "depth"
 DEPTHS: Final = (0, 5, 10, 20, 50, 100)  # levels a side that there are topics of; 0: none
 
 
-class MarketStream(ResilientStream[BookTicker | MarketTrade | MarketDepth | MarkPrice | TopicRefused]):
+class MarketStream(ResilientStream[BookTicker | MarketTrade | Depth | MarkPrice | TopicRefused]):
     """Book tickers and whatever else is wanted. Live once every topic is acknowledged or refused.
 
     Some feeds fall silent without a close: no data at all for ``data_silence_seconds`` ends the session, whatever the
@@ -61,6 +61,7 @@ class MarketStream(ResilientStream[BookTicker | MarketTrade | MarketDepth | Mark
         self._topics = tuple(f"{symbol}@{kind}" for symbol in sorted(symbols) for kind in kinds)
         if not 1 <= len(self._topics) <= TOPICS_MAX:
             raise ValueError(f"symbols: `{len(self._topics)}` topics; one connection takes 1 to {TOPICS_MAX}")
+        self._depth = depth
         self._url = SecretStr(url)  # it holds no secret; that of the account stream does
         self._silence_seconds = silence_seconds
         self._data_silence_ns = data_silence_seconds * NANOSECONDS_PER_SECOND
@@ -129,7 +130,7 @@ class MarketStream(ResilientStream[BookTicker | MarketTrade | MarketDepth | Mark
 
     def _event(
         self, kind: str, symbol: str, row: object, frame: MarketFrame
-    ) -> BookTicker | MarketTrade | MarketDepth | MarkPrice:
+    ) -> BookTicker | MarketTrade | Depth | MarkPrice:
         match kind:
             case "bookTicker":
                 return read_message(BookTickerFrame, row, kind).to_event()
@@ -139,7 +140,7 @@ class MarketStream(ResilientStream[BookTicker | MarketTrade | MarketDepth | Mark
                 return read_message(MarkPriceFrame, row, kind).to_event()
             case _:
                 time_ms = frame.time_ms or self._now_ns() // NANOSECONDS_PER_MILLISECOND
-                return read_message(DepthFrame, row, kind).to_event(symbol, time_ms)
+                return read_message(DepthFrame, row, kind).to_event(symbol, time_ms, self._depth)
 
     def _acknowledge(self, identifier: str, code: str, text: str) -> None:
         if not identifier.isascii() or not identifier.isdigit() or int(identifier) >= len(self._topics):

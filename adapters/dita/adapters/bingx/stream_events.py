@@ -40,16 +40,6 @@ class AccountUpdate:
 
 
 @dataclass(frozen=True, slots=True)
-class MarketDepth:
-    """The top of one book, both sides best first: (price in 1e-10 USDT, quantity in 1e-8 coins). A whole snapshot."""
-
-    symbol: str
-    bids: tuple[tuple[int, int], ...]
-    asks: tuple[tuple[int, int], ...]
-    time_ns: int
-
-
-@dataclass(frozen=True, slots=True)
 class MarkPrice:
     """What profit, margin and liquidation are reckoned by, 1e-10 USDT."""
 

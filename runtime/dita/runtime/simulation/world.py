@@ -165,6 +165,7 @@ class World:
             silence_ms=1500,
             position_interval_ms=5000,
             wallet_interval_ms=5000,
+            direction_ticks=0,  # the more is traded the more can go wrong; what gates hold back is tested elsewhere
             journal=disk.folder / "journal.sqlite",
             out=disk.folder / "out",
         )

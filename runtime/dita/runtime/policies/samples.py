@@ -1,21 +1,15 @@
-"""The policies that come with DITA, and where others are found. They show how to write one; none promises a profit."""
+"""Small policies: one that never trades, one that bets on reversion, one that tosses a coin."""
 
 from collections import Counter
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from random import Random
 from typing import Final
 
-from dita.runtime.policy import Close, Decision, Hold, MarketView, Open, Policy, PolicyMaker
+from dita.runtime.policy import Close, Decision, Hold, MarketView, Open
 from dita.spec.scales import RATIO_SCALE
 from dita.spec.vocabulary import Phase, Side
 
-GROUP: Final = "dita.policies"
 _HALF: Final = RATIO_SCALE // 2
-
-
-class UnknownPolicy(ValueError):
-    """There is no policy of that name; the message lists those there are."""
 
 
 @dataclass(slots=True)
@@ -98,27 +92,3 @@ class Coin:
         legs = self.rng.randint(1, 3)
         ratios = (*(self.rng.randint(RATIO_SCALE // 5, _HALF) for _ in range(legs - 1)), RATIO_SCALE)
         return Open(self.rng.choice((Side.LONG, Side.SHORT)), "the coin says go", ratios=ratios)
-
-
-def _reversion(_: Random) -> Policy:
-    return Reversion()
-
-
-def _idle(_: Random) -> Policy:
-    return Idle()
-
-
-BUILT_IN: Final[dict[str, PolicyMaker]] = {"reversion": _reversion, "idle": _idle, "coin": Coin}
-
-
-def make_policy(name: str, rng: Random) -> Policy:
-    """A policy by name: one of ours, else a plug-in. Raises UnknownPolicy."""
-    maker = BUILT_IN.get(name)
-    if maker is not None:
-        return maker(rng)
-    found = {point.name: point for point in entry_points(group=GROUP)}
-    if name not in found:
-        known = ", ".join(sorted({*BUILT_IN, *found}))
-        raise UnknownPolicy(f"policy: `{name}` is not installed; use one of {known}")
-    plugin: PolicyMaker = found[name].load()
-    return plugin(rng)
