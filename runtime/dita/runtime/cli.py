@@ -261,6 +261,17 @@ def replay(
     _finish("replay", "cli_journal", "replay_journal", json_file, journal=journal, last=last, trade=trade, at=at)
 
 
+@app.command()
+def report(
+    journal: JournalPath = None,
+    html: Annotated[Path | None, typer.Option(metavar="DIR", help="Write it as a page there, too.")] = None,
+    last: Annotated[int, typer.Option(help="List so many of the newest trades; 0 lists all.", min=0)] = 40,
+    json_file: JsonFile = None,
+) -> None:
+    """Say what a session came to, from its journal: money, drawdown, trades, fees, decisions, differences."""
+    _finish("report", "report.command", "report", json_file, journal=journal, html=html, last=last)
+
+
 @app.command("settle-forced")
 def settle_forced(
     trade: Annotated[int, typer.Argument(help="A finished trade that the venue never settled.", min=1)],

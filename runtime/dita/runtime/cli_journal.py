@@ -42,7 +42,7 @@ def status(reporter: Reporter, *, journal: Path | None) -> Report:
     reader = open_reader(load_settings(journal=journal).journal)
     try:
         newest: deque[Row] = deque(maxlen=1)
-        state = _replayed(reader, reporter, lambda row, _: newest.append(row))
+        state = replayed(reader, reporter, lambda row, _: newest.append(row))
         rows = reader.position
         ledger = state.account.ledger
         live = [slot for slot in state.slots if slot.phase != Phase.IDLE]
@@ -102,7 +102,7 @@ def replay_journal(reporter: Reporter, *, journal: Path | None, last: int, trade
 
         problems: list[str] = []
         try:
-            _replayed(reader, reporter, observe)
+            replayed(reader, reporter, observe)
         except (ReplayRefused, JournalCorrupt) as refusal:
             problems.append(str(refusal))
         problems += seen.problems
@@ -188,7 +188,16 @@ def _told(story: Story, notes: Sequence[Note]) -> list[RenderableType]:
     return [*said, shown, table("what it came to", story.summary, ("what", "value"))]
 
 
-def _replayed(reader: JournalReader, reporter: Reporter, observe: Callable[[Row, Stepped], None]) -> State:
+def replayed(
+    reader: JournalReader,
+    reporter: Reporter,
+    observe: Callable[[Row, Stepped], None],
+    rows: Iterable[Row] | None = None,
+) -> State:
+    """Take all rows of a journal through kernel and reference, ``observe`` each; the state they lead to.
+
+    ``rows``: the same rows, for one who wants to see them on their way. Raises JournalError, ReplayRefused.
+    """
     total = reader.position
 
     def watch(row: Row, stepped: Stepped) -> None:
@@ -198,7 +207,8 @@ def _replayed(reader: JournalReader, reporter: Reporter, observe: Callable[[Row,
 
     with Kernel(load_for_conformance()) as kernel:
         lockstep = Lockstep(kernel)
-        replay(reader.rows(), lockstep, migration=reader.migration(), accept_migration=False, observe=watch)
+        every = reader.rows() if rows is None else rows
+        replay(every, lockstep, migration=reader.migration(), accept_migration=False, observe=watch)
         return lockstep.state
 
 

@@ -125,6 +125,10 @@ class JournalReader:
         """The same with the inputs as bytes."""
         return self._store.packed_rows(after)
 
+    def stored(self, after: int = 0) -> Iterator[tuple[PackedRow, tuple[Note, ...]]]:
+        """The same with the notes that became durable with each row."""
+        return self._store.stored(after)
+
     def snapshots(self) -> list[Snapshot]:
         """The sound ones, newest first."""
         return self._store.snapshots()
