@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from dita.adapters.bingx.api import Answer
 from dita.adapters.bingx.contracts import Contract
@@ -210,25 +210,43 @@ def judged_failure(result: Answer | Failure) -> Rejected | Unknown | None:
     return Unknown(_UNKNOWN_REASONS.get(meaning.klass, UnknownReason.AMBIGUOUS), detail)
 
 
-def judged_submit(order: NewOrder, result: Answer | Failure) -> SubmitResult:
-    """What an exchange about an order proves: accepted only under its name at the venue and with our id echoed."""
+class Echoed(NamedTuple):
+    """A yes of the venue: the order as it says to have taken it, and the venue time (ms) that we signed."""
+
+    order: SubmitEcho
+    timestamp_ms: int
+
+
+def echoed(result: Answer | Failure, name: str) -> Echoed | Rejected | Unknown:
+    """The venue's yes to a submit, with an id; what the exchange proves else. ``name`` is for messages."""
     judged = judged_failure(result)
     if judged is not None:
         return judged
     assert not isinstance(result, Failure)  # every failure has been judged
-    inner = as_object((as_object(result.data) or {}).get("order"))
     try:
-        echo = read_message(SubmitEcho, inner, "submit")
-        quantity = None if echo.quantity is None else quantity_units(echo.quantity, "quantity")
-    except (MessageError, UnitsError) as error:
+        echo = read_message(SubmitEcho, as_object((as_object(result.data) or {}).get("order")), name)
+    except MessageError as error:
         return Unknown(UnknownReason.BAD_REPLY, str(error))
     if not echo.id:
         return Unknown(UnknownReason.BAD_REPLY, "code 0 without an order id")
+    return Echoed(echo, result.reply.timestamp_ms)
+
+
+def judged_submit(order: NewOrder, result: Answer | Failure) -> SubmitResult:
+    """What an exchange about an order proves: accepted only under its name at the venue and with our id echoed."""
+    yes = echoed(result, "submit")
+    if not isinstance(yes, Echoed):
+        return yes
+    echo = yes.order
+    try:
+        quantity = None if echo.quantity is None else quantity_units(echo.quantity, "quantity")
+    except UnitsError as error:
+        return Unknown(UnknownReason.BAD_REPLY, str(error))
     if order.client_order_id not in (echo.client_id.lower(), echo.client_id_capital.lower()):
         return Unknown(UnknownReason.ECHO_DIFFERS, "the client id was not echoed: it may not be honoured", echo.id)
     if echo.symbol not in ("", order.symbol) or quantity not in (None, order.quantity):
         return Unknown(UnknownReason.ECHO_DIFFERS, f"symbol `{echo.symbol}`, quantity `{echo.quantity}`", echo.id)
-    return Accepted(echo.id, order.client_order_id, result.reply.timestamp_ms)
+    return Accepted(echo.id, order.client_order_id, yes.timestamp_ms)
 
 
 _UNKNOWN_REASONS: Final = {

@@ -12,14 +12,13 @@ from enum import Enum
 
 from dita.adapters.bingx.api import Answer
 from dita.adapters.bingx.contracts import Contract
-from dita.adapters.bingx.json_text import as_object
-from dita.adapters.bingx.messages import MessageError, SubmitEcho, read_message
 from dita.adapters.bingx.orders import (
     Accepted,
+    Echoed,
     SubmitResult,
     Unknown,
     UnknownReason,
-    judged_failure,
+    echoed,
     symbol_fault,
 )
 from dita.adapters.bingx.rest import PositionMode
@@ -92,23 +91,19 @@ def stop_fault(stop: NewStop, contract: Contract | None) -> str | None:
 
 def judged_stop(stop: NewStop, result: Answer | Failure) -> SubmitResult:
     """What an exchange about a stop proves: accepted only with the venue's id, and as what it was sent."""
-    judged = judged_failure(result)
-    if judged is not None:
-        return judged
-    assert not isinstance(result, Failure)  # every failure has been judged
-    inner = as_object((as_object(result.data) or {}).get("order"))
+    yes = echoed(result, "stop")
+    if not isinstance(yes, Echoed):
+        return yes
+    echo = yes.order
     try:
-        echo = read_message(SubmitEcho, inner, "stop")
         price = None if echo.stop_price is None else price_units(echo.stop_price, "stopPrice")
-    except (MessageError, UnitsError) as error:
+    except UnitsError as error:
         return Unknown(UnknownReason.BAD_REPLY, str(error))
-    if not echo.id:
-        return Unknown(UnknownReason.BAD_REPLY, "code 0 without an order id")
     if echo.symbol not in ("", stop.symbol) or echo.type not in ("", stop.kind.value):
         return Unknown(UnknownReason.ECHO_DIFFERS, f"symbol `{echo.symbol}`, type `{echo.type}`", echo.id)
     if price not in (None, stop.stop_price):
         return Unknown(UnknownReason.ECHO_DIFFERS, f"stop price `{echo.stop_price}`", echo.id)
-    return Accepted(echo.id, "", result.reply.timestamp_ms)
+    return Accepted(echo.id, "", yes.timestamp_ms)
 
 
 def like(stop: NewStop, rows: Iterable[OrderRow]) -> tuple[str, ...]:
