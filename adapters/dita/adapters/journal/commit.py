@@ -9,7 +9,7 @@ is in memory is then ahead of the file, and only a new start from the file is so
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import Final, Protocol, final
 
 from dita.adapters.journal.errors import JournalError, JournalUnwritable
@@ -33,6 +33,21 @@ class Commit(Protocol):
     async def close(self) -> None:
         """Make durable what waits, and stop."""
         ...
+
+
+Waiting = tuple[Entry, "asyncio.Future[None]"]
+"""An entry, and who waits for it to be durable."""
+
+
+def answer(group: Iterable[Waiting], failure: JournalError | None) -> None:
+    """Tell those who wait for one transaction what came of it. To be called in their event loop."""
+    for _, future in group:
+        if future.cancelled():
+            continue
+        if failure is None:
+            future.set_result(None)
+        else:
+            future.set_exception(failure)
 
 
 async def _result(failure: JournalError | None) -> None:
@@ -69,7 +84,7 @@ class ThreadCommit:
         self._store = store
         self._failure: JournalError | None = None
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[tuple[Entry, asyncio.Future[None]]] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._wake = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="dita-journal", daemon=True)
@@ -106,7 +121,7 @@ class ThreadCommit:
                 return
             failure = self._failure or self._written([entry for entry, _ in group])
             try:
-                self._loop.call_soon_threadsafe(self._finish, group, failure)
+                self._loop.call_soon_threadsafe(answer, group, failure)
             except RuntimeError:  # the loop is closed: nobody waits for the answer any more
                 return
 
@@ -118,13 +133,3 @@ class ThreadCommit:
         except Exception as error:  # noqa: BLE001 - a writer thread that dies in silence would hang the runtime
             self._failure = JournalUnwritable(self._store.path, f"writing raised {error!r}", "report this as a bug")
         return self._failure
-
-    @staticmethod
-    def _finish(group: list[tuple[Entry, "asyncio.Future[None]"]], failure: JournalError | None) -> None:
-        for _, future in group:
-            if future.cancelled():
-                continue
-            if failure is None:
-                future.set_result(None)
-            else:
-                future.set_exception(failure)

@@ -10,7 +10,7 @@ from random import Random
 from typing import Final, final
 
 from dita.adapters.journal import Entry, JournalError
-from dita.adapters.journal.commit import GROUP_MAX
+from dita.adapters.journal.commit import GROUP_MAX, Waiting, answer
 from dita.adapters.journal.store import JournalStore
 from dita.runtime.simulation.processes import current_process
 
@@ -27,7 +27,7 @@ class TimedCommit:
         self._store = store
         self._rng = rng
         self._failure: JournalError | None = None
-        self._waiting: list[tuple[Entry, asyncio.Future[None]]] = []
+        self._waiting: list[Waiting] = []
         self._timer: asyncio.TimerHandle | None = None
         self._owner = current_process()
 
@@ -60,12 +60,6 @@ class TimedCommit:
                 self._store.write([entry for entry, _ in group])
             except JournalError as error:
                 failure = self._failure = error
-        for _, future in group:
-            if future.cancelled():
-                continue
-            if failure is None:
-                future.set_result(None)
-            else:
-                future.set_exception(failure)
+        answer(group, failure)
         if self._waiting and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._rng.uniform(*_SECONDS), self._write)
