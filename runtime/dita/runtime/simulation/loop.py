@@ -7,7 +7,7 @@ in the order in which they were scheduled, timers of one instant in the order in
 import asyncio
 import heapq
 import itertools
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from contextvars import Context
 from importlib import import_module
@@ -56,8 +56,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, when: float, callback: Any, *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """As in asyncio; timers of one instant keep their order, which a heap of equal times does not promise."""
-        timer = _OrderedTimer(when, callback, args, self, context, next(self._ticket))
-        heapq.heappush(cast("Any", self)._scheduled, timer)
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(cast("Any", self)._scheduled, (when, next(self._ticket), timer))
         cast("Any", timer)._scheduled = True
         return timer
 
@@ -66,19 +66,19 @@ class VirtualLoop(asyncio.BaseEventLoop):
         ready, scheduled = internals._ready, internals._scheduled
         self.rounds += 1
         if len(scheduled) > _COMPACT_ABOVE and internals._timer_cancelled_count * 2 > len(scheduled):
-            live = [timer for timer in scheduled if not timer._cancelled]
+            live = [entry for entry in scheduled if not entry[2]._cancelled]
             heapq.heapify(live)
             scheduled[:] = live
             internals._timer_cancelled_count = 0
-        while scheduled and scheduled[0]._cancelled:
+        while scheduled and scheduled[0][2]._cancelled:
             internals._timer_cancelled_count -= 1
-            heapq.heappop(scheduled)._scheduled = False
+            heapq.heappop(scheduled)[2]._scheduled = False
         if not ready and not internals._stopping:
             if not scheduled:
                 raise NothingLeftToHappen("no task can run and no timer is set: a wait that nothing ends")
-            self._now = max(self._now, scheduled[0]._when)
-        while scheduled and scheduled[0]._when <= self._now:
-            timer = heapq.heappop(scheduled)
+            self._now = max(self._now, scheduled[0][0])
+        while scheduled and scheduled[0][0] <= self._now:
+            timer = heapq.heappop(scheduled)[2]
             timer._scheduled = False
             if timer._cancelled:
                 internals._timer_cancelled_count -= 1
@@ -117,23 +117,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override] # noqa: ARG002 - as above
         """Refused: the order of threads is nobody's to choose."""
         raise RuntimeError(f"{func!r}: there are no threads in a simulation")
-
-
-@final
-class _OrderedTimer(asyncio.TimerHandle):
-    """A timer that knows when it was set."""
-
-    __slots__ = ("_ticket",)
-
-    def __init__(
-        self, when: float, callback: Any, args: Sequence[Any], loop: VirtualLoop, context: Context | None, ticket: int
-    ) -> None:
-        super().__init__(when, callback, args, loop, context)
-        self._ticket = ticket
-
-    def __lt__(self, other: Any) -> bool:
-        mine, its = cast("Any", self)._when, other._when
-        return bool(mine < its or (mine == its and self._ticket < other._ticket))
 
 
 def _owned_task(
