@@ -48,6 +48,25 @@ def test_the_same_seed_decides_the_same() -> None:
     assert decisions(Coin(Random(5)), 1, 300) != decisions(Coin(Random(6)), 1, 300)
 
 
+def test_a_coin_queues_in_the_book_and_gives_up() -> None:
+    """One entry in three names the near side's price; one that waits is left alone for a while, then closed."""
+    coin = Coin(Random(7), open_chance=1, close_chance=2, limit_chance=3)
+    quote = view(10**14, Phase.IDLE, Side.NONE)
+    opened = [one for _ in range(300) if isinstance(one := coin.on_market(quote), Open)]
+    waiting = [one for one in opened if one.limit_price]
+    assert {(one.side, one.limit_price) for one in waiting} == {
+        (Side.LONG, quote.bid_price), (Side.SHORT, quote.ask_price),
+    }  # fmt: skip
+    assert 70 <= len(waiting) <= 130
+    assert {one.post_only for one in waiting} == {False, True}
+    made = [coin.on_market(view(10**14, Phase.ENTRY_WORKING, Side.LONG)) for _ in range(600)]
+    assert 70 <= sum(isinstance(one, Close) for one in made) <= 130
+    assert not any(isinstance(one, Open) for one in made)
+    never = Coin(Random(7), open_chance=1)
+    assert not any(isinstance(one, Open) and one.limit_price for one in (never.on_market(quote) for _ in range(300)))
+    assert isinstance(never.on_market(view(10**14, Phase.ENTRY_WORKING, Side.LONG)), Hold)
+
+
 def test_the_idle_policy_never_trades() -> None:
     """Whatever the market does."""
     assert all(isinstance(one, Hold) for one in decisions(Idle(), 1, 100))

@@ -10,6 +10,7 @@ from dita.spec.scales import RATIO_SCALE
 from dita.spec.vocabulary import Phase, Side
 
 _HALF: Final = RATIO_SCALE // 2
+_PATIENCE: Final = 3  # a coin gives a waiting entry so many times longer than it holds a position
 
 
 @dataclass(slots=True)
@@ -77,12 +78,18 @@ class Coin:
     rng: Random
     open_chance: int = 4  # one in so many events
     close_chance: int = 4
+    limit_chance: int = 0  # one in so many entries waits in the book for its price; 0: none
     wants_trades: bool = True
 
     def on_market(self, view: MarketView) -> Decision:
         """See the class."""
-        if view.bid_price == 0 or view.phase not in (Phase.IDLE, Phase.POSITION_OPEN):
+        waits = view.phase == Phase.ENTRY_WORKING and self.limit_chance > 0
+        if view.bid_price == 0 or not (waits or view.phase in (Phase.IDLE, Phase.POSITION_OPEN)):
             return Hold("nothing to decide")
+        if waits:
+            if self.rng.randrange(_PATIENCE * self.close_chance):
+                return Hold("the coin says wait")
+            return Close("the coin says give it up", everything=self.rng.randrange(2) == 0)
         if view.phase == Phase.POSITION_OPEN:
             if self.rng.randrange(self.close_chance):
                 return Hold("the coin says stay")
@@ -91,4 +98,8 @@ class Coin:
             return Hold("the coin says stay out")
         legs = self.rng.randint(1, 3)
         ratios = (*(self.rng.randint(RATIO_SCALE // 5, _HALF) for _ in range(legs - 1)), RATIO_SCALE)
-        return Open(self.rng.choice((Side.LONG, Side.SHORT)), "the coin says go", ratios=ratios)
+        side = self.rng.choice((Side.LONG, Side.SHORT))
+        if self.limit_chance and not self.rng.randrange(self.limit_chance):
+            near = view.bid_price if side == Side.LONG else view.ask_price
+            return Open(side, "the coin says queue", ratios, near, post_only=self.rng.randrange(2) == 0)
+        return Open(side, "the coin says go", ratios)

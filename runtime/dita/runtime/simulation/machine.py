@@ -51,6 +51,7 @@ class Plan:
     credentials: Credentials
     open_chance: int
     close_chance: int
+    limit_chance: int = 0
     restart_seconds: float = 1.0
 
 
@@ -189,7 +190,8 @@ class Machine:
             kernel = self._kernel = Kernel(self._certified.raw)
             opened = open_runtime(
                 settings=settings, connection=connection, journal=journal, kernel=kernel,
-                clearance=self._certified.clearance, policy=Coin(rng, plan.open_chance, plan.close_chance),
+                clearance=self._certified.clearance,
+                policy=Coin(rng, plan.open_chance, plan.close_chance, plan.limit_chance),
                 clock=self.clock, rng=rng, pace=_PACE,
                 spare_tag=make_spare_tag(journal.meta.tag, self._rng),
             )  # fmt: skip

@@ -7,7 +7,6 @@ from dita.adapters.exchange import Contract
 from dita.spec.market import BookTicker
 from dita.spec.scales import MONEY_SCALE, NOTIONAL_DIVISOR
 
-_DEPTH_USDT: Final = (300, 4_000)  # of the best level; our orders are of about a thousand
 _STEP_TICKS: Final = 12
 _SPREAD_TICKS: Final = 3
 
@@ -16,8 +15,10 @@ _SPREAD_TICKS: Final = 3
 class Walk:
     """One contract's prices (1e-10 USDT) and quantities (1e-8 coins); equal seeds walk alike."""
 
-    def __init__(self, contract: Contract, start_price: int, seed: int) -> None:
+    def __init__(self, contract: Contract, start_price: int, depth_usdt: tuple[int, int], seed: int) -> None:
+        """``depth_usdt``: what a level holds, at least and at most; our orders are of about a thousand."""
         self._contract = contract
+        self._depth_usdt = depth_usdt
         self._rng = Random(f"walk {contract.symbol} {seed}")
         self._bid = start_price
         self._floor = start_price // 2
@@ -32,6 +33,6 @@ class Walk:
         return BookTicker(self._contract.symbol, self._bid, self._quantity(), ask, self._quantity(), time_ns)
 
     def _quantity(self) -> int:
-        money = self._rng.randint(*_DEPTH_USDT) * MONEY_SCALE
+        money = self._rng.randint(*self._depth_usdt) * MONEY_SCALE
         lots = money * NOTIONAL_DIVISOR // (self._bid * self._contract.lot)
         return max(1, lots) * self._contract.lot

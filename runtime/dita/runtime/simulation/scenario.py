@@ -44,6 +44,8 @@ from dita.runtime.simulation.loop import START_SECONDS, UTC_AT_ZERO_NS
 SYMBOLS: Final = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT")
 READ_LAG_MS: Final = 500  # what the runtime allows for; the exchange hides nothing for longer
 _SAFETY_SECONDS: Final = (20.0, 60.0)
+_TICKER_SECONDS: Final = (0.1, 0.2, 0.3)
+_DEPTHS_USDT: Final = ((30, 400), (30, 400), (60, 800), (300, 4_000))  # our orders are of about a thousand
 _KINDS_OF_A_SEED: Final = (2, 9)
 _TIMES_OF_A_KIND: Final = 3
 _REQUESTS: Final[tuple[Request, ...]] = ("submit", "cancel", "query", "read", "listen_key", "any")
@@ -92,9 +94,10 @@ class Scenario:
     hedge_mode: bool
     latency: tuple[float, float]  # seconds one way
     ticker_seconds: float
+    depth_usdt: tuple[int, int]  # of a level of the book
     open_chance: int
     close_chance: int
-    limit_orders: bool
+    limit_chance: int  # one in so many entries waits in the book; 0: none
     safety_seconds: float
     troubles: tuple[Trouble, ...]
     point: int = 0  # of ``killed_at``; 0: as drawn
@@ -239,10 +242,11 @@ def draw_scenario(seed: int) -> Scenario:
         symbols=symbols,
         hedge_mode=rng.random() < 0.5,
         latency=(low, low * rng.uniform(1, 4)),
-        ticker_seconds=rng.choice((0.05, 0.2)),
-        open_chance=rng.randint(1, 3),
-        close_chance=rng.randint(1, 4),
-        limit_orders=rng.random() < 0.5,
+        ticker_seconds=rng.choice(_TICKER_SECONDS),
+        depth_usdt=rng.choice(_DEPTHS_USDT),
+        open_chance=rng.randint(1, 2),
+        close_chance=rng.randint(1, 2),
+        limit_chance=rng.choice((0, 2, 4)),
         safety_seconds=span,
         troubles=tuple(Trouble(number, what) for number, what in enumerate(drawn)),
     )
