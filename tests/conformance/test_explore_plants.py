@@ -4,71 +4,91 @@ from dataclasses import replace
 
 import pytest
 
-from dita.conformance.explore.acts import Act
+from dita.conformance.explore import acts
+from dita.conformance.explore.asking import NotYet, Scene
 from dita.conformance.explore.composition import Composition
-from dita.conformance.explore.conduct import Conduct
-from dita.conformance.explore.kernels import View
+from dita.conformance.explore.conduct import Conduct, Session, Told
 from dita.conformance.explore.report import TimeOutIsRejection
 from dita.conformance.explore.search import Found, explored
 from dita.conformance.explore.system import Setting
 from dita.conformance.explore.timeline import timeline
 from dita.reference import step
-from dita.spec.environment import Frame, FrameKind, Network, OrderName, Venue, order_named
+from dita.spec import inputs
+from dita.spec.environment import Frame, FrameKind, Venue, order_named
 from dita.spec.inputs import Input
 from dita.spec.outcome import Outcome
-from dita.spec.state import State
-from dita.spec.vocabulary import Kind, Phase
+from dita.spec.state import State, remaining
+from dita.spec.vocabulary import ALL_CHECKS, Code, Kind, Phase
 
 
 class AbsentBeforeTheDeadline(Conduct):
     """Reports full evidence of absence while the request may still be admitted."""
 
-    def looked_up(self, name: OrderName, venue: Venue, network: Network, *, rounded: int, eager: bool) -> Frame | None:
+    def looked_up(self, scene: Scene, *, pauses: bool, goes_on: bool) -> Frame | NotYet:
         """Forget to wait for the deadline."""
-        del eager
-        found = super().looked_up(name, venue, network, rounded=rounded, eager=True)
-        return found._replace(flag=1) if found is not None and found.kind == FrameKind.ABSENCE else found
+        found = super().looked_up(scene, pauses=pauses, goes_on=goes_on)
+        if isinstance(found, Frame):
+            return found
+        return Frame(FrameKind.ABSENCE, *scene.name, ALL_CHECKS, 1, time=scene.venue.now)
 
 
 class NoExternalClose(Conduct):
     """Never books a close that it did not order."""
 
-    def closed_without_us(self, view: View, venue: Venue) -> Act | None:
+    def reconciled(self, frame: Frame, state: State, told: Told, venue: Venue) -> Session:
         """Nothing ever closed without us."""
-        del view, venue
-        return None
+        session = super().reconciled(frame, state, told, venue)
+        event = next(session)
+        while event.kind != Kind.EXTERNAL_CLOSE:
+            try:
+                event = session.send((yield event))
+            except StopIteration:
+                return
 
 
 class CloseFromTheGap(Conduct):
-    """Takes the gap between two positions for an external close, instead of fill rows."""
+    """Takes the gap between two positions for an external close, without a query of what the latest exit did."""
 
-    def shortfall(self, frame: Frame, view: View, venue: Venue) -> Act | None:
+    def reconciled(self, frame: Frame, state: State, told: Told, venue: Venue) -> Session:
         """Book what is missing, whoever closed it."""
-        del venue
-        missing = view.remaining - frame.quantity
-        return Act(Kind.EXTERNAL_CLOSE, view.trade, quantity=view.external_lots + missing, time=frame.time)
+        reading = inputs.position(
+            slot=0, instrument=0, long_quantity=frame.quantity * acts.LOT, short_quantity=0,
+            foreign_orders=0, as_of_ns=acts.time_ns(frame.time),
+        )  # fmt: skip
+        slot = state.slots[0]
+        missing = remaining(slot) - frame.quantity * acts.LOT
+        if slot.phase != Phase.POSITION_OPEN or missing <= 0:
+            yield from super().reconciled(frame, state, told, venue)
+            return
+        _, outcome = yield reading
+        if outcome.code == Code.POSITION_MISMATCH:
+            yield inputs.external_close(
+                slot=0, instrument=0, trade=slot.trade, quantity=slot.closed.external_quantity + missing,
+                quote=slot.closed.external_quote + missing, time_ns=acts.time_ns(frame.time),
+            )  # fmt: skip
 
 
 class StampedOnArrival(Conduct):
-    """Dates a position reading by its arrival, so that an old one is believed."""
+    """Dates a position reading by its arrival, so that an old one is believed, and what is adopted from it."""
 
-    def position(self, frame: Frame, view: View, venue: Venue) -> Act:
+    def reconciled(self, frame: Frame, state: State, told: Told, venue: Venue) -> Session:
         """A reading is as of now."""
-        return super().position(frame._replace(time=venue.now), view, venue)
-
-    def mismatch(self, frame: Frame, view: View, venue: Venue) -> Act | None:
-        """So is what is adopted from it; with the reading's own time the kernel would refuse it (clause T6)."""
-        return super().mismatch(frame._replace(time=venue.now), view, venue)
+        return super().reconciled(frame._replace(time=venue.now), state, told, venue)
 
 
 class AdoptsWithoutAsking(Conduct):
     """Adopts from any reading that shows a position while the slot is idle; does not ask the kernel first."""
 
-    def position(self, frame: Frame, view: View, venue: Venue) -> Act:
+    def reconciled(self, frame: Frame, state: State, told: Told, venue: Venue) -> Session:
         """Adopt first, ask later."""
-        if view.phase == Phase.IDLE and frame.quantity > 0 and view.reconcile_required == 1:
-            return Act(Kind.ADOPT, view.high_water + 1, quantity=frame.quantity, time=frame.time)
-        return super().position(frame, view, venue)
+        if state.slots[0].phase != Phase.IDLE or frame.quantity == 0 or not state.instruments[0].reconcile_required:
+            yield from super().reconciled(frame, state, told, venue)
+            return
+        yield inputs.adopt(
+            slot=0, instrument=0, trade=state.account.trade_high_water + 1, side=self.side,
+            quantity=frame.quantity * acts.LOT, quote=acts.notional(0, frame.quantity), price=acts.PRICE,
+            time_ns=acts.time_ns(frame.time),
+        )  # fmt: skip
 
 
 def adopts_anything(state: State, event: Input) -> tuple[State, Outcome]:
@@ -82,23 +102,29 @@ def adopts_anything(state: State, event: Input) -> tuple[State, Outcome]:
 class TerminalEventsAreDeltas(Conduct):
     """A cancelled order's last event carries no quantity of its own: what is known is taken for final."""
 
-    def heard(self, frame: Frame, view: View, venue: Venue) -> Act:
+    def heard(self, frame: Frame, state: State, told: Told, venue: Venue) -> list[Input]:
         """The end of an order that did not fill says only that it ended."""
         order = order_named(venue, frame.trade, frame.attempt)
-        cancelled = frame.kind == FrameKind.SNAPSHOT and frame.flag == 1 and order is not None
-        if cancelled and order is not None and frame.quantity < order.ordered:
-            frame = frame._replace(quantity=view.entry_lots if frame.attempt == 0 else view.exit_lots)
-        return super().heard(frame, view, venue)
+        if frame.kind == FrameKind.SNAPSHOT and frame.flag == 1 and order is not None:
+            slot = state.slots[0]
+            known = (slot.exit if frame.attempt else slot.entry).quantity // acts.LOT
+            frame = frame._replace(quantity=known) if frame.quantity < order.ordered else frame
+        return super().heard(frame, state, told, venue)
 
 
 class ForeignOrdersLeftAlone(Conduct):
     """Never looks at an open order that the kernel does not wait for."""
 
-    def mismatch(self, frame: Frame, view: View, venue: Venue) -> Act | None:
-        """Do as if no foreign order were there."""
-        if any(name != view.flight for name in frame.orders):
-            return None
-        return super().mismatch(frame, view, venue)
+    def reconciled(self, frame: Frame, state: State, told: Told, venue: Venue) -> Session:
+        """Tell the kernel of foreign orders, and do nothing about them."""
+        session = super().reconciled(frame, state, told, venue)
+        event = next(session)
+        while True:
+            sent = (yield event) if event.kind != Kind.ORDER else (state, Outcome())
+            try:
+                event = session.send(sent)
+            except StopIteration:
+                return
 
 
 def searched(conduct: Conduct, setting: Setting) -> tuple[Found, str]:
@@ -114,7 +140,7 @@ PLANTS = (
     pytest.param(TimeOutIsRejection(), LOSSY, "ORPHAN", 4, id="time-out is rejection, a loss"),
     pytest.param(AbsentBeforeTheDeadline(), Setting("nothing else fails"), "ABANDONED", 4, id="no deadline"),
     pytest.param(AbsentBeforeTheDeadline(), LOSSY, "ORPHAN", 8, id="no deadline, a loss"),
-    pytest.param(StampedOnArrival(), Setting("exact times", wrong=1, merged=False), "PHANTOM", 16, id="stale position"),
+    pytest.param(StampedOnArrival(), Setting("exact times", wrong=1, merged=False), "PHANTOM", 15, id="stale position"),
     pytest.param(TerminalEventsAreDeltas(), Setting("two lots", lots=2), "BAND", 6, id="deltas"),
     pytest.param(
         TerminalEventsAreDeltas(), Setting("two lots", lots=2, loss=1, strict=False), "ORPHAN", 7, id="deltas, a loss"

@@ -2,10 +2,12 @@
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dita.adapters.bingx.orders import Rejected
 from dita.adapters.logic.mismatch import decide
 from dita.adapters.logic.positions import PositionReading
 from dita.adapters.logic.rows import E18_PER_MONEY_UNIT, Evidence, IncomeRow, OrderRow, OrderState, PositionRow
@@ -15,9 +17,10 @@ from dita.runtime.protection import Protection
 from dita.runtime.reconcile import Intervals, PositionReader
 from dita.runtime.wallet import WalletReader
 from dita.spec import inputs
+from dita.spec.order_ids import OrderKey, client_order_id
 from dita.spec.scales import MONEY_SCALE, NANOSECONDS_PER_SECOND, QUANTITY_SCALE
 from dita.spec.state import capital
-from dita.spec.vocabulary import Code, Kind, Mode, OrderSide, Phase, Side
+from dita.spec.vocabulary import Code, Kind, Mode, OrderSide, Phase, RejectReason, Side
 from runtime_parts import PRICE, opened
 from scripted_venue import SYMBOL, EngineRoom
 from virtual_time import VirtualClock, run_virtually
@@ -109,6 +112,28 @@ def test_a_position_that_nobody_explains_is_adopted_and_closed(tmp_path: Path, s
         assert (order.quantity, order.reduce_only) == (QUANTITY, True)
         assert order.side == (OrderSide.SELL if side == Side.LONG else OrderSide.BUY)
         assert room.alerts.counts[Alert.ADOPTED] == 1
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_a_late_order_whose_cancel_failed_is_cancelled_again(tmp_path: Path) -> None:
+    """Believed absent, admitted after all, and its cancel was lost: each reading that lists it cancels it again."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        room.script.answers.append(Rejected(RejectReason.REFUSED, "101204", "margin"))
+        await room.engine.apply(opened(1)[0])
+        await asyncio.sleep(1)
+        assert room.engine.state.slots[0].phase == Phase.IDLE
+        late = replace(foreign("91"), client_order_id=client_order_id("test0", OrderKey(1, 0, 0)), side=OrderSide.BUY)
+        room.script.resting = (late,)
+        reader = reader_of(room)
+        for count in (1, 2, 3):
+            await reader.read()
+            await asyncio.sleep(1)
+            assert len(room.script.cancels) == count
         await room.close()
 
     run_virtually(work)

@@ -168,6 +168,13 @@ class OrderTruth:
             snapshot = memory.forwarded
         return None if snapshot is None else await self._engine.apply(order_input(key, instrument, snapshot))
 
+    async def tell_stray(self, key: OrderKey, instrument: int, row: OrderRow) -> None:
+        """Apply that an order of ours is listed as resting although nobody waits for it: it is cancelled again."""
+        self._heard(key, row)
+        snapshot = self._memory(key).take_stray(row)
+        if snapshot is not None:
+            await self._engine.apply(order_input(key, instrument, snapshot))
+
     def is_over(self, row: OrderRow) -> bool:
         """Whether an order of ours is known to have ended, whatever an older listing says."""
         key = self.key_of(row)

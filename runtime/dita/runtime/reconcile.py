@@ -97,7 +97,7 @@ class PositionReader:
             for row in reading.strays:
                 key = self._orders.key_of(row)
                 if key is not None:
-                    await self._orders.tell(key, instrument.number, row)
+                    await self._orders.tell_stray(key, instrument.number, row)
             slot = max(0, self._engine.state.instruments[instrument.number].holder - 1)
             outcome = await self._engine.apply(position_input(slot, instrument.number, reading))
             if outcome.code == Code.POSITION_MISMATCH:

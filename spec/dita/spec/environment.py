@@ -28,16 +28,21 @@ OrderName = tuple[int, int]  # (trade, attempt); attempt 0 is the entry
 
 
 class Frame(NamedTuple):
-    """One message. ``flag``: SNAPSHOT 1 when over; REFUSAL the reason; ABSENCE 1 when the deadline has passed."""
+    """One message. ``flag``: SNAPSHOT 1 when over; REFUSAL the reason; ABSENCE 1 when the deadline has passed.
+
+    ``quantity`` in lots: ordered (SUBMIT), cumulative (SNAPSHOT; -1: not said), held (POSITION); the checks made
+    (ABSENCE); 1e-8 USDT (WALLET).
+    """
 
     kind: int
     trade: int = 0
     attempt: int = 0
-    quantity: int = 0  # lots: ordered (SUBMIT), cumulative (SNAPSHOT), held (POSITION); 1e-8 USDT (WALLET)
+    quantity: int = 0
     flag: int = 0
     rounded: int = 0  # SNAPSHOT: 1 when its notional comes from a rounded average price
     time: int = 0  # venue time of the effect (SNAPSHOT, REFUSAL) or of the reading (the others)
     orders: tuple[OrderName, ...] = ()  # POSITION: the orders open at that time
+    answer: int = 0  # SNAPSHOT: 1 when the runtime asked for it, 0 when it was pushed on the stream
 
 
 class Order(NamedTuple):
@@ -161,11 +166,15 @@ def filled(venue: Venue, order: Order, lots: int) -> tuple[Venue, Frame]:
     return Venue(opened, closed, now, with_order(venue, after)), snapshot_of(after)
 
 
-def ended(venue: Venue, order: Order) -> tuple[Venue, Frame]:
-    """An open order is over with what it has: cancelled, expired, or nothing is left to reduce."""
+def ended(venue: Venue, order: Order, *, bare: bool = False) -> tuple[Venue, Frame]:
+    """An open order is over with what it has: cancelled, expired, or nothing is left to reduce.
+
+    ``bare``: the stream says that it is over, and not with how much.
+    """
     now = venue.now + 1
     after = order._replace(open=0, time=now)
-    return venue._replace(now=now, orders=with_order(venue, after)), snapshot_of(after)
+    said = snapshot_of(after)
+    return venue._replace(now=now, orders=with_order(venue, after)), said._replace(quantity=-1) if bare else said
 
 
 def closed_by_hand(venue: Venue, lots: int) -> Venue:

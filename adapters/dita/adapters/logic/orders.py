@@ -74,6 +74,16 @@ class OrderMemory:
         unproved_end = terminal and not done and not (self.forwarded is not None and self.forwarded.done)
         return Reading(reading.snapshot, reading.ask or unproved_end)
 
+    def take_stray(self, row: OrderRow) -> Snapshot | None:
+        """A listed order of ours that rests although nobody waits for it: said again, news or not.
+
+        Only what the kernel is told makes it cancel, and a cancel may have been refused or lost.
+        """
+        snapshot = self.take_row(row).snapshot
+        if snapshot is None and self.forwarded is not None and not self.forwarded.done:
+            return self.forwarded
+        return snapshot
+
     def take_fills(self, rows: Iterable[FillRow]) -> Reading:
         """Fill rows of this order, in any order. They never end an order; they prove quantity and notional."""
         self.remember_fills(rows)

@@ -1,12 +1,15 @@
-"""Inputs to the kernel in the small words of the model (lots, ranks, flags), and their translation into its units."""
+"""What one world trades, and the venue's facts in the units of kernel and adapters: inputs, rows, notionals, times."""
 
+from functools import cache
 from typing import Final, NamedTuple
 
+from dita.adapters.logic.rows import Evidence, FillRow, OrderRow, OrderState, PositionRow
 from dita.spec import inputs
-from dita.spec.environment import Tariff
+from dita.spec.environment import Frame, Order, OrderName, Tariff
 from dita.spec.inputs import Input
+from dita.spec.order_ids import OrderKey, client_order_id
 from dita.spec.scales import NOTIONAL_DIVISOR
-from dita.spec.vocabulary import ADMIT_MARGIN_NS, IncomeKind, Kind, Mode, Part, RejectReason, Side
+from dita.spec.vocabulary import ADMIT_MARGIN_NS, OrderSide, Part, Side
 
 LOT: Final = 100_000_000  # one coin
 TICK: Final = 100
@@ -22,18 +25,10 @@ TARIFF: Final = Tariff(
     entry_fee=4_999_983,
     exit_fee=5_149_971,
 )
-
-
-class Act(NamedTuple):
-    """One input to the kernel in the small words of the model."""
-
-    kind: Kind
-    trade: int = 0
-    attempt: int = 0
-    quantity: int = 0  # lots; 1e-8 USDT where it is money
-    flag: int = 0
-    rounded: int = 0
-    time: int = 0
+SYMBOL: Final = "COIN-USDT"
+ASSET: Final = "USDT"
+TAG: Final = "explored"
+_E18_PER_UNIT: Final = 10**10
 
 
 class Terms(NamedTuple):
@@ -42,6 +37,13 @@ class Terms(NamedTuple):
     lots: int
     ratios: tuple[int, ...]
     side: Side
+
+    def entry(self, trade: int) -> Input:
+        """ENTER."""
+        return inputs.enter(
+            slot=0, instrument=0, trade=trade, side=self.side, quantity=self.lots * LOT, price=PRICE,
+            ratios=self.ratios,
+        )  # fmt: skip
 
 
 def time_ns(rank: int) -> int:
@@ -54,81 +56,89 @@ def rank_of(time: int) -> int:
     return (time - EPOCH_NS) // RANK_NS if time > 0 else 0
 
 
+def price_of(attempt: int) -> int:
+    """What one coin costs in an entry's fills, or brings in an exit's."""
+    return PRICE if attempt == 0 else EXIT_PRICE
+
+
 def notional(attempt: int, lots: int, rounded: int = 0) -> int:
-    """A cumulative notional as the venue reports it; a rounded average price is off by one unit."""
+    """A cumulative notional as the venue reports it; a rounded average price is off by one unit a lot."""
     each = TARIFF.entry_notional if attempt == 0 else TARIFF.exit_notional
-    return lots * each + rounded if lots > 0 else 0
+    return lots * (each + rounded)
 
 
-def input_of(act: Act, leg: int, terms: Terms) -> Input:
-    """The kernel's input. ``leg`` is the one that is next."""
-    trade, attempt, at = act.trade, act.attempt, time_ns(act.time)
-    match act.kind:
-        case Kind.ENTER:
-            return inputs.enter(
-                slot=0, instrument=0, trade=trade, side=terms.side, quantity=terms.lots * LOT, price=PRICE,
-                ratios=terms.ratios,
-            )  # fmt: skip
-        case Kind.EXIT:
-            return inputs.exit_leg(slot=0, instrument=0, trade=trade, leg=leg)
-        case Kind.FLATTEN:
-            return inputs.flatten(slot=0, instrument=0, trade=trade)
-        case Kind.CANCEL:
-            return inputs.cancel(slot=0, instrument=0, trade=trade)
-        case Kind.REJECTED:
-            return inputs.rejected(
-                slot=0, instrument=0, trade=trade, attempt=attempt, reason=RejectReason(act.flag), time_ns=at
-            )
-        case Kind.UNKNOWN:
-            return inputs.unknown(slot=0, instrument=0, trade=trade, attempt=attempt)
-        case Kind.SILENT:
-            return inputs.silent(slot=0, instrument=0, trade=trade, attempt=attempt)
-        case Kind.NOT_FOUND:
-            # The deadline passed long before the reading, or is the reading's own moment: then the margin is missing.
-            deadline = 1 if act.flag == 1 else at
-            return inputs.not_found(
-                slot=0, instrument=0, trade=trade, attempt=attempt, deadline_ns=deadline, as_of_ns=at
-            )
-        case Kind.SET_MODE:
-            return inputs.set_mode(Mode(act.flag))
-        case _:
-            return truth_of(act, terms)
+# --- orders, fills and positions as the adapters' logic reads them ---------------------------------------------------
 
 
-def truth_of(act: Act, terms: Terms) -> Input:
-    """The inputs that carry quantities or money."""
-    quantity, trade, at = act.quantity * LOT, act.trade, time_ns(act.time)
-    match act.kind:
-        case Kind.ORDER:
-            quote = notional(act.attempt, act.quantity, act.rounded)
-            return inputs.order(
-                slot=0, instrument=0, trade=trade, attempt=act.attempt, quantity=quantity, quote=quote,
-                done=act.flag == 1, time_ns=at,
-            )  # fmt: skip
-        case Kind.POSITION:
-            long, short = (quantity, 0) if terms.side == Side.LONG else (0, quantity)
-            return inputs.position(
-                slot=0, instrument=0, long_quantity=long, short_quantity=short, foreign_orders=act.flag, as_of_ns=at
-            )
-        case Kind.ADOPT:
-            return inputs.adopt(
-                slot=0, instrument=0, trade=trade, side=terms.side, quantity=quantity,
-                quote=notional(0, act.quantity), price=PRICE, time_ns=at,
-            )  # fmt: skip
-        case Kind.EXTERNAL_CLOSE:
-            return inputs.external_close(
-                slot=0, instrument=0, trade=trade, quantity=quantity, quote=notional(1, act.quantity), time_ns=at
-            )
-        case Kind.SETTLE:
-            closing = act.flag == Part.EXIT
-            fee = TARIFF.exit_fee if closing else TARIFF.entry_fee
-            return inputs.settle(
-                slot=0, instrument=0, trade=trade, part=Part(act.flag), quantity=quantity,
-                quote=notional(int(closing), act.quantity), fee=act.quantity * fee, time_ns=at,
-            )  # fmt: skip
-        case Kind.WALLET:
-            return inputs.wallet(amount=act.quantity, as_of_ns=at)
-        case Kind.INCOME:
-            return inputs.income(kind=IncomeKind.ADJUSTMENT, rows=1, total=act.quantity, time_ns=at)
-        case _:
-            raise ValueError(f"kind: `{act.kind.name}` is not part of the model; add it to input_of")
+@cache
+def client_id(name: OrderName) -> str:
+    """The order's name on the wire."""
+    return client_order_id(TAG, key_of(name))
+
+
+def key_of(name: OrderName) -> OrderKey:
+    """The order's name in the kernel."""
+    return OrderKey(name[0], 0, name[1])
+
+
+def order_id(name: OrderName) -> str:
+    """The venue's own name of an order."""
+    return f"{name[0]}.{name[1]}"
+
+
+def side_of(attempt: int, side: Side) -> OrderSide:
+    """What an entry or an exit of a trade on this side does."""
+    return OrderSide.BUY if (attempt == 0) == (side == Side.LONG) else OrderSide.SELL
+
+
+def order_row(order: Order, evidence: Evidence, side: Side, *, rounded: int = 0) -> OrderRow:
+    """A reading of an order. ``filled`` -1: the venue does not say how much."""
+    state = OrderState.OPEN if order.open else OrderState.CANCELED
+    if not order.open and order.filled == order.ordered:
+        state = OrderState.FILLED
+    one_unit = NOTIONAL_DIVISOR // LOT
+    return OrderRow(
+        evidence=evidence,
+        symbol=SYMBOL,
+        order_id=order_id((order.trade, order.attempt)),
+        client_order_id=client_id((order.trade, order.attempt)),
+        side=side_of(order.attempt, side),
+        position_side=side.name,
+        state=state,
+        status_text=state.name,
+        type_text="LIMIT",
+        ordered_quantity=order.ordered * LOT,
+        cum_quantity=None if order.filled < 0 else order.filled * LOT,
+        average_price=price_of(order.attempt) + rounded * one_unit,
+        time_ns=time_ns(order.time),
+        reduce_only=order.attempt > 0,
+    )
+
+
+def pushed_row(frame: Frame, ordered: int, side: Side) -> OrderRow:
+    """The row behind a SNAPSHOT frame: pushed on the stream, or the answer to a question."""
+    order = Order(frame.trade, frame.attempt, ordered, frame.quantity, 1 - frame.flag, frame.time)
+    return order_row(order, Evidence.QUERY if frame.answer else Evidence.STREAM, side, rounded=frame.rounded)
+
+
+def fill_rows(attempt: int, lots: int, side: Side, of_order: str, rank: int) -> tuple[FillRow, ...]:
+    """One row a lot, with the venue's own fee."""
+    fee = TARIFF.entry_fee if attempt == 0 else TARIFF.exit_fee
+    return tuple(
+        FillRow(
+            symbol=SYMBOL, trade_id=f"{of_order}.{number}", order_id=of_order, side=side_of(attempt, side),
+            position_side=side.name, price=price_of(attempt), quantity=LOT, commission_e18=-fee * _E18_PER_UNIT,
+            commission_asset=ASSET, time_ns=time_ns(rank),
+        )
+        for number in range(lots)
+    )  # fmt: skip
+
+
+def position_rows(lots: int, side: Side) -> tuple[PositionRow, ...]:
+    """What is held, at the price at which it was opened."""
+    return (PositionRow(SYMBOL, side, lots * LOT, PRICE, 0, ""),) if lots else ()
+
+
+def closing(part: int) -> int:
+    """The attempt that stands for a half: its price and its side."""
+    return int(part == Part.EXIT)

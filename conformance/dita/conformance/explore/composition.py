@@ -4,49 +4,27 @@ Liveness is judged on fair moves only. An entry's fills, arbitrary refusals and 
 become free without them.
 """
 
-from typing import Final
-
-from dita.conformance.explore.acts import LOT, PRICE, TAKER_PPB, TARIFF, TICK, Act, Terms, input_of, rank_of, time_ns
-from dita.conformance.explore.conduct import Conduct
+from dita.conformance.explore.acts import TARIFF
+from dita.conformance.explore.asking import Scene
+from dita.conformance.explore.conduct import careless_absence
+from dita.conformance.explore.feeding import SEED, Feeding, with_net
 from dita.conformance.explore.judgement import broken_by, exposed, is_good, is_quiet
-from dita.conformance.explore.kernels import Applied, Clock, Kernels, Step, View
-from dita.conformance.explore.naming import Namer
-from dita.conformance.explore.system import Faults, Fed, Label, Move, Setting, World
-from dita.reference import step as reference_step
+from dita.conformance.explore.kernels import View
+from dita.conformance.explore.system import BACK, BROKEN, WHOLE, Faults, Fed, Label, Move, World
 from dita.spec import environment as env
 from dita.spec import inputs
-from dita.spec.environment import Frame, FrameKind, Network, Order, Venue
-from dita.spec.outcome import Outcome
-from dita.spec.state import Slot, State, Tail, initial_state
-from dita.spec.vocabulary import Code, Kind, Mode, Phase, RejectReason, Verdict
-
-SEED: Final = 1_000_000_00000000  # a million USDT: leverage never refuses
-DOUBLE: Final = ("DOUBLE: an order name is used twice",)
+from dita.spec.environment import Frame, FrameKind, Order, Venue
+from dita.spec.vocabulary import IncomeKind, Mode, Phase, RejectReason
 
 
-class Composition:
+class Composition(Feeding):
     """The transition system of one setting. ``step`` and ``conduct`` are the parts under judgement."""
-
-    def __init__(self, setting: Setting, step: Step = reference_step, conduct: Conduct | None = None) -> None:
-        if setting.merged and setting.lagging:
-            raise ValueError("merged: `True` in a world with lagging readings; give False, the merge would be wrong")
-        self.setting = setting
-        self._conduct = conduct or Conduct()
-        self._terms = Terms(setting.lots, setting.ratios, setting.side)
-        clock = Clock(time_ns, rank_of)
-        shop = opened_shop(step, setting.tails)
-        self.kernels = Kernels(step, shop, LOT, clock, wallet=setting.wallet, judged=setting.judged)
-        self._namer = Namer(self.kernels, merged=setting.merged)
 
     def start(self) -> World:
         """The first world."""
         s = self.setting
-        faults = Faults(s.loss, s.dup, s.wrong, s.external, s.crash)
+        faults = Faults(s.loss, s.dup, s.wrong, s.external, s.crash, s.gap, s.cancels)
         return World(self.kernels.start, 0, Venue(), (), (), faults, s.trades)
-
-    def view(self, world: World) -> View:
-        """The kernel's side of a world."""
-        return self.kernels.views[world.kernel]
 
     def broken(self, world: World) -> str | None:
         """The safety property that a world breaks, or None."""
@@ -61,18 +39,21 @@ class Composition:
         out: list[Move] = []
         view = self.view(world)
         self._strategy(world, view, out)
-        if view.flight is not None:
+        if view.flight is not None and world.runtime.follows:
             self._timers(world, view, view.flight, out)
         self._readings(world, view, out)
-        for act in self._conduct.settlement(view, world.venue) if view.unsettled else ():
-            self._fed(world, act, ("fill rows settle", None), out)
+        for event in self._settlements(world, view) if view.unsettled else ():
+            self._fed(world, event, ("fill rows settle", None), out)
         if self.setting.rows:
-            found = self._conduct.closed_without_us(view, world.venue)
+            found = self.conduct.closed_without_us(view, self.kernels.state(world.kernel), world.venue)
             if found is not None:
                 self._fed(world, found, ("fill rows show a close without us", None), out)
         for index in env.distinct(world.net):
-            self._delivery(world, view, index, out)
+            self._delivery(world, index, out)
             self._network_fault(world, index, out)
+        if world.faults.crash > 0:
+            self._crash(world, out)
+        self._stream(world, out)
         self._latecomers(world, out)
         self._venue(world, out)
         return out
@@ -80,42 +61,71 @@ class Composition:
     # --- runtime ----------------------------------------------------------------------------------------------------
 
     def _strategy(self, world: World, view: View, out: list[Move]) -> None:
+        place = {"slot": 0, "instrument": 0}
         if self.setting.modes:
             for mode in Mode:
-                self._fed(world, Act(Kind.SET_MODE, flag=mode), ("operator sets mode", mode.name), out, fair=False)
+                self._fed(world, inputs.set_mode(mode), ("operator sets mode", mode.name), out, fair=False)
         if view.phase == Phase.IDLE:
             if world.trades != 0:
                 left = world._replace(trades=max(-1, world.trades - 1)) if world.trades > 0 else world
-                self._fed(left, Act(Kind.ENTER, view.high_water + 1), ("strategy enters", None), out, fair=False)
+                self._fed(left, self.terms.entry(view.high_water + 1), ("strategy enters", None), out, fair=False)
             if self.setting.adjusts and world.gap != 0 and is_quiet(world, view) and not exposed(world.venue):
-                act = Act(Kind.INCOME, quantity=-world.gap, time=world.venue.now)
-                self._fed(world, act, ("operator adjusts the books", None), out)
+                now_ns = self.time_ns(world.venue.now)
+                event = inputs.income(kind=IncomeKind.ADJUSTMENT, rows=1, total=-world.gap, time_ns=now_ns)
+                self._fed(world, event, ("operator adjusts the books", None), out)
             return
         if view.phase == Phase.POSITION_OPEN and view.legs > 1:
-            self._fed(world, Act(Kind.EXIT, view.trade), ("strategy closes a leg", None), out)
-        self._fed(world, Act(Kind.FLATTEN, view.trade), ("operator flattens", None), out)
+            event = inputs.exit_leg(**place, trade=view.trade, leg=view.next_leg)
+            self._fed(world, event, ("strategy closes a leg", None), out)
+        self._fed(world, inputs.flatten(**place, trade=view.trade), ("operator flattens", None), out)
         if view.phase in (Phase.ENTRY_WORKING, Phase.EXIT_WORKING):
-            self._fed(world, Act(Kind.CANCEL, view.trade), ("operator cancels", None), out)
+            self._fed(world, inputs.cancel(**place, trade=view.trade), ("operator cancels", None), out)
 
     def _timers(self, world: World, view: View, name: env.OrderName, out: list[Move]) -> None:
+        state = self.kernels.state(world.kernel)
         if view.phase in (Phase.ENTRY_REQUESTED, Phase.EXIT_REQUESTED):
-            self._fed(world, self._conduct.timed_out(view), ("submit times out", None), out)
+            self._fed(world, self.conduct.timed_out(state), ("submit times out", None), out)
             return
-        act = self._conduct.silent(view)
-        applied = self._apply(world.kernel, act)
-        if applied.outcome.resolve == 0 or len(world.net) >= self.setting.net:
+        event = self.conduct.silent(state)
+        applied = self.kernels.apply(world.kernel, event)
+        if applied.outcome.resolve == 0:
             return
-        rounded, eager = int(self.setting.rounded), self.setting.eager
-        found = self._conduct.looked_up(name, world.venue, world.net, rounded=rounded, eager=eager)
-        if found is not None and found not in world.net:
-            after = world._replace(net=env.with_frame(world.net, found))
-            self._add(out, after, ("silence: the order is looked up", found), True, ((act, applied),), applied.wrong)
-        if world.faults.wrong > 0 and view.flight_seen == 0 and (found is None or found.kind == FrameKind.SNAPSHOT):
-            self._wrongly_absent(world, name, (act, applied), out)
+        fed: Fed = (event, applied)
+        if self.conduct.begins_again:
+            begun = tuple(f for f in world.net if not f.answer)
+            if begun != world.net:
+                self._add(out, with_net(world, begun), ("silence: the question is asked anew", None), True, (fed,))
+        if len(world.net) >= self.setting.net:
+            return
+        pending = any(f.kind == FrameKind.SUBMIT and (f.trade, f.attempt) == name for f in world.net)
+        asked, rounded = world.runtime.asked, int(self.setting.rounded)
+        scene = Scene(state, name, world.venue, self.setting.side, pending, rounded)
+        if not (asked and pending):
+            found = self._looked_up(world.kernel, scene, asked)
+            self._answered(world, found, fed, out)
+            if self.setting.wrong and world.faults.wrong > 0 and view.flight_seen == 0:
+                told = found if isinstance(found, Frame) else None
+                if told is None or told.kind == FrameKind.SNAPSHOT:
+                    self._wrongly_absent(world, name, fed, out)
+        if self.setting.eager and pending and env.order_named(world.venue, *name) is None:
+            self._answered(world, careless_absence(name, world.venue, in_time=False), fed, out)
+        blind = self._looked_up_blindly(world.kernel, scene)
+        if blind is not None:
+            self._answered(world, blind, fed, out)
+
+    def _answered(self, world: World, found: Frame | int | None, fed: Fed, out: list[Move]) -> None:
+        """The answer of a look-up is on its way, or the look-up has begun and the clock is to be read."""
+        if isinstance(found, Frame):
+            if found not in world.net:
+                after = world._replace(net=env.with_frame(world.net, found), runtime=world.runtime._replace(asked=0))
+                self._add(out, after, ("silence: the order is looked up", found), True, (fed,), fed[1].wrong)
+        elif found is not None and not world.runtime.asked:
+            after = world._replace(runtime=world.runtime._replace(asked=1))
+            self._add(out, after, ("silence: the order is asked for, and is not there", None), True, (fed,))
 
     def _wrongly_absent(self, world: World, name: env.OrderName, fed: Fed, out: list[Move]) -> None:
         """A replica lags or a gateway queues: full evidence of absence for an order that is there or will be."""
-        absence = Frame(FrameKind.ABSENCE, *name, flag=1, time=world.venue.now)
+        absence = careless_absence(name, world.venue, in_time=True)
         on_its_way = [f for f in world.net if f.kind == FrameKind.SUBMIT and (f.trade, f.attempt) == name]
         net = tuple(f for f in world.net if f not in on_its_way)
         after = world._replace(
@@ -129,7 +139,7 @@ class Composition:
         if len(world.net) >= self.setting.net:
             return
         kinds = [frame.kind for frame in world.net]
-        due = self._conduct.position_due(view, periodic=self.setting.periodic)
+        due = self.setting.periodic or view.reconcile_required == 1
         if due and FrameKind.POSITION not in kinds:
             self._read(world, env.position_reading(world.venue), "position is read", out)
         if self.setting.wallet and FrameKind.WALLET not in kinds:
@@ -144,7 +154,7 @@ class Composition:
 
     # --- network ----------------------------------------------------------------------------------------------------
 
-    def _delivery(self, world: World, view: View, index: int, out: list[Move]) -> None:
+    def _delivery(self, world: World, index: int, out: list[Move]) -> None:
         frame = world.net[index]
         rest = with_net(world, env.without_frame(world.net, index))
         label: Label = ("arrives", frame)
@@ -155,13 +165,15 @@ class Composition:
                 order = env.order_named(world.venue, frame.trade, frame.attempt)
                 if order is None or order.open == 0:
                     self._add(out, rest, label, True)
-                else:
-                    self._streamed(rest, *env.ended(world.venue, order), label, out, fair=True)
+                    return
+                self._ended(rest, order, label, out, fair=True)
+                if world.faults.cancels > 0:
+                    spent = world.faults._replace(cancels=world.faults.cancels - 1)
+                    self._add(out, rest._replace(faults=spent), ("cancel has NO EFFECT", frame), False)
             case FrameKind.POSITION:
-                self._position_arrives(rest, frame, view, out)
+                self._fed_all(rest, self._reconciled(rest, frame), label, out)
             case _:
-                act = self._conduct.heard(frame, view, world.venue)
-                self._fed(rest, act, label, out, always=True)
+                self._fed_all(rest, self._heard(rest, frame), label, out)
 
     def _submit_arrives(self, rest: World, frame: Frame, out: list[Move]) -> None:
         reason = env.must_refuse(rest.venue, frame)
@@ -171,23 +183,6 @@ class Composition:
         refused = with_net(rest, env.with_frame(rest.net, said))
         self._add(out, refused, ("venue refuses", frame), reason is not None)
         self._add(out, rest, ("submit misses its deadline", frame), False)
-
-    def _position_arrives(self, rest: World, frame: Frame, view: View, out: list[Move]) -> None:
-        act = self._conduct.position(frame, view, rest.venue)
-        applied = self._apply(rest.kernel, act)
-        fed: tuple[Fed, ...] = ((act, applied),)
-        after = self._after(rest, applied)
-        wrong = applied.wrong
-        if applied.outcome.verdict == Verdict.FLAGGED and applied.outcome.code == Code.POSITION_MISMATCH:
-            remedy = self._conduct.mismatch(frame, view, rest.venue)
-            if remedy is not None:
-                applied = self._apply(after.kernel, remedy)
-                fed = (*fed, (remedy, applied))
-                commanded = self._commanded(self._after(after, applied), applied.outcome)
-                assert commanded is not None, "a frame that arrived leaves room for one command"
-                after, broken = commanded
-                wrong = (*wrong, *applied.wrong, *broken)
-        self._add(out, after, ("arrives", frame), True, fed, wrong)
 
     def _network_fault(self, world: World, index: int, out: list[Move]) -> None:
         frame, faults = world.net[index], world.faults
@@ -199,16 +194,32 @@ class Composition:
             net = env.with_frame(world.net, frame)
             twice = world._replace(net=net, faults=faults._replace(dup=faults.dup - 1))
             self._add(out, twice, ("REPEATED", frame), False)
-        if faults.crash > 0 and index == 0:
-            self._crash(world, out)
 
     def _crash(self, world: World, out: list[Move]) -> None:
         """The process dies: what was on its way to it is gone; so may be what it had not sent yet."""
         left = world._replace(faults=world.faults._replace(crash=world.faults.crash - 1))
         sent = tuple(f for f in world.net if f.kind in (FrameKind.SUBMIT, FrameKind.CANCEL))
-        self._add(out, with_net(left, sent), ("CRASH, restart", "requests had left"), False)
+        self._restarted(with_net(left, sent), ("CRASH, restart", "requests had left"), out)
         if sent:
-            self._add(out, with_net(left, ()), ("CRASH, restart", "requests had not left"), False)
+            self._restarted(with_net(left, ()), ("CRASH, restart", "requests had not left"), out)
+
+    def _stream(self, world: World, out: list[Move]) -> None:
+        """The account stream breaks and comes back; then everything is read that the gap may have hidden."""
+        runtime, net = world.runtime, world.net
+        if world.faults.gap > 0 and runtime.stream == WHOLE:
+            kept = tuple(f for f in net if f.kind != FrameKind.SNAPSHOT or f.answer)
+            spent = world.faults._replace(gap=world.faults.gap - 1)
+            after = world._replace(net=kept, faults=spent, runtime=runtime._replace(stream=BROKEN))
+            self._add(out, after, ("STREAM BREAKS", None), False)
+        elif runtime.stream == BROKEN:
+            self._add(out, world._replace(runtime=runtime._replace(stream=BACK)), ("stream is back", None), True)
+        elif runtime.stream >= BACK:
+            found, passes, is_done = self._back_filled(world, runtime.stream - BACK)
+            fresh = [frame for frame in found if frame not in net]
+            if len(net) + len(fresh) <= self.setting.net:
+                stream = WHOLE if is_done else BACK + passes
+                after = world._replace(net=tuple(sorted((*net, *fresh))), runtime=runtime._replace(stream=stream))
+                self._add(out, after, ("after the gap: orders and fills are read", None), True)
 
     # --- venue ------------------------------------------------------------------------------------------------------
 
@@ -240,110 +251,16 @@ class Composition:
         for lots in {1, most} if most > 0 else ():
             venue, said = env.filled(world.venue, order, lots)
             self._streamed(world, venue, said, ("venue fills", said), out, fair=closes)
-        venue, said = env.ended(world.venue, order)
-        self._streamed(world, venue, said, ("venue ends", said), out, fair=closes and held == 0)
+        self._ended(world, order, None, out, fair=closes and held == 0)
+
+    def _ended(self, world: World, order: Order, label: Label | None, out: list[Move], *, fair: bool) -> None:
+        """An order is over, and the stream says so; in a world of bare ends also without saying with how much."""
+        for bare in (False, True) if self.setting.bare else (False,):
+            venue, said = env.ended(world.venue, order, bare=bare)
+            self._streamed(world, venue, said, label or ("venue ends", said), out, fair=fair)
 
     def _streamed(self, world: World, venue: Venue, said: Frame, label: Label, out: list[Move], *, fair: bool) -> None:
-        """The venue changes and says so on the stream."""
+        """The venue changes and says so on the stream, if it reaches anybody."""
         after = self._moved(world, venue)
-        self._add(out, with_net(after, env.with_frame(after.net, said)), label, fair)
-
-    def _moved(self, world: World, venue: Venue) -> World:
-        """The venue has changed; a fill moves the wallet."""
-        opened, closed = venue.opened - world.venue.opened, venue.closed - world.venue.closed
-        cash = 0
-        if opened + closed > 0:
-            cash = env.cash_of(TARIFF, self.setting.side, opens=opened > 0, lots=opened + closed)
-        return World(world.kernel, world.gap - cash, venue, world.net, world.limbo, world.faults, world.trades)
-
-    # --- feeding the kernel -----------------------------------------------------------------------------------------
-
-    def _apply(self, kernel: int, act: Act) -> Applied:
-        found = self.kernels.known(kernel, act)
-        if found is None:
-            event = input_of(act, self.kernels.views[kernel].next_leg, self._terms)
-            found = self.kernels.apply(kernel, act, event)
-        return found
-
-    def _after(self, world: World, applied: Applied) -> World:
-        """The world with what a step did to the kernel, its money rebased."""
-        if applied.kernel == world.kernel and applied.gain == 0:
-            return world
-        venue, net = world.venue, world.net
-        if applied.retired:
-            venue = venue._replace(opened=venue.opened - applied.retired, closed=venue.closed - applied.retired)
-        if applied.gain and self.setting.wallet:
-            net = tuple(
-                f._replace(quantity=f.quantity - applied.gain) if f.kind == FrameKind.WALLET and f.time else f
-                for f in net
-            )
-        return World(applied.kernel, world.gap + applied.gain, venue, net, world.limbo, world.faults, world.trades)
-
-    def _fed(
-        self, world: World, act: Act, label: Label, out: list[Move], *, fair: bool = True, always: bool = False
-    ) -> None:
-        """Feed one input and carry out its command; without room for the command it has to wait."""
-        applied = self._apply(world.kernel, act)
-        commanded = self._commanded(self._after(world, applied), applied.outcome)
-        if commanded is None:
-            return
-        after, broken = commanded
-        if always or after is not world or applied.wrong:
-            self._add(out, after, label, fair, ((act, applied),), (*applied.wrong, *broken))
-
-    def _commanded(self, world: World, outcome: Outcome) -> tuple[World, tuple[str, ...]] | None:
-        """The world with the outcome's command on its way, and what the command breaks; None if there is no room."""
-        if outcome.submit == 0 and outcome.cancel == 0:
-            return world, ()
-        kind = FrameKind.SUBMIT if outcome.submit else FrameKind.CANCEL
-        frame = Frame(kind, outcome.trade, outcome.attempt, outcome.quantity // LOT if outcome.submit else 0)
-        if frame in world.net and outcome.cancel:
-            return world, ()
-        if len(world.net) >= self.setting.net:
-            return None
-        broken = DOUBLE if outcome.submit and is_known(world, frame) else ()
-        return with_net(world, env.with_frame(world.net, frame)), broken
-
-    def _add(
-        self,
-        out: list[Move],
-        world: World,
-        label: Label,
-        fair: bool,
-        fed: tuple[Fed, ...] = (),
-        wrong: tuple[str, ...] = (),
-    ) -> None:
-        kernel, venue, net, limbo = self._namer.canonical(world.kernel, world.venue, world.net, world.limbo)
-        out.append(
-            Move(label, fair, World(kernel, world.gap, venue, net, limbo, world.faults, world.trades), fed, wrong)
-        )
-
-
-def with_net(world: World, net: Network) -> World:
-    """The world with other frames on their way."""
-    return World(world.kernel, world.gap, world.venue, net, world.limbo, world.faults, world.trades)
-
-
-def is_known(world: World, submit: Frame) -> bool:
-    """The order's name was used before."""
-    name = (submit.trade, submit.attempt)
-    return env.order_named(world.venue, *name) is not None or any(
-        (frame.trade, frame.attempt) == name for frame in (*world.net, *world.limbo)
-    )
-
-
-def opened_shop(step: Step, tails: int) -> State:
-    """A kernel that is seeded, knows its contract, and may trade."""
-    state = initial_state(1, 1)._replace(slots=(Slot(tails=(Tail(),) * tails),))
-    for event in (
-        inputs.register(
-            instrument=0, lot=LOT, tick=TICK, quantity_min=LOT, notional_min=0, price_max=4 * PRICE,
-            quantity_max=1000 * LOT, taker_ppb=TAKER_PPB, maker_ppb=TAKER_PPB,
-        ),
-        inputs.seed(amount=SEED, time_ns=0),
-        inputs.set_limits(slot_limit=1, leverage_max_ppm=1_000_000, tolerance=0),
-    ):  # fmt: skip
-        state, outcome = step(state, event)
-        if outcome.verdict != Verdict.ACCEPTED:
-            raise ValueError(f"setting up: `{outcome}`; the contract terms do not suit the kernel")
-    return state
+        net = after.net if world.runtime.stream == BROKEN else env.with_frame(after.net, said)
+        self._add(out, with_net(after, net), label, fair)

@@ -1,9 +1,16 @@
 """What must hold in every world, and which worlds are good."""
 
+from typing import Final
+
 from dita.conformance.explore.kernels import View
-from dita.conformance.explore.system import Setting, World
-from dita.spec.environment import FrameKind, Venue, position_of
+from dita.conformance.explore.system import WHOLE, Setting, World
+from dita.spec.environment import FrameKind, Venue, order_named, position_of
 from dita.spec.vocabulary import Phase
+
+# A request that was not answered is under way, and so is the look-up of an order whose fate is unknown.
+_OPEN_QUESTION: Final = (
+    Phase.ENTRY_REQUESTED, Phase.ENTRY_UNRESOLVED, Phase.EXIT_REQUESTED, Phase.EXIT_UNRESOLVED,
+)  # fmt: skip
 
 
 def is_good(world: World, view: View) -> bool:
@@ -25,6 +32,7 @@ def broken_by(world: World, view: View, setting: Setting) -> str | None:
     """The safety property that this world breaks, or None.
 
     PHANTOM, ORPHAN and BOOKS hold in every world (an orphan is final only where no periodic snapshot will find it).
+    BEHIND says more where nothing is lost but by a gap that is read up: at quiescence the kernel has booked it all.
     BAND and ABANDONED say more, where neither a wrong absence nor another hand can surprise: the venue never leaves
     what the kernel allows, so a true position reading never raises a false alarm.
     """
@@ -36,6 +44,11 @@ def broken_by(world: World, view: View, setting: Setting) -> str | None:
         return "ORPHAN: idle, reconciled, nothing under way, and the venue holds a position or an open order"
     if world.gap != 0 and not setting.adjusts and is_quiet(world, view) and not exposed(venue):
         return f"BOOKS: at rest, capital less wallet is {world.gap} units"
+    is_quiescent = not world.net and not world.limbo and world.runtime.stream == WHOLE
+    if setting.nothing_is_lost and is_quiescent and view.phase not in _OPEN_QUESTION:
+        late = behind(world, view)
+        if late is not None:
+            return late
     if not setting.strict or setting.wrong > 0 or setting.external > 0:
         return None
     held = position_of(venue)
@@ -43,6 +56,17 @@ def broken_by(world: World, view: View, setting: Setting) -> str | None:
         return f"BAND: the venue holds {held} lots, the kernel allows {view.low} to {view.high}"
     if abandoned(world, view):
         return "ABANDONED: an order that the kernel no longer owns is open or still on its way"
+    return None
+
+
+def behind(world: World, view: View) -> str | None:
+    """What the kernel does not know although everything that was ever said has arrived."""
+    venue = world.venue
+    if (view.booked_entry, view.booked_exit) != (venue.opened, venue.closed):
+        return f"BEHIND: nothing under way; booked {view.booked_entry} in, {view.booked_exit} out; the venue did more"
+    order = order_named(venue, *view.flight) if view.flight is not None else None
+    if order is not None and order.open == 0:
+        return "BEHIND: nothing under way, and the order that the kernel waits for is over"
     return None
 
 

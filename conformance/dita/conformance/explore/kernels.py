@@ -105,7 +105,7 @@ class Kernels:
         self._stand_in = Half(lot, lot, 0, 1)
         self._numbers: dict[State, int] = {}
         self._states: list[State] = []
-        self._steps: dict[tuple[int, object], Applied] = {}
+        self._steps: dict[tuple[int, Input], Applied] = {}
         self._renamed: dict[tuple[int, Renaming], int] = {}
         self.views: list[View] = []
         self.start = self._number(rebased(start, self._seed, wallet=wallet))
@@ -115,13 +115,15 @@ class Kernels:
         """Distinct steps carried out."""
         return len(self._steps)
 
-    def known(self, kernel: int, key: object) -> Applied | None:
-        """What the input named by ``key`` did, if it was fed to this state before."""
-        return self._steps.get((kernel, key))
+    def state(self, kernel: int) -> State:
+        """The state behind a number."""
+        return self._states[kernel]
 
-    def apply(self, kernel: int, key: object, event: Input) -> Applied:
-        """Feed one input for the first time, and remember it by ``key``."""
-        found = self._steps[kernel, key] = self._carried_out(kernel, event)
+    def apply(self, kernel: int, event: Input) -> Applied:
+        """Feed one input; what it did is remembered."""
+        found = self._steps.get((kernel, event))
+        if found is None:
+            found = self._steps[kernel, event] = self._carried_out(kernel, event)
         return found
 
     def _carried_out(self, kernel: int, event: Input) -> Applied:

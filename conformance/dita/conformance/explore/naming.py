@@ -1,33 +1,43 @@
 """One name for each world: numbers are renamed in order, what nobody can speak of any more is left out."""
 
+from collections.abc import Callable
+
 from dita.conformance.explore.kernels import BLANK, KEEP, STAND_IN, Kernels, Renaming, Times, View
 from dita.spec.environment import Frame, FrameKind, Network, Order, OrderName, Venue
 
-Parts = tuple[int, Venue, Network, Network]
+Told = tuple[tuple[int, int, int, int], ...]
+Parts = tuple[int, Venue, Network, Network, Told]
+IsNews = Callable[[Frame, int, Told], bool]
 
 
 class Namer:
-    """Canonical form of (kernel, venue, net, limbo). Remembers what it has renamed."""
+    """Canonical form of (kernel, venue, net, limbo, told). Remembers what it has renamed."""
 
-    def __init__(self, kernels: Kernels, *, merged: bool) -> None:
+    def __init__(self, kernels: Kernels, is_news: IsNews, *, merged: bool) -> None:
+        """``is_news``: whether a frame on its way to this kernel can still do something; if not, it is left out."""
         self._kernels = kernels
+        self._is_news = is_news
         self._merged = merged
         self._known: dict[Parts, Parts] = {}
 
-    def canonical(self, kernel: int, venue: Venue, net: Network, limbo: Network) -> Parts:
+    def canonical(self, kernel: int, venue: Venue, net: Network, limbo: Network, told: Told) -> Parts:
         """The same parts under the lowest numbers that keep every comparison."""
-        parts = (kernel, venue, net, limbo)
+        parts = (kernel, venue, net, limbo, told)
         found = self._known.get(parts)
         if found is None:
             found = self._known[parts] = self._renamed(*parts)
         return found
 
-    def _renamed(self, kernel: int, venue: Venue, net: Network, limbo: Network) -> Parts:
+    def _renamed(self, kernel: int, venue: Venue, net: Network, limbo: Network, told: Told) -> Parts:
         view = self._kernels.views[kernel]
+        net = tuple([f for f in net if f.kind != FrameKind.SNAPSHOT or self._is_news(f, kernel, told)])
         if self._merged:
             net = tuple(f if f.kind < FrameKind.POSITION else still_useful(f, view.times) for f in net)
         orders = addressable(view, venue, (*net, *limbo)) if venue.orders else ()
         names = names_in(orders, net, limbo)
+        if told:
+            own = {(view.trade, 0), (view.trade, view.attempt)}
+            told = tuple([known for known in told if known[:2] in names and known[:2] not in own])
         fates = fates_of(view, {trade for trade, _ in names}) if view.tails else ()
         for (trade, _, last), fate in zip(view.tails, fates, strict=True):
             if fate == KEEP:
@@ -51,7 +61,8 @@ class Namer:
             venue = venue._replace(orders=tuple([renamed_order(o, trade_of, attempts, ages) for o in orders]))
             net = tuple([renamed_frame(f, trade_of, attempts, ages) for f in net])
             limbo = tuple([renamed_frame(f, trade_of, attempts, ages) for f in limbo])
-        return renamed, venue, tuple(sorted(net)), limbo
+            told = tuple(sorted((trade_of[t], attempts.get((t, a), 0), lots, over) for t, a, lots, over in told))
+        return renamed, venue, tuple(sorted(net)), limbo, told
 
     def _ages(self, view: View, venue: Venue, orders: tuple[Order, ...], net: Network) -> tuple[dict[int, int], Times]:
         """New numbers of all times, and those that the kernel holds.
@@ -85,7 +96,9 @@ def renamed_frame(frame: Frame, trades: dict[int, int], attempts: dict[OrderName
     trade = trades[frame.trade] if frame.trade else 0
     listed = tuple([(trades[t], attempts.get((t, a), 0)) for t, a in frame.orders])
     attempt = attempts.get((frame.trade, frame.attempt), 0)
-    return Frame(frame.kind, trade, attempt, frame.quantity, frame.flag, frame.rounded, ages[frame.time], listed)
+    return Frame(
+        frame.kind, trade, attempt, frame.quantity, frame.flag, frame.rounded, ages[frame.time], listed, frame.answer
+    )
 
 
 def still_useful(reading: Frame, times: Times) -> Frame:

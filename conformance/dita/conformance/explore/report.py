@@ -4,15 +4,15 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from dita.conformance.explore.acts import Act
 from dita.conformance.explore.composition import Composition
-from dita.conformance.explore.conduct import Conduct, named
-from dita.conformance.explore.kernels import View
+from dita.conformance.explore.conduct import Conduct
 from dita.conformance.explore.search import Progress, explored
 from dita.conformance.explore.system import Setting
 from dita.conformance.explore.timeline import timeline
 from dita.conformance.explore.worlds import Tier, worlds_of
-from dita.spec.vocabulary import Kind, RejectReason
+from dita.spec.inputs import Input
+from dita.spec.state import State
+from dita.spec.vocabulary import Kind
 
 STATE_LIMIT: Final = 3_000_000  # no world of any tier comes near; a search that reaches it is not complete
 
@@ -91,10 +91,9 @@ class ExploreReport:
 class TimeOutIsRejection(Conduct):
     """The canary: the classic bug. A run that does not find it proves nothing."""
 
-    def timed_out(self, view: View) -> Act:
+    def timed_out(self, state: State) -> Input:
         """Take silence for a definite no."""
-        trade, attempt = named(view)
-        return Act(Kind.REJECTED, trade, attempt, flag=RejectReason.NOT_SENT, time=1)
+        return super().timed_out(state)._replace(kind=Kind.REJECTED)
 
 
 def run_explore(tier: Tier, progress: Progress | None = None) -> ExploreReport:

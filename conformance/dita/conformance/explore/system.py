@@ -1,11 +1,11 @@
 """The records of the composed system: one world's sizes, its state, and a move between two states."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from dita.conformance.explore.acts import Act
 from dita.conformance.explore.kernels import Applied
 from dita.spec.environment import Frame, Network, Venue
+from dita.spec.inputs import Input
 from dita.spec.vocabulary import Side
 
 
@@ -21,6 +21,8 @@ class Setting:
     wrong: int = 0  # absences reported although the order is there or may still come
     external: int = 0  # closes without an order of ours
     crash: int = 0
+    gap: int = 0  # the account stream breaks: what it had under way is lost, and what happens until it is back
+    cancels: int = 0  # cancels without an effect: refused, or lost, and nobody can say which
     trades: int = 1
     tails: int = 2
     ratios: tuple[int, ...] = (1_000_000,)
@@ -28,7 +30,9 @@ class Setting:
     periodic: bool = False  # position snapshots without being asked
     eager: bool = False  # absence is reported before the deadline, truthfully marked
     rounded: bool = False  # queries report a rounded notional
-    rows: bool = False  # fill rows are read at any time, not only when a position needs explaining
+    rows: bool = False  # closes without us are booked from fill rows at any time, which the runtime does not do
+    bare: bool = False  # the stream says that an order is over, and not with how much
+    stepwise: bool = False  # a look-up takes time: something may happen between its query and the clock it reads
     lagging: bool = False  # a reading may be dated one change before what it shows; needs ``merged`` off
     wallet: bool = False  # the wallet is read, and may freeze capital
     modes: bool = False  # the operator changes the mode at any time
@@ -36,6 +40,11 @@ class Setting:
     merged: bool = True  # times that the reference cannot tell apart are one
     strict: bool = True  # without wrong absences and other hands, the venue stays within what the kernel allows
     judged: bool = True  # every distinct kernel step keeps the invariants and the step properties
+
+    @property
+    def nothing_is_lost(self) -> bool:
+        """Whether all that the venue says arrives, or is asked for after a gap."""
+        return not (self.loss or self.crash or self.wrong or self.external)
 
 
 class Faults(NamedTuple):
@@ -46,6 +55,22 @@ class Faults(NamedTuple):
     wrong: int
     external: int
     crash: int
+    gap: int
+    cancels: int
+
+
+class Runtime(NamedTuple):
+    """What the process knows beside the kernel's state; a crash forgets it."""
+
+    follows: int = 1  # the order in flight is followed: its silence will be noticed
+    asked: int = 0  # a look-up has met `no such order`, and is about to read the clock
+    stream: int = 0  # one of the three below, or more: so many passes of the reading after a gap were done
+    told: tuple[tuple[int, int, int, int], ...] = ()  # (trade, attempt, lots, over) of orders that are not the kernel's
+
+
+WHOLE: Final = 0
+BROKEN: Final = 1
+BACK: Final = 2  # nothing read yet
 
 
 class World(NamedTuple):
@@ -58,10 +83,11 @@ class World(NamedTuple):
     limbo: Network  # submits whose absence was believed and that may still arrive
     faults: Faults
     trades: int
+    runtime: Runtime = Runtime()
 
 
 Label = tuple[str, Frame | str | int | None]
-Fed = tuple[Act, Applied]
+Fed = tuple[Input, Applied]
 
 
 class Move(NamedTuple):

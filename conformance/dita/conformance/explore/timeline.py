@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dita.conformance.explore.acts import LOT
 from dita.conformance.explore.composition import Composition
 from dita.conformance.explore.system import Fed, Label, World
 from dita.spec.environment import Frame, FrameKind, Order, Venue, position_of
@@ -53,7 +54,9 @@ def frame_text(frame: Frame) -> str:
         case FrameKind.CANCEL:
             return f"CANCEL {name}"
         case FrameKind.SNAPSHOT:
-            return f"SNAPSHOT {name} filled {frame.quantity} {'over' if frame.flag else 'open'}{at}"
+            filled = frame.quantity if frame.quantity >= 0 else "not said"
+            answer = "ANSWER" if frame.answer else "SNAPSHOT"
+            return f"{answer} {name} filled {filled} {'over' if frame.flag else 'open'}{at}"
         case FrameKind.REFUSAL:
             return f"REFUSAL {name} {RejectReason(frame.flag).name}{at}"
         case FrameKind.ABSENCE:
@@ -66,18 +69,21 @@ def frame_text(frame: Frame) -> str:
 
 def fed_text(fed: Fed) -> str:
     """One input and its outcome."""
-    act, applied = fed
-    words = [act.kind.name]
-    if act.trade:
-        words.append(f"trade {act.trade}")
-    if act.kind == Kind.SETTLE:
-        words.append(Part(act.flag).name.lower())
-    elif act.attempt:
-        words.append(f"exit {act.attempt}")
-    if act.quantity:
-        words.append(f"{act.quantity} {'units' if act.kind in (Kind.WALLET, Kind.INCOME) else 'lots'}")
-    if act.kind == Kind.ORDER:
-        words.append("over" if act.flag else "open")
+    event, applied = fed
+    words = [Kind(event.kind).name]
+    if event.trade:
+        words.append(f"trade {event.trade}")
+    if event.kind == Kind.SETTLE:
+        words.append(Part(event.part).name.lower())
+    elif event.attempt:
+        words.append(f"exit {event.attempt}")
+    lots = event.quantity + event.long_quantity + event.short_quantity
+    if lots or event.kind == Kind.POSITION:
+        words.append(f"{lots // LOT} lots")
+    if event.kind in (Kind.WALLET, Kind.INCOME):
+        words.append(f"{event.amount} units")
+    if event.kind == Kind.ORDER:
+        words.append("over" if event.done else "open")
     return f"{' '.join(words)} => {applied.outcome}"
 
 
