@@ -79,20 +79,22 @@ def result_with(problems: tuple[str, ...]) -> SessionResult:
         figures={"round_trips": 20, "reconcile_delta": "0.00000000"}, problems=problems, tally=tally_of(20),
         memory=MemoryMarks(20, lambda: 2**20),
         alerts={"stream gap": 2}, certificate="quick", market="<script>alert(1)</script>", journal_rows=99,
-        metrics=(), decisions=(("DIRECTION", "DC_CONTRADICT", 7),),
+        journal=Path("j"), metrics=(), decisions=(("DIRECTION", "DC_CONTRADICT", 7),),
     )  # fmt: skip
 
 
 def test_the_page_says_what_happened_and_escapes_what_is_foreign(tmp_path: Path) -> None:
     """Verdict, figures and trades are on it; text from outside is text; every number is within the drawing."""
-    good = write_audit_page(result_with(()), tmp_path / "good", 1.0).read_text()
+    good = write_audit_page(result_with(()), tmp_path / "good", 1.0, tmp_path / "report.html").read_text()
     assert "all checks held" in good
+    assert '<a href="report.html">' in good
     assert "<script>" not in good
     assert good.count("<tr><td>") >= 20
     assert "<tr><td>DIRECTION</td><td>DC_CONTRADICT</td><td>7</td></tr>" in good
-    bad = write_audit_page(result_with(("orphans: `1`, wanted 0",)), tmp_path / "bad", 1.0).read_text()
+    bad = write_audit_page(result_with(("orphans: `1`, wanted 0",)), tmp_path / "bad", 1.0, None).read_text()
     assert "1 of the checks failed" in bad
     assert "orphans: `1`" in bad
+    assert "dita report --journal j" in bad
     picture = ET.fromstring(good[good.index("<svg") : good.index("</svg>") + 6])  # noqa: S314 - our own page
     points = picture[0].attrib["points"].split()
     assert all(0 <= int(x) <= 900 and 0 <= int(y) <= 220 for x, y in (point.split(",") for point in points))

@@ -17,8 +17,11 @@ _HEIGHT: Final = 220
 _MARGIN: Final = 10
 
 
-def write_audit_page(result: SessionResult, folder: Path, seconds: float) -> Path:
-    """Write ``index.html`` into a folder, which is made if need be; gives its path. Raises OSError."""
+def write_audit_page(result: SessionResult, folder: Path, seconds: float, report: Path | None) -> Path:
+    """Write ``index.html`` into a folder, which is made if need be; gives its path. Raises OSError.
+
+    ``report``: the page in the same folder that ``dita report`` makes, if there is one.
+    """
     environment = Environment(
         loader=PackageLoader("dita.runtime", "templates"),
         autoescape=select_autoescape(("html", "jinja")),
@@ -27,6 +30,7 @@ def write_audit_page(result: SessionResult, folder: Path, seconds: float) -> Pat
     page = environment.get_template("session.html.jinja").render(
         result=result,
         seconds=seconds,
+        report=None if report is None else report.name,
         curve=curve(result.tally.capital_points),
         capital=_first_and_last(result.tally.capital_points),
         trades=[_shown(trade) for trade in reversed(result.tally.trades)],

@@ -11,14 +11,18 @@ from typing import Final
 from rich.table import Table
 
 from dita.adapters.bingx.metrics import prometheus_text
+from dita.adapters.journal import JournalError
 from dita.kernel.loader import CertifiedKernel
 from dita.runtime.audit_page import write_audit_page
 from dita.runtime.cli_report import Report, Reporter, table
 from dita.runtime.doors import certified_kernel
+from dita.runtime.replay import ReplayRefused
+from dita.runtime.report.command import report_page
 from dita.runtime.session import SessionResult, check_input, run_session
 from dita.runtime.settings import Settings, load_settings
 
 _METRICS: Final = "metrics.prom"  # what the adapter has counted, as Prometheus and its file collectors read it
+_REPORTED_ROWS_MAX: Final = 50_000  # some seconds; of a longer session `dita report` makes one when asked
 _LOG_BYTES_MAX: Final = 4 * 1024 * 1024
 
 
@@ -30,9 +34,22 @@ def run(reporter: Reporter, *, options: dict[str, object], accept_migration: boo
     log_path = log_to(settings.out)
     began = time.monotonic()
     result = asyncio.run(_session(settings, certified, reporter, accept_migration=accept_migration))
-    page = write_audit_page(result, settings.out / "audit", time.monotonic() - began)
+    seconds = time.monotonic() - began
+    report = _report(result, settings.out / "audit", reporter)
+    page = write_audit_page(result, settings.out / "audit", seconds, report)
     (settings.out / _METRICS).write_text(prometheus_text(result.metrics), encoding="utf-8")
-    return Report(result.figures, result.problems, [_decisions(result), _summary(result, page, log_path)])
+    return Report(result.figures, result.problems, [_decisions(result), _summary(result, page, report, log_path)])
+
+
+def _report(result: SessionResult, folder: Path, reporter: Reporter) -> Path | None:
+    """The session's report as a page beside the audit page; None when its journal is too long, or cannot be read."""
+    if result.journal_rows > _REPORTED_ROWS_MAX:
+        return None
+    try:
+        return report_page(reporter, journal=result.journal, folder=folder)
+    except (JournalError, ReplayRefused) as error:  # what became of the session is already among its problems
+        logging.getLogger("dita").warning("no report: %s", error)
+        return None
 
 
 def log_to(out: Path) -> Path:
@@ -75,7 +92,7 @@ async def _session(
     )
 
 
-def _summary(result: SessionResult, page: Path, log_path: Path) -> Table:
+def _summary(result: SessionResult, page: Path, report: Path | None, log_path: Path) -> Table:
     rows: list[tuple[str, int | str]] = [*result.figures.items()]
     rows[-1] = ("certificate", f"{result.figures['certificate']} ({result.certificate})")
     rows += [
@@ -84,6 +101,7 @@ def _summary(result: SessionResult, page: Path, log_path: Path) -> Table:
         ("inputs in the journal", result.journal_rows),
         ("market", result.market),
         ("audit page", str(page)),
+        ("report", f"dita report --journal {result.journal}" if report is None else str(report)),
         ("log", str(log_path)),
     ]
     return table("session", rows, ("figure", "value"))

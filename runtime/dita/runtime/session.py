@@ -71,6 +71,7 @@ class SessionResult:
     alerts: dict[str, int]
     certificate: str
     market: str
+    journal: Path
     journal_rows: int
     decisions: tuple[tuple[str, str, int], ...]  # who looked, what came of it, how often
     metrics: tuple[Metric, ...]
@@ -431,6 +432,7 @@ def _result(
         alerts={alert.value: count for alert, count in sorted(runtime.alerts.counts.items())},
         certificate=f"{statement.tier}, image {parts.certified.clearance.image_sha256[:16]}",
         market=_market_text(parts.settings),
+        journal=Path(runtime.engine.journal.path),
         journal_rows=runtime.engine.journal.position,
         decisions=runtime.decisions.table(),
         metrics=runtime.metrics(),

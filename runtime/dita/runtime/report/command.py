@@ -33,6 +33,16 @@ def report(reporter: Reporter, *, journal: Path | None, last: int, html: Path | 
         reader.close()
 
 
+def report_page(reporter: Reporter, *, journal: Path, folder: Path) -> Path:
+    """The page alone; gives its path. Raises JournalError, ReplayRefused, OSError."""
+    reader = open_reader(journal)
+    try:
+        facts = read_facts(reader, reporter)
+        return write_page(facts, figures_of(facts), reader.path, folder)
+    finally:
+        reader.close()
+
+
 def read_facts(reader: JournalReader, reporter: Reporter) -> Facts:
     """Every row through kernel and reference. Raises JournalError, ReplayRefused."""
     facts = Facts(dict(reader.symbols))

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, final
 
 from dita.adapters.journal import Note, Row
 from dita.reference.ledger import frozen
+from dita.runtime.decisions import HELD
 from dita.runtime.lockstep import Stepped
 from dita.spec.inputs import Input
 from dita.spec.scales import NOTIONAL_DIVISOR
@@ -21,7 +22,8 @@ from dita.spec.state import Ledger, Slot, capital, exit_quantity, exit_quote
 from dita.spec.vocabulary import Code, IncomeKind, Kind, Mode, Phase, RejectReason, Side, Verdict
 
 FROZEN: Final = "capital frozen"
-HELD: Final = "held"  # the note that says which entries were not made, and why
+INTENT: Final = "intent"  # the note that says why an entry was made
+EXIT: Final = "exit"  # the note that says what an exit was decided on
 _NAMES_A_TRADE: Final = frozenset(
     (Kind.ORDER, Kind.REJECTED, Kind.NOT_FOUND, Kind.SETTLE, Kind.SETTLE_FORCED, Kind.ADOPT, Kind.EXTERNAL_CLOSE)
 )
@@ -70,7 +72,8 @@ class Trade:
     fees_provisional: int = 0  # the part of the fees that is still predicted
     fees_predicted: int = 0  # what had been predicted for the part that the venue has settled
     fees_settled: int = 0  # what the venue took for that part
-    exit_reference_price: int = 0  # of the newest exit order; 0: the journal has none
+    exit_wanted_price: int = 0  # the quote that the newest exit was decided on; 0: the journal has none
+    exit_reference_price: int = 0  # of the newest exit order: its limit, else that quote
     referenced_quantity: int = 0  # exits whose order had a reference price,
     referenced_product: int = 0  # and the sum of quantity times that price, 1e-18 USDT
     why: str = ""  # what the policy said: foreign text
@@ -252,15 +255,19 @@ class Facts:
             self._count("of unknown fate" if event.kind == Kind.UNKNOWN else "accepted as absent")
         if outcome.verdict == Verdict.ACCEPTED and event.kind in (Kind.ENTER, Kind.ADOPT):
             self._begin(event)
+        if event.kind in (Kind.EXIT, Kind.FLATTEN) and event.trade in self.trades:
+            self.trades[
+                event.trade
+            ].exit_wanted_price = 0  # what an earlier exit was decided on says nothing of this one
         for note in notes:
             self._note(note)
         if outcome.submit:
             self._count("exit orders sent" if outcome.reduce_only else "entry orders sent")
-            if outcome.reduce_only and outcome.limit_price and outcome.trade in self.trades:
-                self.trades[outcome.trade].exit_reference_price = outcome.limit_price
+            if outcome.reduce_only and (leaving := self.trades.get(outcome.trade)) is not None:
+                leaving.exit_reference_price = outcome.limit_price or leaving.exit_wanted_price
         before, after = stepped.before, stepped.after
         if after.slots[event.slot] is not before.slots[event.slot]:
-            self._follow_slot(before.slots[event.slot], after.slots[event.slot], event, _cause(event, outcome.code))
+            self._follow_slot(before.slots[event.slot], after.slots[event.slot], event, outcome.code)
         if after.account is not before.account:
             self._follow_account(row, stepped)
         left, right = before.instruments[event.instrument], after.instruments[event.instrument]
@@ -286,8 +293,10 @@ class Facts:
             if note.name == HELD:
                 self._hold(body)
             elif (trade := self.trades.get(note.trade)) is not None:
-                if note.name == "intent":
+                if note.name == INTENT:
                     trade.why = _printable(str(body["why"]))
+                elif note.name == EXIT:
+                    trade.exit_wanted_price = int(body["price"])
                 trade.notes.append((_printable(note.name), _printable(note.body)))
         except (ValueError, TypeError, KeyError):  # of another version, or of somebody else's making
             self.unreadable_notes += 1
@@ -299,22 +308,22 @@ class Facts:
         hold.symbols.add(_printable(str(body["symbol"])))
         hold.newest = _printable(json.dumps(body["facts"], ensure_ascii=False))
 
-    def _follow_slot(self, before: Slot, after: Slot, event: Input, cause: str) -> None:
+    def _follow_slot(self, before: Slot, after: Slot, event: Input, code: int) -> None:
         """Bring the trade that was or is live here, and the finished ones, to what their records now say."""
         live = self.trades.get(after.trade) if after.phase != Phase.IDLE else None
         if live is not None:
             self._fills(live, after.entry.quantity, after.entry.quote, exit_quantity(after), exit_quote(after), event)
             live.exit_orders = after.exit.attempt
-        for tail in after.tails:
+        for tail in after.tails if after.tails is not before.tails else ():
             trade = self.trades.get(tail.trade)
-            if trade is not None:
+            if trade is not None and tail not in before.tails:
                 halves = tail.entry.quantity, tail.entry.quote, tail.exit.quantity, tail.exit.quote
                 self._fills(trade, *halves, event)
                 trade.exit_orders = tail.last_attempt
         ended = self.trades.get(before.trade) if before.phase != Phase.IDLE else None
         if ended is not None and before.trade != after.trade:
             ended.ended_ns = self.now_ns
-            ended.ended_by = cause
+            ended.ended_by = _cause(event, code)
 
     def _fills(self, trade: Trade, bought: int, paid: int, closed: int, proceeds: int, event: Input) -> None:
         if bought > trade.entry_quantity:
@@ -344,16 +353,18 @@ class Facts:
     def _follow_account(self, row: Row, stepped: Stepped) -> None:
         event = row.input
         before, after = stepped.before.account, stepped.after.account
-        cause = _cause(event, stepped.outcome.code)
         if after.ledger is not before.ledger:
             self._follow_ledger(event, before.ledger, after.ledger)
         was, now = frozen(before.ledger, before.tolerance), frozen(after.ledger, after.tolerance)
-        self._spans.follow(FROZEN, self.now_ns, cause, before=was, after=now)
-        if (before.ledger.difference, was) != (after.ledger.difference, now):
-            provisional = after.ledger.fees_provisional
+        difference, provisional = after.ledger.difference, after.ledger.fees_provisional
+        if (before.ledger.difference, was, before.mode) == (difference, now, after.mode):
+            return
+        cause = _cause(event, stepped.outcome.code)
+        if (before.ledger.difference, was) != (difference, now):
             self.differences.append(
-                Difference(row.position, self.now_ns, after.ledger.difference, provisional, after.tolerance, now, cause)
+                Difference(row.position, self.now_ns, difference, provisional, after.tolerance, now, cause)
             )
+        self._spans.follow(FROZEN, self.now_ns, cause, before=was, after=now)
         for mode in (Mode.REDUCE_ONLY, Mode.HALTED):
             self._spans.follow(mode.name, self.now_ns, cause, before=before.mode == mode, after=after.mode == mode)
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from dita.runtime.report.charts import equity_chart, money_chart, price_chart, reconcile_chart
-from dita.runtime.report.facts import Facts, Trade
+from dita.runtime.report.facts import INTENT, Facts, Trade
 from dita.runtime.report.figures import Figures, entry_slippage
 from dita.runtime.report.scales import grouped, length_text, moment_text
 from dita.runtime.report.tables import entry_price_text, exit_price_text, summary
@@ -110,5 +110,5 @@ def _shown(facts: Facts, trade: Trade) -> Shown:
         decimal_text(trade.fees, MONEY_SCALE) + (" (predicted)" if trade.fees_provisional else ""),
         decimal_text(trade.net, MONEY_SCALE),
     )
-    notes = "\n".join(f"{name}: {body}" for name, body in trade.notes if name != "intent")
+    notes = "\n".join(f"{name}: {body}" for name, body in trade.notes if name != INTENT)
     return Shown(cells, trade.why, notes)
