@@ -29,7 +29,7 @@ step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \
 	if output=$$( ($(2)) 2>&1); then printf 'ok %4ss\n' $$(( $$(date +%s) - begin )); \
 	else printf 'FAILED\n%s\n' "$$output"; exit 1; fi
 
-.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering simulate soak coverage coverage-report build tools valgrind strangers format lock clean
+.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak coverage coverage-report build tools valgrind strangers format lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -55,7 +55,7 @@ check: build ## the static part of test: style, types, import contract, dependen
 test-services: build valgrind ## tests that need a system package: valgrind (installed when missing, if you are root)
 	@$(BIN)/pytest -q tests/services
 
-gate: test test-services coverage prove vectors conform tampering campaign mutants simulate soak ## what a release has to pass: test, test-services, every layer's full tier; may take hours
+gate: test test-services coverage prove vectors conform tampering mirror campaign mutants simulate soak ## what a release has to pass: test, test-services, every layer's full tier; may take hours
 
 prove: build ## prove the reference: every obligation, on every path, with two solvers; then plant what breaks each
 	@$(BIN)/dita prove --tier full
@@ -73,6 +73,9 @@ mutants: build ## the score of the harness: every mutant killed or proved equal;
 tampering: build ## every byte of certificate, evidence and image replaced in turn, and every defect of boundary and journal planted
 	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/conformance/test_tampering.py tests/kernel/test_boundary.py \
 	tests/scenarios/test_crash_suite.py
+
+mirror: build ## three thousand schedules on the exchange simulator and on the explorer's model of it: the same venue (ten minutes)
+	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/adapters/test_exchange_mirrors_model.py
 
 campaign: build ## five minutes of random traces on two processes; adds to what earlier ones counted
 	@$(BIN)/dita conform --tier campaign --minutes 5 --cluster local

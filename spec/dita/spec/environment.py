@@ -74,6 +74,25 @@ class Tariff(NamedTuple):
     exit_fee: int
 
 
+class Answer(IntEnum):
+    """What the venue makes of a request that arrives. Only DONE changes anything."""
+
+    DONE = 0  # admitted, or cancelled
+    TOO_LATE = 1  # it arrived after its deadline
+    NAME_USED = 2  # a submit under a name that was admitted before
+    NOT_REDUCIBLE = 3  # a reduce-only submit that must be refused
+    ABSENT = 4  # a cancel of an order that was never admitted
+    OVER = 5  # a cancel of an order that is over
+
+
+class Answered(NamedTuple):
+    """The venue after a request, its answer, and what the stream says of it, if anything changed."""
+
+    venue: Venue
+    answer: Answer
+    said: Frame | None = None
+
+
 Network = tuple[Frame, ...]  # sorted: a multiset, because order of arrival is not promised
 
 
@@ -149,6 +168,27 @@ def must_refuse(venue: Venue, submit: Frame) -> RejectReason | None:
     if submit.attempt == 0 or submit.quantity <= reducible(venue):
         return None
     return RejectReason.NO_POSITION if position_of(venue) == 0 else RejectReason.BLOCKED
+
+
+def answered(venue: Venue, request: Frame, *, late: bool = False) -> Answered:
+    """What a SUBMIT or CANCEL comes to when it arrives; ``late``: after its deadline, by the venue's clock.
+
+    A venue may refuse any submit for reasons of its own besides (``refusal``).
+    """
+    if late:
+        return Answered(venue, Answer.TOO_LATE)
+    order = order_named(venue, request.trade, request.attempt)
+    if request.kind == FrameKind.SUBMIT:
+        if order is not None:
+            return Answered(venue, Answer.NAME_USED)
+        if must_refuse(venue, request) is not None:
+            return Answered(venue, Answer.NOT_REDUCIBLE)
+        after, said = admitted(venue, request)
+        return Answered(after, Answer.DONE, said)
+    if order is None or order.open == 0:
+        return Answered(venue, Answer.ABSENT if order is None else Answer.OVER)
+    after, said = ended(venue, order)
+    return Answered(after, Answer.DONE, said)
 
 
 def refusal(venue: Venue, submit: Frame, reason: RejectReason) -> Frame:

@@ -13,7 +13,7 @@ from dita.conformance.explore.kernels import View
 from dita.conformance.explore.system import BACK, BROKEN, WHOLE, Faults, Fed, Label, Move, World
 from dita.spec import environment as env
 from dita.spec import inputs
-from dita.spec.environment import Frame, FrameKind, Order, Venue
+from dita.spec.environment import Answer, Frame, FrameKind, Order, Venue
 from dita.spec.vocabulary import IncomeKind, Mode, Phase, RejectReason
 
 
@@ -163,7 +163,7 @@ class Composition(Feeding):
                 self._submit_arrives(rest, frame, out)
             case FrameKind.CANCEL:
                 order = env.order_named(world.venue, frame.trade, frame.attempt)
-                if order is None or order.open == 0:
+                if order is None or env.answered(world.venue, frame).answer != Answer.DONE:
                     self._add(out, rest, label, True)
                     return
                 self._ended(rest, order, label, out, fair=True)
@@ -176,11 +176,12 @@ class Composition(Feeding):
                 self._fed_all(rest, self._heard(rest, frame), label, out)
 
     def _submit_arrives(self, rest: World, frame: Frame, out: list[Move]) -> None:
+        venue, _, said = env.answered(rest.venue, frame)
+        if said is not None:
+            self._streamed(rest, venue, said, ("venue admits", frame), out, fair=True)
         reason = env.must_refuse(rest.venue, frame)
-        if reason is None:
-            self._streamed(rest, *env.admitted(rest.venue, frame), ("venue admits", frame), out, fair=True)
-        said = env.refusal(rest.venue, frame, reason or RejectReason.REFUSED)
-        refused = with_net(rest, env.with_frame(rest.net, said))
+        no = env.refusal(rest.venue, frame, reason or RejectReason.REFUSED)
+        refused = with_net(rest, env.with_frame(rest.net, no))
         self._add(out, refused, ("venue refuses", frame), reason is not None)
         self._add(out, rest, ("submit misses its deadline", frame), False)
 
