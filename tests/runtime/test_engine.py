@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dita.adapters.journal import JournalError, JournalFenced, JournalFull
+from dita.adapters.journal import JournalError, JournalFenced, JournalFull, Note
 from dita.adapters.logic.rows import PositionRow
 from dita.runtime.alerts import Alert
 from dita.runtime.lockstep import Stepped
@@ -97,6 +97,24 @@ def test_refused_inputs_leave_no_row_and_are_counted(tmp_path: Path) -> None:
             assert outcome.verdict == Verdict.REFUSED
         assert room.journal.position == before
         assert room.engine.refusals[Code.NO_POSITION] == 3
+        await room.close()
+
+    run_virtually(work)
+
+
+@pytest.mark.parametrize("body", ["x" * 4097, "\ud800"])
+def test_a_note_that_cannot_be_written_does_not_cost_the_row(body: str, tmp_path: Path) -> None:
+    """Too long, or no text that can be encoded: left out and told; the input and the other notes are there."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        rows = room.journal.position
+        room.engine.beside = lambda: (Note(0, "beside", body),)
+        await room.engine.apply(enter(), (Note(1, "long", body), Note(1, "intent", "{}")))
+        assert room.journal.position == rows + 1
+        assert [note.name for note in room.journal.notes(1)] == ["intent"]
+        assert room.alerts.counts[Alert.OWN_BUG] == 2
         await room.close()
 
     run_virtually(work)

@@ -22,17 +22,20 @@ from dita.adapters.journal import JournalCorrupt, JournalMissing, open_reader
 from dita.conformance.defects import defects, planted
 from dita.reference import step
 from dita.runtime.cli_report import Report, Reporter
+from dita.runtime.entries import exit_note
 from dita.runtime.report.charts import drawdowns, thinned
 from dita.runtime.report.command import read_facts, report
 from dita.runtime.report.facts import Facts, Mark, MarkKind
 from dita.runtime.report.figures import rounded
 from dita.runtime.report.scales import grouped, length_text, time_axis, value_axis
+from dita.spec import inputs
 from dita.spec.inputs import Input
 from dita.spec.layout import unpack
+from dita.spec.scales import PRICE_SCALE
 from dita.spec.state import capital, initial_state
 from dita.spec.vocabulary import IncomeKind, Kind, Part, Side
-from report_sessions import HOSTILE, START_NS, drawn, usdt, worked_out, write_journal
-from runtime_parts import SECOND
+from report_sessions import HOSTILE, START_NS, Place, Written, drawn, usdt, worked_out, write_journal
+from runtime_parts import PRICE, SECOND, registered
 
 RECORDED: Final = Path(__file__).parents[1] / "adapters" / "journals" / "version-1.sqlite.gz"
 SVG: Final = "{http://www.w3.org/2000/svg}"
@@ -139,6 +142,31 @@ def test_marks_are_fills_at_their_own_prices(by_hand: Path) -> None:
         (2, MarkKind.ENTRY, 20_000_000, 4_999_000),
         (2, MarkKind.EXIT, 20_000_000, 5_004_000),
     ]
+
+
+def test_an_exit_is_judged_by_the_price_it_was_decided_on(tmp_path: Path) -> None:
+    """By its limit, else by the quote in its note; one without either makes the trade one without a reference.
+
+    Trade 1, long: 0.05 wanted at 50000 and sold at 49990, 0.05 wanted at 50020 and sold there. Trade 2 leaves its
+    second half without a note, after a first half at a limit.
+    """
+    half = 5_000_000
+    rows: list[Written | Input] = [*registered()]
+    for trade, exits in ((1, ((50_000, 0), (50_020, 0))), (2, ((0, 50_100), (0, 0)))):
+        place = Place(slot=0, instrument=0, trade=trade)
+        ratios = (500_000, 1_000_000)
+        rows += [
+            inputs.enter(**place, side=Side.LONG, quantity=2 * half, price=PRICE, ratios=ratios),
+            inputs.order(**place, attempt=0, quantity=2 * half, quote=usdt("5000"), done=True, time_ns=SECOND),
+        ]
+        for leg, (noted, limit) in enumerate(exits):
+            notes = (exit_note(trade, noted * PRICE_SCALE, "out"),) if noted else ()
+            rows.append(Written(inputs.exit_leg(**place, leg=leg, limit_price=limit * PRICE_SCALE), notes))
+            quote = usdt(("2499.5", "2501")[leg])
+            rows.append(inputs.order(**place, attempt=leg + 1, quantity=half, quote=quote, done=True, time_ns=SECOND))
+    figures = report_of(write_journal(tmp_path / "j", rows)).figures
+    assert (figures["exit_slippage"], figures["exit_slippage_ppm"]) == ("0.50000000", 100)
+    assert figures["exits_without_reference"] == 1
 
 
 def raw_inputs(path: Path) -> list[Input]:

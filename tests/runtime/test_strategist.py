@@ -8,6 +8,7 @@ from dita.adapters.bingx.errors import ErrorClass
 from dita.adapters.bingx.orders import Rejected
 from dita.runtime.alerts import Alert
 from dita.runtime.policy import Close, Open
+from dita.spec import inputs
 from dita.spec.vocabulary import Phase, RejectReason, Side
 from runtime_parts import PRICE, opened
 from scripted_venue import EngineRoom
@@ -114,6 +115,36 @@ def test_before_the_recovery_is_done_and_after_the_end_nothing_opens(tmp_path: P
         strategist.on_market(quote())
         await asyncio.sleep(1)
         assert room.script.submits[-1].reduce_only
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_whatever_a_policy_says_the_journal_takes_it(tmp_path: Path) -> None:
+    """Twelve bytes a character, and five thousand of them: the beginning is kept, entry and exit are journaled."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        policy = Scripted(Open(Side.LONG, "\U0001f600" * 5000))
+        strategist = strategist_of(room, policy)
+        strategist.on_market(quote())
+        await asyncio.sleep(1)
+        order = room.script.submits[0]
+        await room.engine.apply(
+            inputs.order(
+                slot=0, instrument=0, trade=1, attempt=0, quantity=order.quantity,
+                quote=order.quantity * PRICE // 10**10, done=True, time_ns=clock.monotonic_ns(),
+            )
+        )  # fmt: skip
+        policy.says = Close("\ud800\x00" * 5000)
+        strategist.on_market(quote())
+        await asyncio.sleep(1)
+        assert room.script.submits[-1].reduce_only
+        notes = {note.name: json.loads(note.body) for note in room.journal.notes(1)}
+        assert notes["intent"]["why"] == "\U0001f600" * 100
+        assert notes["exit"] == {"price": PRICE, "why": "\ud800\x00" * 100}
+        assert room.alerts.counts == {}
         await room.close()
 
     run_virtually(work)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, final
 
 from dita.adapters.journal import Note
+from dita.runtime.foreign_text import shortened
 from dita.spec.decisions import Check, Reason
 from dita.spec.scales import NANOSECONDS_PER_SECOND
 from dita.spec.vocabulary import Side
@@ -22,7 +23,6 @@ NO_TRADE: Final = 0
 CHANGED_NS: Final = NANOSECONDS_PER_SECOND
 SAME_NS: Final = 60 * NANOSECONDS_PER_SECOND
 _WAITING_MAX: Final = 64  # notes; while so many wait for an input, holds are only counted
-_WHY_CHARACTERS: Final = 300
 
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ class Decisions:
             "check": hold.check.name,
             "reason": hold.reason.name,
             "facts": dict(hold.facts),
-            "why": hold.why[:_WHY_CHARACTERS],
+            "why": shortened(hold.why),
             "count": run.count,
             "wall_ns": run.newest_ns,
         }

@@ -7,10 +7,10 @@ Nothing here raises into the loop; what goes wrong takes risk away and raises an
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, Protocol, final
 
-from dita.adapters.journal import Journal, JournalError, JournalFenced, Note, Snapshot
+from dita.adapters.journal import Journal, JournalError, JournalFenced, Note, Snapshot, checked_note
 from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.history import History
 from dita.runtime.lockstep import Divergence, Lockstep, Stepped
@@ -174,9 +174,17 @@ class Engine:
             send_by_ns=send_by_ns,
             digest=self.lockstep.digest(event, stepped.outcome),
             wall_ns=wall_ns,
-            notes=(*notes, *self.beside()),
+            notes=tuple(self._writable((*notes, *self.beside()))),
             snapshot=snapshot if due and agreed else None,
         )
+
+    def _writable(self, notes: Iterable[Note]) -> Iterator[Note]:
+        """Without those that the journal would refuse: the step is made, and must have its row whatever is said."""
+        for note in notes:
+            try:
+                yield checked_note(note)
+            except ValueError as error:
+                self.alerts.raise_(Alert.OWN_BUG, f"left out: {error}")
 
     async def _finish(self, event: Input, stepped: Stepped, send_by_ns: int, durable: Awaitable[None] | None) -> None:
         if durable is not None:

@@ -10,6 +10,7 @@ from dita.adapters.logic.mismatch import idle_slot
 from dita.runtime.decisions import Hold
 from dita.runtime.engine import Engine
 from dita.runtime.features import FeatureMap
+from dita.runtime.foreign_text import shortened
 from dita.runtime.gates import Chain, Entry, Facts, Judged
 from dita.runtime.instruments import Instrument
 from dita.runtime.lockstep import Stepped
@@ -25,7 +26,8 @@ from dita.spec.scales import NANOSECONDS_PER_SECOND
 from dita.spec.state import capital
 from dita.spec.vocabulary import Code, Kind, Side, Verdict
 
-_WHY_CHARACTERS: Final = 500
+INTENT: Final = "intent"  # notes' names: what an entry was made for,
+EXIT: Final = "exit"  # and what an exit was decided on
 _PAUSE_FIRST_NS: Final = NANOSECONDS_PER_SECOND // 4
 _PAUSE_LONGEST_NS: Final = 30 * NANOSECONDS_PER_SECOND
 _NO_FEATURES: Final[Mapping[Feature, object]] = {}
@@ -175,6 +177,11 @@ def refusal(wanted: Wanted, outcome: Outcome) -> Hold | None:
     return _hold(wanted.instrument, wanted.intent, Check.KERNEL, Reason.KERNEL_REFUSED, facts)
 
 
+def exit_note(trade: int, price: int, why: str) -> Note:
+    """The quote that an exit was decided on (1e-10 USDT; 0: none was seen), and what the policy said."""
+    return Note(trade, EXIT, json.dumps({"price": price, "why": shortened(why)}))
+
+
 def _hold(instrument: Instrument, intent: Open, check: Check, reason: Reason, facts: Facts) -> Hold:
     return Hold(instrument.symbol, intent.side, check, reason, facts, intent.why)
 
@@ -186,11 +193,11 @@ def _notes(event: Input, wanted: Wanted, sizing: Facts) -> tuple[Note, ...]:
         "side": Side(event.side).name,
         "quantity": event.quantity,
         "price": event.price,
-        "why": wanted.intent.why[:_WHY_CHARACTERS],
+        "why": shortened(wanted.intent.why),
     }
     passed = {check.name: dict(verdict.facts) for check, verdict in wanted.judged.verdicts}
     return (
-        Note(event.trade, "intent", json.dumps(meant)),
+        Note(event.trade, INTENT, json.dumps(meant)),
         Note(event.trade, "gates", json.dumps(passed)),
         Note(event.trade, "sizing", json.dumps(dict(sizing))),
     )

@@ -86,15 +86,17 @@ def fault_of(decision: object) -> str:
 
     Prices and boosts are not looked at: floats meet integers in gates and sizing.
     """
-    if isinstance(decision, Hold | Close):
+    if isinstance(decision, Hold):
         return ""
-    if not isinstance(decision, Open):
+    if not isinstance(decision, Open | Close):
         return f"decision: {_shown(decision)} is no Open, Close or Hold"
     said: Any = decision  # a policy is foreign code: the types of the fields are what it says they are, or not
-    if not isinstance(said.side, Side) or said.side == Side.NONE:
-        return f"side: {_shown(said.side)} is neither LONG nor SHORT"
     if not isinstance(said.why, str):
         return f"why: {_shown(said.why)} is no text"
+    if isinstance(decision, Close):
+        return ""
+    if not isinstance(said.side, Side) or said.side == Side.NONE:
+        return f"side: {_shown(said.side)} is neither LONG nor SHORT"
     ratios: Any = said.ratios
     if type(ratios) is not tuple or not 1 <= len(decision.ratios) <= LEGS:
         return f"ratios: {_shown(decision.ratios)} is no tuple of 1 to {LEGS} ratios"

@@ -16,7 +16,7 @@ from dita.runtime.background import Background
 from dita.runtime.decisions import Decisions
 from dita.runtime.decisions import Hold as Held
 from dita.runtime.engine import Engine
-from dita.runtime.entries import EntryMaker, Wanted, refusal
+from dita.runtime.entries import EntryMaker, Wanted, exit_note, refusal
 from dita.runtime.exit_keeper import ExitKeeper
 from dita.runtime.flights import Flights
 from dita.runtime.gates import Chain, Deep, Gap, Quoted
@@ -196,8 +196,10 @@ class Strategist:
             return
         self.decisions.exits += 1
         slot = state.slots[number]
+        quote = self._quotes[instrument.symbol]
+        price = quote.bid_price if slot.side == Side.LONG else quote.ask_price
         if intent.everything:
             event = inputs.flatten(slot=number, instrument=instrument.number, trade=slot.trade)
         else:
             event = inputs.exit_leg(slot=number, instrument=instrument.number, trade=slot.trade, leg=slot.plan.next_leg)
-        await self._engine.apply(event)
+        await self._engine.apply(event, (exit_note(slot.trade, price, intent.why),))

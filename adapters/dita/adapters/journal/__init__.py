@@ -29,6 +29,7 @@ from dita.adapters.journal.records import (
     Row,
     Snapshot,
 )
+from dita.adapters.journal.store import checked_note
 from dita.adapters.journal.switch import Switch, SwitchTo, clear_switch, read_switch, set_switch
 from dita.adapters.journal.tags import make_tag
 
@@ -60,6 +61,7 @@ __all__ = [
     "Switch",
     "SwitchTo",
     "ThreadCommit",
+    "checked_note",
     "clear_switch",
     "is_held",
     "make_tag",

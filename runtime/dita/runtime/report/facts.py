@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, final
 from dita.adapters.journal import Note, Row
 from dita.reference.ledger import frozen
 from dita.runtime.decisions import HELD
+from dita.runtime.entries import EXIT, INTENT
 from dita.runtime.lockstep import Stepped
 from dita.spec.inputs import Input
 from dita.spec.scales import NOTIONAL_DIVISOR
@@ -22,8 +23,6 @@ from dita.spec.state import Ledger, Slot, capital, exit_quantity, exit_quote
 from dita.spec.vocabulary import Code, IncomeKind, Kind, Mode, Phase, RejectReason, Side, Verdict
 
 FROZEN: Final = "capital frozen"
-INTENT: Final = "intent"  # the note that says why an entry was made
-EXIT: Final = "exit"  # the note that says what an exit was decided on
 _NAMES_A_TRADE: Final = frozenset(
     (Kind.ORDER, Kind.REJECTED, Kind.NOT_FOUND, Kind.SETTLE, Kind.SETTLE_FORCED, Kind.ADOPT, Kind.EXTERNAL_CLOSE)
 )

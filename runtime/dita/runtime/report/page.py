@@ -5,8 +5,9 @@ from typing import Final, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from dita.runtime.entries import INTENT
 from dita.runtime.report.charts import equity_chart, money_chart, price_chart, reconcile_chart
-from dita.runtime.report.facts import INTENT, Facts, Trade
+from dita.runtime.report.facts import Facts, Trade
 from dita.runtime.report.figures import Figures, entry_slippage
 from dita.runtime.report.scales import grouped, length_text, moment_text
 from dita.runtime.report.tables import entry_price_text, exit_price_text, summary
