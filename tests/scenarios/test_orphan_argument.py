@@ -16,6 +16,7 @@ from dita.spec.clauses import BY_ID
 
 TITLE = "## Why no orphan can survive"
 STEPS = 17
+TEST_OF = 2 * ":"  # between a file and a test in it
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def kind_of(name: str, names: dict[str, str], repository: Path) -> str | None:
     if name.startswith("dita "):
         commands = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
         return "command" if name.split()[1] in commands else None
-    file, _, test = name.partition("::")
+    file, _, test = name.partition(TEST_OF)
     path = repository / file
     if "/" not in file or not path.exists():
         return None
