@@ -178,14 +178,6 @@ class Engine:
             snapshot=snapshot if due and agreed else None,
         )
 
-    def _writable(self, notes: Iterable[Note]) -> Iterator[Note]:
-        """Without those that the journal would refuse: the step is made, and must have its row whatever is said."""
-        for note in notes:
-            try:
-                yield checked_note(note)
-            except ValueError as error:
-                self.alerts.raise_(Alert.OWN_BUG, f"left out: {error}")
-
     async def _finish(self, event: Input, stepped: Stepped, send_by_ns: int, durable: Awaitable[None] | None) -> None:
         if durable is not None:
             try:
@@ -200,6 +192,14 @@ class Engine:
             self._commands.carry(event, stepped, send_by_ns)
 
     # --- when something is wrong -------------------------------------------------------------------------------------
+
+    def _writable(self, notes: Iterable[Note]) -> Iterator[Note]:
+        """Without those that the journal would refuse: the step is made, and must have its row whatever is said."""
+        for note in notes:
+            try:
+                yield checked_note(note)
+            except ValueError as error:
+                self.alerts.raise_(Alert.OWN_BUG, f"left out: {error}")
 
     def _journal_failed(self, error: JournalError) -> None:
         if self.journal_error is not None:
