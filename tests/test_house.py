@@ -162,6 +162,7 @@ def test_a_clearance_may_be_named_as_a_type(text: str) -> None:
 ARROWS = "The arrows point down"
 PURE_CORE = "The core is pure"
 PURE_LOGIC = "The logic of the adapters does no I/O"
+STRATEGY = "Policies, gates and sizing cannot reach what trades"
 CONTRACTS = [
     ("adapters/dita/adapters/logic", "import dita.kernel", ARROWS),
     ("reference_py/dita/reference", "def f():\n    from dita.kernel import loader", ARROWS),
@@ -183,6 +184,10 @@ CONTRACTS = [
         "import dita.adapters.bingx",
         "The pure half of the adapters knows nothing of the other",
     ),
+    ("runtime/dita/runtime/policies", "from dita.adapters.bingx.rest import BingxRest", STRATEGY),
+    ("runtime/dita/runtime/policies", "import dita.runtime.live", STRATEGY),
+    ("runtime/dita/runtime/gates", "from dita.runtime.engine import Engine", STRATEGY),
+    ("runtime/dita/runtime/gates", "import time", STRATEGY),
 ]
 
 

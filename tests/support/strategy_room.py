@@ -7,7 +7,7 @@ from typing import Any
 from dita.runtime.decisions import Decisions
 from dita.runtime.entries import Clocks, EntryMaker
 from dita.runtime.gates import Chain, Gate
-from dita.runtime.policy import Decision, Hold, MarketView
+from dita.runtime.policy import Decision, Hold, MarketView, Policy
 from dita.runtime.sizing import Sizing
 from dita.runtime.strategist import Strategist
 from dita.spec.decisions import Feature
@@ -38,7 +38,7 @@ class Scripted:
 
 def strategist_of(
     room: EngineRoom,
-    policy: Scripted,
+    policy: Policy,
     *gates: Gate[Any],
     sizing: Sizing = SIZING,
     features: Mapping[Feature, object] | None = None,

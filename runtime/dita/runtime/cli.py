@@ -248,6 +248,7 @@ def replay(
     journal: JournalPath = None,
     last: Annotated[int, typer.Option(help="Show so many of the newest rows; 0 shows all.", min=0)] = 40,
     trade: Annotated[int | None, typer.Option(help="Tell the story of one trade instead.", min=1)] = None,
+    held: Annotated[bool, typer.Option("--held", help="Show why entries were not made instead.")] = False,
     at: Annotated[int | None, typer.Option(metavar="ROW", help="Show the state after this row, too.", min=1)] = None,
     trace: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Not a journal but a trace, such as that of a divergence.")
@@ -258,7 +259,12 @@ def replay(
     if trace is not None:
         _refuse("journal", journal, "a trace is replayed by itself: leave one of them out")
         _finish("replay", "cli_campaign", "replay_trace", json_file, trace=trace)
-    _finish("replay", "cli_journal", "replay_journal", json_file, journal=journal, last=last, trade=trade, at=at)
+    if held:
+        _refuse("trade", trade, "what was held became no trade: leave one of them out")
+    _finish(
+        "replay", "cli_journal", "replay_journal", json_file,
+        journal=journal, last=last, trade=trade, at=at, held=held,
+    )  # fmt: skip
 
 
 @app.command()

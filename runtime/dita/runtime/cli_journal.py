@@ -1,5 +1,6 @@
 """``dita status`` and ``dita replay``: what a journal holds, also while a runtime writes it."""
 
+import json
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from dita.adapters.journal import (
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import load_for_conformance
 from dita.runtime.cli_report import CommandError, Report, Reporter, escape, table
+from dita.runtime.decisions import HELD, NO_TRADE
 from dita.runtime.lockstep import Lockstep, Stepped
 from dita.runtime.replay import ReplayRefused, replay
 from dita.runtime.session import money_text
@@ -84,8 +86,10 @@ def _switch(path: Path) -> str:
     return "not set" if switch is None else f"{switch.to.value}, {switch.why}"
 
 
-def replay_journal(reporter: Reporter, *, journal: Path | None, last: int, trade: int | None, at: int | None) -> Report:
-    """Step through it and show the timeline, the story of one trade, or the state at a row.
+def replay_journal(
+    reporter: Reporter, *, journal: Path | None, last: int, trade: int | None, at: int | None, held: bool = False
+) -> Report:
+    """Step through it and show the timeline, the story of one trade, why entries were held, or the state at a row.
 
     Raises JournalError when it cannot be opened, CommandError for a trade or row that is not there. A row that is
     damaged, a digest or a snapshot that differs is a problem.
@@ -116,7 +120,14 @@ def replay_journal(reporter: Reporter, *, journal: Path | None, last: int, trade
         }
         if story is not None and not story.lines:
             raise CommandError(f"--trade: `{trade}` is in no row")
-        shown = [_timeline(reader.path, seen.lines)] if story is None else _told(story, reader.notes(story.trade))
+        if held:
+            holds = [one for one in reader.notes(NO_TRADE) if one.name == HELD]
+            figures["held"] = sum(int(json.loads(one.body)["count"]) for one in holds)
+            shown: list[RenderableType] = [_held(holds[-last:])]
+        elif story is None:
+            shown = [_timeline(reader.path, seen.lines)]
+        else:
+            shown = _told(story, reader.notes(story.trade))
         return Report(figures, problems, [*shown, *seen.shown])
     finally:
         reader.close()
@@ -186,6 +197,18 @@ def _told(story: Story, notes: Sequence[Note]) -> list[RenderableType]:
         shown.add_row(str(line.position), after, escape(line.what), escape(line.answer))
     said = [escape(f"{note.name}: {note.body}") for note in notes]
     return [*said, shown, table("what it came to", story.summary, ("what", "value"))]
+
+
+def _held(notes: Sequence[Note]) -> Table:
+    shown = Table(title="entries that were not made", title_justify="left", header_style="bold")
+    for header in ("time (UTC)", "symbol", "side", "held by", "reason", "times", "from what, the last time"):
+        shown.add_column(header)
+    for note in notes:
+        body = json.loads(note.body)
+        facts = " ".join(f"{name}={value}" for name, value in body["facts"].items())
+        row = (_moment(body["wall_ns"]), *(str(body[name]) for name in ("symbol", "side", "check", "reason", "count")))
+        shown.add_row(*(escape(cell) for cell in (*row, facts)))
+    return shown
 
 
 def replayed(

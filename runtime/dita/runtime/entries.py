@@ -20,7 +20,6 @@ from dita.runtime.trading_day import result
 from dita.spec import inputs
 from dita.spec.decisions import Check, Feature, Reason
 from dita.spec.inputs import Input
-from dita.spec.market import MarketEvent
 from dita.spec.outcome import Outcome
 from dita.spec.scales import NANOSECONDS_PER_SECOND
 from dita.spec.state import capital
@@ -90,8 +89,8 @@ class EntryMaker:
         elif event.kind == Kind.ORDER and event.attempt == 0 and event.quantity > 0:
             self._rejections.pop(number, None)
 
-    def judge(self, instrument: Instrument, intent: Open, price: int, event: MarketEvent) -> Wanted | Hold:
-        """Whether it may go on to sizing: asks the runtime, then the gates."""
+    def judge(self, instrument: Instrument, intent: Open, price: int, made_ns: int) -> Wanted | Hold:
+        """Whether it may go on to sizing: asks the runtime, then the gates. ``made_ns``: the event's, by the venue."""
         reason, facts = self._runtime(instrument)
         if reason is not Reason.PASSED:
             return _hold(instrument, intent, Check.RUNTIME, reason, facts)
@@ -100,7 +99,7 @@ class EntryMaker:
                 symbol=instrument.symbol,
                 side=intent.side,
                 now_ns=self._clocks.now_ns(),
-                event_age_ns=self._engine.venue_now_ns() - event.time_ns,
+                event_age_ns=self._engine.venue_now_ns() - made_ns,
                 wall_ns=self._clocks.wall_ns(),
                 day=self._engine.history.day,
                 result=result(self._engine.state.account.ledger),

@@ -99,12 +99,13 @@ class Strategist:
         under_way = self._under_way[event.symbol]
         if not self.may_act or self._quiet or (under_way is not None and not under_way.done()):
             return
+        made_ns = event.time_ns  # before a policy has had it in its hands
         decision = self._decision(self._view(instrument, event, quote))
         if isinstance(decision, Close):
             self._begin(instrument, self._close(instrument, decision))
         elif isinstance(decision, Open):
             price = quote.ask_price if decision.side == Side.LONG else quote.bid_price
-            wanted = self.entries.judge(instrument, decision, price, event)
+            wanted = self.entries.judge(instrument, decision, price, made_ns)
             if isinstance(wanted, Wanted):
                 self._begin(instrument, self._open(wanted))
             else:
