@@ -199,7 +199,8 @@ async def exits_pass(room: EngineRoom, kind: type[Strategist]) -> list[str]:
         for event in opened(trade, 2_000_000, slot=trade):
             await room.engine.apply(event)
         await asyncio.sleep(1)
-        policy.says = Close("out", everything=everything)
+        why: Any = "out" if everything else 7  # a reason that is no text is no reason to stay
+        policy.says = Close(why, everything=everything)
         strategist.on_market(quote())
         await asyncio.sleep(1)
         exits = [order for order in room.script.submits if order.reduce_only]

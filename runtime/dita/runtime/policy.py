@@ -86,17 +86,15 @@ def fault_of(decision: object) -> str:
 
     Prices and boosts are not looked at: floats meet integers in gates and sizing.
     """
-    if isinstance(decision, Hold):
+    if isinstance(decision, Hold | Close):  # whatever a Close gives as its reason: nothing keeps a position open
         return ""
-    if not isinstance(decision, Open | Close):
+    if not isinstance(decision, Open):
         return f"decision: {_shown(decision)} is no Open, Close or Hold"
     said: Any = decision  # a policy is foreign code: the types of the fields are what it says they are, or not
-    if not isinstance(said.why, str):
-        return f"why: {_shown(said.why)} is no text"
-    if isinstance(decision, Close):
-        return ""
     if not isinstance(said.side, Side) or said.side == Side.NONE:
         return f"side: {_shown(said.side)} is neither LONG nor SHORT"
+    if not isinstance(said.why, str):
+        return f"why: {_shown(said.why)} is no text"
     ratios: Any = said.ratios
     if type(ratios) is not tuple or not 1 <= len(decision.ratios) <= LEGS:
         return f"ratios: {_shown(decision.ratios)} is no tuple of 1 to {LEGS} ratios"
