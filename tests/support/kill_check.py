@@ -7,7 +7,7 @@ prints what the judge found and ends with status 1 if that is anything.
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import MappingProxyType
@@ -78,12 +78,13 @@ class Scene:
         *,
         reply_within_ms: int = 1000,
         stuck: str = "",
+        stalls: Sequence[float] = (),
         more: Mapping[str, str] = MappingProxyType({}),
     ) -> BaseProcess:
         """Start a session."""
         return start_session(
             self._context, self.exchange, self.certificate, self.folder, round_trips, output,
-            reply_within_ms=reply_within_ms, stuck=stuck, more=more,
+            reply_within_ms=reply_within_ms, stuck=stuck, stalls=stalls, more=more,
         )  # fmt: skip
 
 

@@ -111,6 +111,8 @@ class ScriptedVenue:
 
     async def all_orders(self, symbol: str, start_ns: int, end_ns: int) -> tuple[OrderRow, ...]:
         await self._read()
+        if end_ns < start_ns:
+            raise ValueError(f"end_ns: `{end_ns}` is before start_ns `{start_ns}`")  # as the adapter does
         return tuple(self.orders.values())
 
     async def full_orders(self, symbol: str, start_ns: int, end_ns: int) -> tuple[OrderRow, ...]:

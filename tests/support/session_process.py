@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Generator, Mapping
+from collections.abc import Awaitable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -123,13 +123,40 @@ class StuckCommit:
         await self._inner.close()
 
 
-def run_dita(folder: str, arguments: list[str], environment: dict[str, str], output: str, stuck: str = "") -> None:
-    """In the child: ``dita`` with these arguments, its output in a file. ``stuck``: see ``StuckCommit``."""
+class StallingCommit:
+    """A journal that keeps the whole event loop, at one order after the other for so many seconds."""
+
+    def __init__(self, store: JournalStore, stalls: Sequence[float]) -> None:
+        self._inner = ThreadCommit(store)
+        self._stalls = list(stalls)
+
+    def commit(self, entry: Entry) -> Awaitable[None]:
+        """See ``Commit``."""
+        if entry.row.send_by_ns and self._stalls:
+            time.sleep(self._stalls.pop(0))
+        return self._inner.commit(entry)
+
+    async def close(self) -> None:
+        """See ``Commit``."""
+        await self._inner.close()
+
+
+def run_dita(
+    folder: str,
+    arguments: list[str],
+    environment: dict[str, str],
+    output: str,
+    stuck: str = "",
+    stalls: Sequence[float] = (),
+) -> None:
+    """In the child: ``dita`` with these arguments, its output in a file. See ``StuckCommit`` and ``StallingCommit``."""
     from dita.runtime import session
     from dita.runtime.cli import main
 
     if stuck:
         mock.patch.object(session, "ThreadCommit", functools.partial(StuckCommit, marker=Path(stuck))).start()
+    if stalls:
+        mock.patch.object(session, "ThreadCommit", functools.partial(StallingCommit, stalls=stalls)).start()
     os.chdir(folder)
     os.environ.update(environment)
     handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
@@ -171,12 +198,15 @@ def start_session(
     *,
     reply_within_ms: int = 1000,
     stuck: str = "",
+    stalls: Sequence[float] = (),
     more: Mapping[str, str] = MappingProxyType({}),
 ) -> BaseProcess:
-    """Start a session that writes what it says to a file. ``stuck``: see ``StuckCommit``. ``more``: variables."""
+    """Start a session that writes what it says to a file. ``stuck``, ``stalls``: see ``run_dita``; ``more``: settings."""
     arguments = session_arguments(exchange, certificate, folder, round_trips)
     environment = QUICK | {"DITA_REPLY_WITHIN_MS": str(reply_within_ms)} | dict(more)
-    process = context.Process(target=run_dita, args=(str(folder), arguments, environment, str(output), stuck))
+    process = context.Process(
+        target=run_dita, args=(str(folder), arguments, environment, str(output), stuck, tuple(stalls))
+    )
     process.start()
     return process
 
