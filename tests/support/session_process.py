@@ -201,7 +201,7 @@ def start_session(
     stalls: Sequence[float] = (),
     more: Mapping[str, str] = MappingProxyType({}),
 ) -> BaseProcess:
-    """Start a session that writes what it says to a file. ``stuck``, ``stalls``: see ``run_dita``; ``more``: settings."""
+    """Start a session that writes what it says to a file; for ``stuck`` and ``stalls`` see ``run_dita``."""
     arguments = session_arguments(exchange, certificate, folder, round_trips)
     environment = QUICK | {"DITA_REPLY_WITHIN_MS": str(reply_within_ms)} | dict(more)
     process = context.Process(
