@@ -39,6 +39,12 @@ def fill(room: EngineRoom, number: int, order_id: str, side: OrderSide, quantity
     )  # fmt: skip
 
 
+def whole_fills(room: EngineRoom, entry_fee: int, exit_fee: int) -> tuple[FillRow, FillRow]:
+    """The rows of a finished trade, one for each of its orders."""
+    entry = fill(room, 1, "10", OrderSide.BUY, QUANTITY, entry_fee)
+    return entry, fill(room, 2, "11", OrderSide.SELL, QUANTITY, exit_fee)
+
+
 async def finished_trade(room: EngineRoom, *, learn: bool = True) -> None:
     """Trade 1: entry by order 10, exit by order 11, both filled whole."""
     for event in opened(1, QUANTITY):
@@ -107,9 +113,7 @@ def test_a_start_that_lies_in_the_future_does_not_keep_a_trade_unsettled(tmp_pat
         await room.open_shop()
         settler = settler_of(room)
         await finished_trade(room)
-        room.script.fills = (
-            fill(room, 1, "10", OrderSide.BUY, QUANTITY, 333), fill(room, 2, "11", OrderSide.SELL, QUANTITY, 300),
-        )  # fmt: skip
+        room.script.fills = whole_fills(room, 333, 300)
         settler.began(1, clock.wall_ns() + 20 * NANOSECONDS_PER_SECOND)
         room.background.start(settler.run(), "settle")
         settler.wake()
@@ -155,10 +159,7 @@ def test_after_a_restart_the_orders_are_found_by_listing(tmp_path: Path) -> None
         await room.open_shop()
         settler = settler_of(room)
         await finished_trade(room, learn=False)
-        room.script.fills = (
-            fill(room, 1, "10", OrderSide.BUY, QUANTITY, 5),
-            fill(room, 2, "11", OrderSide.SELL, QUANTITY, 6),
-        )
+        room.script.fills = whole_fills(room, 5, 6)
         assert await settler.settle()
         assert room.engine.state.slots[0].tails[0].exit.fee == 6
         await room.close()
@@ -198,8 +199,12 @@ def test_what_nobody_owns_settles_an_adopted_position(tmp_path: Path) -> None:
     run_virtually(work)
 
 
-def test_two_positions_closed_by_hand_have_their_rows_apart(tmp_path: Path) -> None:
-    """Nobody owns the rows of either close: each goes to the trade that held the instrument then, on its own side."""
+@pytest.mark.parametrize("clock_was_ahead_in", [None, 1, 2])
+def test_two_positions_closed_by_hand_have_their_rows_apart(tmp_path: Path, clock_was_ahead_in: int | None) -> None:
+    """Nobody owns the rows of either close: each goes to the trade that held the instrument then, on its own side.
+
+    Also when our clock was ahead as one of them began: then the rows of our own orders say when that was.
+    """
 
     async def work(clock: VirtualClock) -> None:
         room = EngineRoom(tmp_path, clock)
@@ -221,7 +226,11 @@ def test_two_positions_closed_by_hand_have_their_rows_apart(tmp_path: Path) -> N
                 )
             )
             await room.engine.apply(reading(0, clock.wall_ns()))
-        assert await settler.settle()
+        if clock_was_ahead_in is not None:
+            settler.began(clock_was_ahead_in, clock.wall_ns() + 20 * NANOSECONDS_PER_SECOND)
+        room.background.start(settler.run(), "settle")
+        settler.wake()
+        await asyncio.sleep(1 if clock_was_ahead_in is None else 60)
         fees = {tail.trade: (tail.entry.fee, tail.exit.fee) for tail in room.engine.state.slots[0].tails if tail.trade}
         assert fees == {1: (1, 100), 2: (2, 200)}
         assert next(unsettled(room.engine.state), None) is None
@@ -283,11 +292,7 @@ def test_more_than_was_booked_is_evidence_once(tmp_path: Path) -> None:
         await room.open_shop()
         settler = settler_of(room)
         await finished_trade(room)
-        room.script.fills = (
-            fill(room, 1, "10", OrderSide.BUY, QUANTITY, 5),
-            fill(room, 2, "11", OrderSide.SELL, QUANTITY, 6),
-            fill(room, 3, "11", OrderSide.SELL, 10_000, 6),
-        )
+        room.script.fills = (*whole_fills(room, 5, 6), fill(room, 3, "11", OrderSide.SELL, 10_000, 6))
         rows = room.journal.position
         for _ in range(5):
             assert not await settler.settle()

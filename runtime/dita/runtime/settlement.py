@@ -153,8 +153,8 @@ class Settler:
         if not left:
             return True
         owners = await self._listed_owners(instrument, start_ns, end_ns)
-        unowned = tuple(row for row in rows if row.order_id not in owners)
-        left = [half for half in left if not await self._settle_half(half, rows, owners, self._likely(half, unowned))]
+        likely = {half: self._likely(half, rows, owners) for half in left}
+        left = [half for half in left if not await self._settle_half(half, rows, owners, likely[half])]
         for half in left:
             self._count_failure(half)
         return not left
@@ -162,22 +162,45 @@ class Settler:
     def _start_ns(self, half: Half, now_ns: int) -> int:
         """Since when the half can have fills. After some tries nothing is left of what our own clock once said."""
         long_ago_ns = now_ns - _DAY_NS
-        if self._tries.get((half.trade, half.part), 0) >= _TRIES_BEFORE_ALERT:
+        if self._is_old(half):
             return long_ago_ns
         return self._starts.get(half.trade, long_ago_ns)
 
-    def _likely(self, half: Half, unowned: tuple[FillRow, ...]) -> frozenset[str]:
+    def _likely(self, half: Half, rows: tuple[FillRow, ...], owners: dict[str, OrderKey]) -> frozenset[str]:
         """Orders that nobody owns and that can have moved this half: its side, before the instrument's next trade.
 
         Only one trade at a time holds an instrument, so that two positions closed by hand have rows apart.
         """
+        start_ns, end_ns = self._held_by_rows(half, rows, owners) if self._is_old(half) else self._held_by_clock(half)
+        return frozenset(
+            row.order_id
+            for row in rows
+            if row.order_id not in owners and row.side is half.side and start_ns <= row.time_ns < end_ns
+        )
+
+    def _is_old(self, half: Half) -> bool:
+        """Whether it was tried so often that what our own clock has said of it must be wrong."""
+        return self._tries.get((half.trade, half.part), 0) >= _TRIES_BEFORE_ALERT
+
+    def _held_by_clock(self, half: Half) -> tuple[int, int]:
+        """From when till when the trade held its instrument, by our clock: exact, while that was right."""
         start_ns = self._starts.get(half.trade, 0)
         later = [self._starts[trade] for trade in self._trades_of(half.instrument) if half.trade < trade]
-        if self._tries.get((half.trade, half.part), 0) >= _TRIES_BEFORE_ALERT:
-            start_ns, later = 0, []  # as for what is read: our own clock may have been wrong
-        start_ns -= start_ns % NANOSECONDS_PER_SECOND  # rows carry whole seconds
-        end_ns = min(later, default=WORD_MAX)
-        return frozenset(row.order_id for row in unowned if row.side is half.side and start_ns <= row.time_ns < end_ns)
+        return start_ns - start_ns % NANOSECONDS_PER_SECOND, min(later, default=WORD_MAX)  # rows carry whole seconds
+
+    def _held_by_rows(self, half: Half, rows: tuple[FillRow, ...], owners: dict[str, OrderKey]) -> tuple[int, int]:
+        """The same to the second, by the venue's: from the first row of the trade's orders to that of a later trade's.
+
+        What was adopted has no order of ours that opened it.
+        """
+        first: dict[int, int] = {}
+        for row in rows:
+            key = owners.get(row.order_id)
+            if key is not None:
+                first[key.trade] = min(row.time_ns, first.get(key.trade, row.time_ns))
+        start_ns = 0 if half.part == Part.ENTRY else first.get(half.trade, 0)
+        later = [time_ns + NANOSECONDS_PER_SECOND for trade, time_ns in first.items() if half.trade < trade]
+        return start_ns, min(later, default=WORD_MAX)
 
     def _trades_of(self, instrument: int) -> Iterator[int]:
         """Trades of this instrument whose beginning is known."""
