@@ -17,6 +17,7 @@ FOUND: dict[str, tuple[tuple[str, ...], str]] = {
     "simulate-restart-places-a-second-order": (("3@48", "3@49", "3@47"), "no durable row commands it"),
     "simulate-unjournaled-names-come-again": (("3+failing", "5+failing"), "no durable row commands it"),
     "simulate-close-by-hand-strands-an-exit": (("9+hand", "3+hand"), "EXIT_UNRESOLVED"),
+    "simulate-gap-is-not-read": (("3+cut", "5+cut"), "nobody has read what the account stream missed of"),
     "simulate-clock-set-back-ends-settlement": (("3+backwards", "5+backwards"), "trades without their fill rows"),
 }
 """What is planted, the runs it is looked for in (see ``simulation_hunt``), and what is said of it."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from dita.adapters.exchange import DropFrame, Fault, LoseReply, LoseRequest, When
+from dita.adapters.exchange import CutStream, DropFrame, Fault, LoseReply, LoseRequest, When
 from dita.kernel.image import IMAGE_PATH
 from dita.kernel.loader import installed_bindings, load_certified, load_for_conformance
 from dita.runtime.simulation.scenario import Happening, Scenario, Trouble, draw_scenario
@@ -30,6 +30,7 @@ PLANS: Final[dict[str, tuple[Fault | Happening, ...]]] = {
         LoseRequest("hang", _OFTEN), *(Happening("hand_close", 2 + 0.6 * n, number=1_000_000) for n in range(25)),
     ),
     "failing": tuple(Happening("failed_flush", at, number=3) for at in (3.0, 6.0, 9.0, 12.0, 15.0)),
+    "cut": (CutStream("ORDER_TRADE_UPDATE", When(every=9, times=0)),),
     "backwards": (
         Happening("clock_step", 2.0, 20.0), Happening("clock_step", 8.0, -20.0), Happening("restart", 9.0),
         Happening("clock_step", 12.0, 20.0), Happening("clock_step", 16.0, -20.0),

@@ -68,7 +68,7 @@ from dita.adapters.exchange.faults import (
 )
 from dita.adapters.exchange.matching import Engine
 from dita.adapters.exchange.record import AccountRecord, FillRecord, OrderRecord, PositionRecord, VenueRecord
-from dita.adapters.exchange.server import ExchangeReport, ExchangeServer
+from dita.adapters.exchange.server import ExchangeReport, ExchangeServer, Visit
 from dita.adapters.exchange.venue import Venue
 
 __all__ = [
@@ -116,6 +116,7 @@ __all__ = [
     "StreamRules",
     "Venue",
     "VenueRecord",
+    "Visit",
     "When",
     "WireVariants",
     "config_from_json",

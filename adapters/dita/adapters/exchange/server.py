@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
+from urllib.parse import parse_qsl
 
 import uvicorn
 from starlette.applications import Starlette
@@ -45,6 +46,15 @@ class ExchangeReport:
     slow_clients_cut: int
     orders_made: int
     fills_made: int
+
+
+class Visit(NamedTuple):
+    """A line of the access log: a request that has arrived, or a socket that begins (and then, that is over)."""
+
+    time_ns: int  # of the exchange's clock
+    path: str
+    parameters: Mapping[str, str]
+    is_over: bool
 
 
 class _Uvicorn(uvicorn.Server):
@@ -95,9 +105,11 @@ class ExchangeServer:
         config: ExchangeConfig,
         clock: Callable[[], int] = time.time_ns,
         listen: Callable[[str, int], socket.socket] = open_listener,
+        access_log: Callable[[Visit], None] | None = None,
     ) -> None:
-        """``listen`` gives the bound socket that the loop accepts connections on."""
+        """``listen`` gives the bound socket that connections are accepted on; ``access_log`` is told every visit."""
         self.config = config
+        self._access_log = access_log
         self._listen = listen
         self.venue = Venue(config, clock)
         self._api = RestApi(self.venue)
@@ -276,6 +288,7 @@ class ExchangeServer:
             transport = _transport_behind(send)
             scope[TRANSPORT_KEY] = transport
             transports.add(transport)
+            self._log(scope)
             try:
                 if scope["type"] == "http" and not scope["path"].startswith("/debug/"):
                     response = await answer(Request(scope, receive))
@@ -284,8 +297,15 @@ class ExchangeServer:
                     await inner(scope, receive, send)
             finally:
                 transports.discard(transport)
+                if scope["type"] == "websocket":
+                    self._log(scope, is_over=True)
 
         return application
+
+    def _log(self, scope: Scope, *, is_over: bool = False) -> None:
+        if self._access_log is not None:
+            parameters = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+            self._access_log(Visit(self.venue.now_ns(), scope["path"], parameters, is_over))
 
     async def _debug_record(self, request: Request) -> Response:
         if request.client is None or request.client.host not in _LOOPBACK:

@@ -60,8 +60,10 @@ Watcher = Callable[[Point], "int | None"]
 class Disk:
     """The files of one machine. ``watcher`` is asked at every point; ``is_full``: no file may grow."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, keeps: bool = True) -> None:
+        """``keeps``: whether a death keeps what was written then; else nothing of a dead process is undone."""
         self.folder = folder
+        self._keeps = keeps
         self.points = 0
         self.is_full = False
         self.watcher: Watcher | None = None
@@ -73,7 +75,8 @@ class Disk:
 
     def keep_what_is_written(self) -> None:
         """A process died: what it had written stays, whatever its remains still do. ``restore`` brings it back."""
-        self._saved = {path.name: path.read_bytes() for path in self._files()}
+        if self._keeps:
+            self._saved = {path.name: path.read_bytes() for path in self._files()}
 
     def keep_after_this_write(self) -> None:
         """As ``keep_what_is_written``, with the write that is going on, as far as it arrives."""

@@ -31,8 +31,6 @@ from dita.runtime.simulation.loop import SimulatedClock, VirtualLoop
 from dita.runtime.simulation.processes import SimulatedProcess
 from dita.runtime.simulation.trace import Trace
 from dita.spec.inputs import Input
-from dita.spec.order_ids import OrderKey, client_order_id
-from dita.spec.outcome import Outcome
 
 JOURNAL_NAME: Final = "journal.sqlite"
 ACCOUNT: Final = "simulated"
@@ -52,6 +50,7 @@ class Plan:
     open_chance: int
     close_chance: int
     limit_chance: int = 0
+    made_by: str = ""  # in snapshots of the journal; "": none is made
     restart_seconds: float = 1.0
 
 
@@ -60,8 +59,6 @@ class Outputs:
     """What the runtimes did, as seen from outside."""
 
     inputs: int = 0
-    refused: int = 0
-    commanded: Counter[str] = field(default_factory=Counter[str])
     alerts: Counter[Alert] = field(default_factory=Counter[Alert])
     starts: int = 0
     failed_starts: int = 0
@@ -193,13 +190,13 @@ class Machine:
                 clearance=self._certified.clearance,
                 policy=Coin(rng, plan.open_chance, plan.close_chance, plan.limit_chance),
                 clock=self.clock, rng=rng, pace=_PACE,
-                spare_tag=make_spare_tag(journal.meta.tag, self._rng),
+                spare_tag=make_spare_tag(journal.meta.tag, self._rng), made_by=plan.made_by,
             )  # fmt: skip
         except BaseException:
             await connection.aclose()
             raise
         runtime = opened.runtime
-        self._watch(process, runtime, journal.meta.tag)
+        self._watch(process, runtime)
         started = await opened.start()
         started.obey_switch()
         return started
@@ -209,10 +206,11 @@ class Machine:
         self._commit.slow_seconds = self._disk_seconds
         return self._commit
 
-    def _watch(self, process: SimulatedProcess, runtime: Runtime, tag: str) -> None:
+    def _watch(self, process: SimulatedProcess, runtime: Runtime) -> None:
         def observe(event: Input, stepped: Stepped) -> None:
             if process.is_alive:
-                self._observe(event, stepped.outcome, tag)
+                self.outputs.inputs += 1
+                self._trace.step(event, stepped.outcome)
 
         def alerted(raised: Raised) -> None:
             if process.is_alive:
@@ -221,12 +219,6 @@ class Machine:
 
         runtime.engine.observers.append(observe)
         runtime.alerts.listeners.append(alerted)
-
-    def _observe(self, event: Input, outcome: Outcome, tag: str) -> None:
-        self.outputs.inputs += 1
-        self._trace.step(event, outcome)
-        if outcome.submit:
-            self.outputs.commanded[client_order_id(tag, OrderKey(outcome.trade, outcome.slot, outcome.attempt))] += 1
 
     # --- what the world does to it -----------------------------------------------------------------------------------
 

@@ -115,6 +115,11 @@ class MemoryNetwork:
         edges = [0, *cuts, len(data)]
         return [data[a:b] for a, b in pairwise(edges) if a < b]
 
+    @property
+    def connections(self) -> int:
+        """Ends of connections that are open."""
+        return len(self._ends)
+
     def add(self, end: "_MemoryTransport") -> None:
         """A new end."""
         self._ends[end] = None

@@ -38,7 +38,7 @@ from dita.adapters.exchange import (
     StepClockAt,
     When,
 )
-from dita.adapters.exchange.faults import CutHow, Request
+from dita.adapters.exchange.faults import CutHow, Request, TimedFault
 from dita.runtime.simulation.loop import START_SECONDS, UTC_AT_ZERO_NS
 
 SYMBOLS: Final = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT")
@@ -225,6 +225,11 @@ WORLD_KINDS: Final[dict[str, _Drawing]] = {
 }
 """Kinds that the world around makes happen: to the machine, its disk, its network, and by people."""
 
+DISK_KINDS: Final = frozenset(
+    ("crash_at_point", "torn_write", "power_loss", "disk_full", "slow_disk", "failed_write", "failed_flush")
+)
+"""Kinds of the world that need a simulated disk."""
+
 FAULT_KINDS: Final[dict[str, _Drawing]] = {**EXCHANGE_KINDS, **WORLD_KINDS}
 """Every declared kind of fault."""
 
@@ -249,4 +254,30 @@ def draw_scenario(seed: int) -> Scenario:
         limit_chance=rng.choice((0, 2, 4)),
         safety_seconds=span,
         troubles=tuple(Trouble(number, what) for number, what in enumerate(drawn)),
+    )
+
+
+def soak_scenario(seed: int, seconds: float, begins: float) -> Scenario:
+    """Of one round of a soak: a steady market, and two thirds of the kinds that need no simulated disk.
+
+    ``begins``: when, in seconds since the loop's beginning.
+    """
+    rng = Random(f"soak {seed}")
+    kinds = [kind for kind in FAULT_KINDS if kind not in DISK_KINDS]
+    kinds = rng.sample(kinds, 2 * len(kinds) // 3)
+    drawn = [FAULT_KINDS[kind](rng, seconds) for kind in kinds for _ in range(rng.randint(1, _TIMES_OF_A_KIND))]
+    later_ms = round(begins * 1000)
+    timed = [replace(what, at_ms=what.at_ms + later_ms) if isinstance(what, TimedFault) else what for what in drawn]
+    return Scenario(
+        seed=seed,
+        symbols=SYMBOLS,
+        hedge_mode=True,
+        latency=(0.01, 0.03),
+        ticker_seconds=0.5,
+        depth_usdt=_DEPTHS_USDT[0],
+        open_chance=1,
+        close_chance=2,
+        limit_chance=4,
+        safety_seconds=seconds,
+        troubles=tuple(Trouble(number, what) for number, what in enumerate(timed)),
     )

@@ -31,6 +31,7 @@ from dita.adapters.exchange import (
     ExchangeServer,
     MatchingRules,
     RequestRules,
+    Retention,
     StreamRules,
 )
 from dita.adapters.journal import Row
@@ -40,6 +41,7 @@ from dita.runtime.live import Runtime
 from dita.runtime.settings import load_settings
 from dita.runtime.simulation.auditor import Claims, Evidence, Outside, audit
 from dita.runtime.simulation.disk import Disk, simulated_disk
+from dita.runtime.simulation.gaps import Gaps
 from dita.runtime.simulation.loop import SimulatedClock, VirtualLoop, virtual_library_clocks
 from dita.runtime.simulation.machine import Machine, Plan
 from dita.runtime.simulation.market import Walk
@@ -57,7 +59,7 @@ _SECRET: Final = "simulated-secret"  # noqa: S105 - of an exchange that exists f
 _PORT: Final = 9443
 _LOOK_SECONDS: Final = 0.5
 _PRICES: Final = {"BTC-USDT": 60_000, "ETH-USDT": 3_000, "SOL-USDT": 150, "XRP-USDT": 2}
-_CONTRACTS: Final = {
+CONTRACTS: Final = {
     "BTC-USDT": Contract("BTC-USDT", price_precision=1, quantity_precision=4, min_quantity=10_000),
     "ETH-USDT": Contract("ETH-USDT", price_precision=2, quantity_precision=2, min_quantity=1_000_000),
     "SOL-USDT": Contract("SOL-USDT", price_precision=3, quantity_precision=1, min_quantity=10_000_000),
@@ -93,7 +95,7 @@ def simulate(scenario: Scenario, certified: CertifiedKernel, heal_seconds: float
     loop = VirtualLoop(network)
     try:
         with (
-            _folder() as folder, _quiet_logs(), _collector_waiting(),
+            simulation_folder() as folder, quiet_logs(), _collector_waiting(),
             simulated_disk(folder) as disk, virtual_library_clocks(loop),
         ):  # fmt: skip
             world = World(loop, network, disk, scenario, certified, heal_seconds)
@@ -106,7 +108,7 @@ def simulate(scenario: Scenario, certified: CertifiedKernel, heal_seconds: float
 
 
 @contextmanager
-def _folder() -> Generator[Path]:
+def simulation_folder() -> Generator[Path]:
     """In memory where the system has such a place: what is simulated needs no disk."""
     shared = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
     place = tempfile.mkdtemp(prefix="dita-simulate-", dir=shared if shared.is_dir() else None)
@@ -130,7 +132,7 @@ def _collector_waiting() -> Generator[None]:
 
 
 @contextmanager
-def _quiet_logs() -> Generator[None]:
+def quiet_logs() -> Generator[None]:
     """Thousands of planned faults are no news, nor is what a killed process had not begun."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -154,25 +156,32 @@ class World:
         scenario: Scenario,
         certified: CertifiedKernel,
         heal_seconds: float,
+        *,
+        retention: Retention | None = None,
+        made_by: str = "",
     ) -> None:
+        """``retention``: of the exchange's history. ``made_by``: in the journal's snapshots; "": none is made."""
         self.scenario = scenario
         self._heal_seconds = heal_seconds
         self.loop = loop
         self.network = network
         self.disk = disk
         self.trace = Trace(loop.time)
+        self._gaps = Gaps(scenario.symbols, lambda: self.machine.outputs.starts)
         self.exchange = ExchangeServer(
             ExchangeConfig(
                 accounts=(AccountConfig(API_KEY, _SECRET, hedge_mode=scenario.hedge_mode),),
-                contracts=tuple(_CONTRACTS[symbol] for symbol in scenario.symbols),
+                contracts=tuple(CONTRACTS[symbol] for symbol in scenario.symbols),
                 matching=MatchingRules(liquidity="ladder"),
                 streams=StreamRules(snapshot_interval_ms=0),
                 requests=RequestRules(),
+                retention=retention or Retention(),
                 seed=scenario.seed,
                 port=_PORT,
             ),
             SimulatedClock(loop).wall_ns,
             listen=MemoryListener,  # type: ignore[arg-type] # stands for a socket
+            access_log=self._gaps.log,
         )
         settings = load_settings(
             {},
@@ -197,32 +206,58 @@ class World:
                 open_chance=scenario.open_chance,
                 close_chance=scenario.close_chance,
                 limit_chance=scenario.limit_chance,
+                made_by=made_by,
             ),
             self.trace,
         )  # fmt: skip
-        self.troubles = Troubles(scenario, loop, network, disk, self.machine, self.exchange, credentials, self.trace)
+        self._credentials = credentials
+        self._market_task: asyncio.Task[None] | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Start the exchange, its market and the machine."""
+        await self.exchange.start()
+        self._market_task = asyncio.create_task(self._market(), name="market")
+        self._supervisor = asyncio.create_task(self.machine.keep_running(), name="supervisor")
+
+    async def trouble(self, scenario: Scenario) -> Counter[str]:
+        """Let a scenario's troubles happen, for the length of its first phase; what did happen, by kind."""
+        before = Counter(self.exchange.report().faults_fired)
+        troubles = Troubles(
+            scenario, self.loop, self.network, self.disk, self.machine, self.exchange, self._credentials, self.trace
+        )
+        troubles.arm()
+        await asyncio.sleep(scenario.safety_seconds)
+        fired = troubles.happened()
+        await troubles.end()
+        return fired - before
+
+    async def shut_down(self) -> None:
+        """End the machine in order."""
+        assert self._supervisor is not None
+        await self.machine.shut_down()
+        await asyncio.gather(self._supervisor, return_exceptions=True)
+
+    async def close(self) -> None:
+        """End market and exchange."""
+        assert self._market_task is not None
+        self._market_task.cancel()
+        await asyncio.gather(self._market_task, return_exceptions=True)
+        await self.exchange.stop()
 
     async def run(self) -> RunResult:
         """Both phases, and the judgement."""
-        await self.exchange.start()
-        market = asyncio.create_task(self._market(), name="market")
-        supervisor = asyncio.create_task(self.machine.keep_running(), name="supervisor")
         began = self.loop.time()
-        self.troubles.arm()
-        await asyncio.sleep(self.scenario.safety_seconds)
-        fired = self.troubles.happened()
-        await self.troubles.end()
+        await self.open()
+        fired = await self.trouble(self.scenario)
         self.trace.event("heal", "begins")
-        unconverged = await self._heal(supervisor)
+        unconverged = await self.heal()
         runtime = self.machine.runtime
-        claims = None if runtime is None or unconverged else self._claims(runtime)
-        await self.machine.shut_down()
-        await asyncio.gather(supervisor, return_exceptions=True)
+        claims = None if runtime is None or unconverged else self.claims(runtime)
+        await self.shut_down()
         evidence = self._evidence(claims, fired)
-        market.cancel()
-        await asyncio.gather(market, return_exceptions=True)
         self.trace.add(json.dumps(self.exchange.venue_record().to_json_object(), sort_keys=True).encode())
-        await self.exchange.stop()
+        await self.close()
         virtual = self.loop.time() - began
         return RunResult(
             scenario=self.scenario,
@@ -243,7 +278,7 @@ class World:
 
     async def _market(self) -> None:
         walks = [
-            Walk(_CONTRACTS[symbol], _PRICES[symbol] * PRICE_SCALE, self.scenario.depth_usdt, self.scenario.seed)
+            Walk(CONTRACTS[symbol], _PRICES[symbol] * PRICE_SCALE, self.scenario.depth_usdt, self.scenario.seed)
             for symbol in self.scenario.symbols
         ]
         clock = SimulatedClock(self.loop)
@@ -252,8 +287,10 @@ class World:
                 self.exchange.feed(walk.step(clock.wall_ns()))
                 await asyncio.sleep(self.scenario.ticker_seconds / len(walks))
 
-    async def _heal(self, supervisor: "asyncio.Task[None]") -> str:
+    async def heal(self) -> str:
         """Wait until everything has converged; why it has not, else."""
+        assert self._supervisor is not None
+        supervisor = self._supervisor
         deadline = self.loop.time() + self._heal_seconds
         task: asyncio.Task[None] | None = None
         while self.loop.time() < deadline and not supervisor.done():
@@ -279,6 +316,8 @@ class World:
             reasons.append(f"the exchange has open orders {record.open_orders}")
         if (difference := record.wallet - capital(runtime.engine.state.account.ledger)) != 0:
             reasons.append(f"wallet minus capital is {difference} (1e-8 USDT)")
+        if self._gaps.unread:
+            reasons.append(f"nobody has read what the account stream missed of {', '.join(self._gaps.unread)}")
         if not runtime.is_flat_and_settled:
             slots = enumerate(runtime.engine.state.slots)
             live = [f"slot {number} {Phase(slot.phase).name}" for number, slot in slots if slot.phase]
@@ -293,8 +332,8 @@ class World:
         state = "ready" if self.machine.is_ready else "not ready"
         return f"{bound}: {state}; {self._not_converged(runtime) or 'its readings do not come to an end'}"
 
-    def _outside(self, fired: Counter[str]) -> Outside:
-        record = self.record()
+    def outside(self, fired: Counter[str], record: AccountRecord) -> Outside:
+        """What others did."""
         return Outside(
             closes_by_hand=fired["hand_close"],
             deleveragings=fired["deleverage_at"],
@@ -313,10 +352,11 @@ class World:
                 store.close()
         for row in rows:
             self.trace.add(f"{row.position} {row.send_by_ns} {row.wall_ns} {row.digest.hex()}".encode())
-        outside, alerts = self._outside(fired), self.machine.outputs.alerts
-        return Evidence(self.record(), _CONTRACTS, tag, rows, claims, outside, alerts)
+        record = self.record()
+        return Evidence(record, CONTRACTS, tag, rows, claims, self.outside(fired, record), self.machine.outputs.alerts)
 
-    def _claims(self, runtime: Runtime) -> Claims:
+    def claims(self, runtime: Runtime) -> Claims:
+        """What the runtime says of itself."""
         state = runtime.engine.state
         held: Counter[str] = Counter()
         for slot in state.slots:
