@@ -83,8 +83,9 @@ campaign: build ## five minutes of random traces on two processes; adds to what 
 simulate: build ## a thousand simulated runs with everything going wrong, on two processes (half an hour)
 	@$(BIN)/dita simulate --tier full --processes 2
 
-soak: build ## 24 simulated hours of the account stream with faults: every fill told, nothing leaks (minutes)
+soak: build ## 24 simulated hours with faults, of the account stream and of the whole runtime: nothing is lost, nothing piles up (an hour)
 	@$(BIN)/python tests/support/stream_soak.py --hours 24
+	@$(BIN)/dita simulate --soak 24
 
 coverage: build ## lines and branches that the judge's tests reach: all of the reference, 95 % of conformance
 	@rm -rf out/coverage && mkdir -p out/coverage

@@ -59,6 +59,7 @@ def test_a_seed_is_run_in_part_and_told(tmp_path: Path, certificate: Path) -> No
         ({"seed": 8, "keep": "1,x"}, "`1,x` is no list of numbers"),
         ({"seed": 8, "keep": "77"}, "seed 8 has no trouble `77`"),
         ({"seed": 8, "point": 3, "keep": "1"}, "leave --keep out"),
+        ({"seed": 8, "soak_hours": 24.0, "seconds": 9.0}, "--seconds: a soak is run as it is"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(options: dict[str, Any], says: str) -> None:

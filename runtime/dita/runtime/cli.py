@@ -201,6 +201,10 @@ def simulate(
     ] = None,
     first: Annotated[int, typer.Option(help="First seed of a tier.", min=0)] = 1,
     processes: Annotated[int, typer.Option(help="How many at a time.", min=1, max=64)] = 1,
+    soak: Annotated[
+        float | None,
+        typer.Option(metavar="HOURS", help="One runtime for so many simulated hours: nothing may pile up.", min=5),
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Run runtime, adapter, journal and exchange on virtual time, with everything going wrong, and judge what comes."""
@@ -209,6 +213,7 @@ def simulate(
     _finish(
         "simulate", "cli_simulate", "run", json_file,
         tier=tier, seed=seed, keep=keep, seconds=seconds, point=point, first=first, processes=processes,
+        soak_hours=soak,
     )  # fmt: skip
 
 

@@ -11,8 +11,10 @@ from dita.runtime.doors import certified_kernel
 from dita.runtime.settings import load_settings
 from dita.runtime.simulation.campaign import Tier, Totals, run_one, run_seeds
 from dita.runtime.simulation.scenario import FAULT_KINDS, Scenario, draw_scenario
+from dita.runtime.simulation.soak import Held, Soaked, soak
 
 _LINES: Final = 60
+_SOAK_SEED: Final = 1
 
 
 def run(
@@ -25,8 +27,9 @@ def run(
     point: int | None,
     first: int,
     processes: int,
+    soak_hours: float | None = None,
 ) -> Report:
-    """One seed, or those of a tier. Raises SettingsError, CertificateRefused, ImageRefused, CommandError."""
+    """One seed, those of a tier, or a soak. Raises SettingsError, CertificateRefused, ImageRefused, CommandError."""
     settings = load_settings()
     given = "certificate" in settings.model_fields_set
 
@@ -35,12 +38,15 @@ def run(
 
         certify_quickly(path, reporter.progress)
 
-    if seed is None:
+    if soak_hours is not None or seed is None:
+        belongs = "it belongs to one run, name its --seed" if soak_hours is None else "a soak is run as it is"
         for name, value in (("keep", keep), ("seconds", seconds), ("point", point)):
             if value is not None:
-                raise CommandError(f"--{name}: it belongs to one run, name its --seed")
+                raise CommandError(f"--{name}: {belongs}")
     scenario = None if seed is None else _asked(seed, keep, seconds, point)
     certified = certified_kernel(settings.certificate, certify=None if given else certify, trust=settings.trust)
+    if soak_hours is not None:
+        return _soak_report(soak(_SOAK_SEED if seed is None else seed, soak_hours, certified, reporter.progress))
     if scenario is None:
         totals = run_seeds(tier, settings.certificate, certified, reporter.progress, first=first, processes=processes)
         problems = totals.problems(tier)
@@ -70,6 +76,17 @@ def _asked(seed: int, keep: str | None, seconds: float | None, point: int | None
             raise CommandError(f"--keep: seed {seed} has no trouble `{missing[0]}`; it has 0 to {len(known) - 1}")
         scenario = scenario.only(wanted)
     return scenario if seconds is None else scenario.shorter(seconds)
+
+
+def _held(held: Held) -> str:
+    counts = ", ".join(f"{count} {name}" for name, count in held._asdict().items() if name != "resident_bytes")
+    return f"{held.resident_bytes >> 20} MiB, {counts}"
+
+
+def _soak_report(soaked: Soaked) -> Report:
+    quarters = [(f"quarter {number}", _held(held)) for number, held in enumerate(soaked.quarters, 1)]
+    shown = [table("what is held", quarters, ("after", "at most")), table("soak", soaked.figures, ("figure", "value"))]
+    return Report(soaked.figures, soaked.problems(), shown)
 
 
 def _shown(totals: Totals, scenario: Scenario | None) -> list[RenderableType]:
