@@ -11,7 +11,9 @@ import pytest
 from dita.adapters.journal import JournalFull, Note
 from dita.runtime.alerts import Alert
 from dita.runtime.decisions import Hold
+from dita.runtime.entries import EntryMaker
 from dita.runtime.gates import Boost, Direction, OrderBook, SessionLimits, StaleData
+from dita.runtime.instruments import Instrument
 from dita.runtime.policy import Close, Open
 from dita.runtime.strategist import Strategist
 from dita.spec import inputs
@@ -238,11 +240,12 @@ def test_an_exit_that_is_judged_shows(tmp_path: Path, defect: GateDefect) -> Non
 def test_every_defect_of_strategy_has_its_test() -> None:
     """No patch lies about that nobody plants."""
     files = {defect.file.partition("/")[0] for defect in gate_defects()}
-    assert files == {"gates", "sizing.py", "decisions.py", "strategist.py"}
+    assert files == {"gates", "sizing.py", "decisions.py", "strategist.py", "history.py", "trading_day.py"}
 
 
 def expect_hold(room: EngineRoom, strategist: Strategist, check: Check, reason: Reason) -> None:
-    """That exactly this was counted, once, and that nothing was ordered."""
+    """That exactly this was counted, once, and that nothing reached the kernel or the venue."""
+    assert strategist.decisions.entries == 0
     assert dict(strategist.decisions.counts) == {(check, reason): 1}
     assert room.script.submits == []
 
@@ -259,14 +262,22 @@ def unjournaled(room: EngineRoom, _: Strategist) -> None:
     room.engine.journal_error = JournalFull("j", "no space is left", "free some")
 
 
+def nothing_asked(_: EntryMaker, __: Instrument) -> tuple[Reason, dict[str, int | str]]:
+    """Planted: the runtime keeps nothing back."""
+    return Reason.PASSED, {}
+
+
 @pytest.mark.parametrize(
     ("prepare", "reason"),
     [(ending, Reason.NOT_OPENING), (kept_back, Reason.KEPT_BACK), (unjournaled, Reason.NO_RISK)],
 )
 def test_what_the_runtime_keeps_back_is_explained(
-    tmp_path: Path, prepare: Callable[[EngineRoom, Strategist], None], reason: Reason
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    prepare: Callable[[EngineRoom, Strategist], None],
+    reason: Reason,
 ) -> None:
-    """The session ends, something keeps entries back, the journal failed: each by its name."""
+    """The session ends, something keeps entries back, the journal failed: each by its name, or a planted defect shows."""
 
     async def work(room: EngineRoom) -> None:
         strategist = strategist_of(room, Scripted(Open(Side.LONG, "now")))
@@ -274,6 +285,11 @@ def test_what_the_runtime_keeps_back_is_explained(
         strategist.on_market(quote())
         await asyncio.sleep(0.1)
         expect_hold(room, strategist, Check.RUNTIME, reason)
+        monkeypatch.setattr(EntryMaker, "_runtime", nothing_asked)
+        strategist.on_market(quote())
+        await asyncio.sleep(0.1)
+        with pytest.raises(AssertionError):
+            expect_hold(room, strategist, Check.RUNTIME, reason)
 
     in_a_room(tmp_path, work)
 

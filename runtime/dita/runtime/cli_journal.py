@@ -201,8 +201,9 @@ def _told(story: Story, notes: Sequence[Note]) -> list[RenderableType]:
 
 def _held(notes: Sequence[Note]) -> Table:
     shown = Table(title="entries that were not made", title_justify="left", header_style="bold")
-    for header in ("time (UTC)", "symbol", "side", "held by", "reason", "times", "from what, the last time"):
-        shown.add_column(header)
+    for header in ("time (UTC)", "symbol", "side", "held by", "reason", "times"):
+        shown.add_column(header, no_wrap=True)
+    shown.add_column("from what, the last time", overflow="fold")
     for note in notes:
         body = json.loads(note.body)
         facts = " ".join(f"{name}={value}" for name, value in body["facts"].items())
