@@ -277,7 +277,7 @@ def test_what_the_runtime_keeps_back_is_explained(
     prepare: Callable[[EngineRoom, Strategist], None],
     reason: Reason,
 ) -> None:
-    """The session ends, something keeps entries back, the journal failed: each by its name, or a planted defect shows."""
+    """The session ends, something keeps entries back, the journal failed: each by its name; planted out, it shows."""
 
     async def work(room: EngineRoom) -> None:
         strategist = strategist_of(room, Scripted(Open(Side.LONG, "now")))
