@@ -1,5 +1,6 @@
 """Long time ranges: fills, orders and income are read completely and once each, or the read fails."""
 
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from typing import cast
 
@@ -149,11 +150,44 @@ async def test_a_full_window_of_orders_is_halved_until_it_is_complete() -> None:
     assert {int(row.order_id) for row in rows} == {n + 1 for n in all_ids}
 
 
-async def test_more_rows_in_a_second_than_a_reply_can_hold_fail_the_read() -> None:
+async def test_thousands_of_income_rows_within_a_second_are_read() -> None:
+    """Their times are milliseconds, so windows are halved down to these; every row is found, also at the seams."""
+    moments = [START_NS // MS + n * 999 // 2499 for n in range(2500)]
+
+    def window(seen: Seen) -> Say:
+        start, end = (int(seen.parameters[name]) for name in ("startTime", "endTime"))
+        inside = [n for n, moment in enumerate(moments) if start < moment <= end][:1000]
+        return yes([{**INCOME, "tranId": str(n), "time": moments[n]} for n in inside])
+
+    async with StubVenue().serving() as venue:
+        venue.on("GET", f"{SWAP}/v2/user/income", window)
+        async with connected(venue, moving_clock()) as rest:
+            rows = await rest.income(START_NS, START_NS + SECOND)
+    assert {int(row.transaction_id) for row in rows} == set(range(2500))
+
+
+async def read_income(rest: BingxRest) -> object:
+    return await rest.income(START_NS, START_NS + 2 * SECOND)
+
+
+async def read_orders(rest: BingxRest) -> object:
+    return await rest.all_orders("BTC-USDT", START_NS, START_NS + 2 * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("path", "rows", "read", "length"),
+    [
+        ("v2/user/income", [{**INCOME, "tranId": "1"}] * 1000, read_income, 1),
+        ("v2/trade/allOrders", {"orders": [FULL_ORDER] * 1000}, read_orders, 1000),
+    ],
+    ids=["income", "orders"],
+)
+async def test_more_rows_at_one_time_than_a_reply_can_hold_fail_the_read(
+    path: str, rows: object, read: Callable[[BingxRest], Awaitable[object]], length: int
+) -> None:
     """A window that cannot be halved any more is an incomplete listing, and that is an error."""
-    full = yes([{**INCOME, "tranId": str(n)} for n in range(1000)])
-    with pytest.raises(BadReply, match="within a second"):
-        await ask(f"{SWAP}/v2/user/income", full, lambda rest: rest.income(START_NS, START_NS + 2 * SECOND))
+    with pytest.raises(BadReply, match=f"in a window of {length} ms"):
+        await ask(f"{SWAP}/{path}", yes(rows), read)
 
 
 async def test_income_rows_are_exact_and_distinct() -> None:

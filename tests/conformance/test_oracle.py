@@ -1,5 +1,7 @@
 """The compiled reference is the reference: what is compiled, what is kept, and what is refused."""
 
+import fcntl
+import os
 import random
 import shutil
 import subprocess
@@ -195,6 +197,43 @@ def test_a_compiler_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytes
         build(reference_sources(), folder=tmp_path)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_compiler_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the next one; what somebody is at work on, or has only just begun, stays."""
+    names = ("killed", "at work", "begun", "killed at once")
+    killed, at_work, begun, at_once = (tmp_path / f"{name}.partial" for name in names)
+    for work in (killed, at_work, begun, at_once):
+        (work / "inside").mkdir(parents=True)
+    (killed / builds.BUSY).touch()
+    os.utime(at_once, (0, 0))
+
+    def failing(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(["mypyc"], 1, "no", "")
+
+    monkeypatch.setattr(subprocess, "run", failing)
+    with (at_work / builds.BUSY).open("w") as mark:
+        fcntl.flock(mark, fcntl.LOCK_EX)
+        with pytest.raises(OracleRefused, match="no"):
+            build(reference_sources(), folder=tmp_path)
+
+    assert {path.name for path in tmp_path.iterdir()} == {at_work.name, begun.name}
+
+
+def test_a_compiler_at_work_is_not_swept_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one compiles, another that begins finds its folder locked and leaves it."""
+    seen: list[int] = []
+
+    def compiling(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        builds._sweep(tmp_path)  # pyright: ignore[reportPrivateUsage] - what the other one does first
+        seen.append(len(list(tmp_path.glob("*.partial/*/step.py"))))
+        return subprocess.CompletedProcess(["mypyc"], 1, "no", "")
+
+    monkeypatch.setattr(subprocess, "run", compiling)
+    with pytest.raises(OracleRefused, match="no"):
+        build(reference_sources(), folder=tmp_path)
+
+    assert seen == [1]
 
 
 @pytest.mark.timeout(400)

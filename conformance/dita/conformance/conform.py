@@ -5,10 +5,9 @@ as much when anything is empty, unfinished, or did not find its planted fault, a
 numbers can take is taken by no path vector (``spec_path_coverage``, which must be 1.0).
 """
 
-import multiprocessing
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -18,6 +17,7 @@ from dita.conformance.floors import FLOORS, NO_FLOORS, Floors, Met, below
 from dita.conformance.matrix import declared_results, results_of
 from dita.conformance.small_worlds import worlds
 from dita.conformance.tasks import Report, Task, TaskResult, run_task
+from dita.conformance.workers import worker_pool
 from dita.kernel.image import IMAGE_PATH, seal
 from dita.spec.certificate import Part, add_up
 
@@ -110,8 +110,7 @@ def tasks_of(size: Sizes, seed: int) -> list[Task]:
 
 def _results(tasks: list[Task], image: Path, progress: Progress | None) -> list[TaskResult]:
     results: list[TaskResult] = []
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
+    with worker_pool(PROCESSES) as pool:
         running: list[Future[TaskResult]] = [pool.submit(run_task, task, image) for task in tasks]
         for future in as_completed(running):
             results.append(future.result())

@@ -4,9 +4,7 @@
 (``REQUIRED_LAYERS``); a layer that is required there and not run here refuses the certificate.
 """
 
-import multiprocessing
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -15,6 +13,7 @@ from dita.conformance.conform import ConformReport, Progress, Sizes, Tier, run_c
 from dita.conformance.explore import ExploreReport, run_explore
 from dita.conformance.matrix import result_of
 from dita.conformance.prove.proof import SOLVERS, VERDICTS, keep, proved_before, run_prove, solver_versions
+from dita.conformance.workers import worker_pool
 from dita.spec.certificate import Part, add_up
 
 
@@ -93,7 +92,7 @@ def prove_layer(order: LayerOrder) -> LayerOutcome:
 
 def explore_layer(order: LayerOrder) -> LayerOutcome:
     """Reference × adapter logic × venue × lossy network, searched in full; in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with worker_pool(1) as pool:
         report: ExploreReport = pool.submit(run_explore, order.tier).result()
     if order.progress is not None:
         order.progress("explore", report.transitions, report.transitions)

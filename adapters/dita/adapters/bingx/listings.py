@@ -16,6 +16,7 @@ PAGE_ROWS: Final = 1000  # the most any listing gives at once
 _WINDOW_NS: Final = 6 * 86_400 * NANOSECONDS_PER_SECOND  # the venue refuses more than seven days
 _OVERLAP_NS: Final = 2 * NANOSECONDS_PER_SECOND  # a start time behaves as exclusive, and fills carry whole seconds
 _SPLIT_NS_MIN: Final = NANOSECONDS_PER_SECOND
+FINE_SPLIT_NS_MIN: Final = NANOSECONDS_PER_MILLISECOND  # for rows that carry milliseconds
 
 
 class WindowFull(Exception):
@@ -63,19 +64,32 @@ def converted(endpoint: Endpoint, convert: Callable[[object], T], rows: Sequence
         raise BadReply(endpoint.name, str(error)) from None
 
 
-def time_range(start_name: str, end_name: str, start_ns: int, end_ns: int) -> dict[str, str]:
+def time_range(
+    start_name: str, end_name: str, start_ns: int, end_ns: int, *, overlap_ns: int = _OVERLAP_NS
+) -> dict[str, str]:
     """Parameters for a range that surely includes both ends."""
-    start_ms = max(0, start_ns - _OVERLAP_NS) // NANOSECONDS_PER_MILLISECOND
+    start_ms = max(0, start_ns - overlap_ns) // NANOSECONDS_PER_MILLISECOND
     end_ms = -(-end_ns // NANOSECONDS_PER_MILLISECOND)
     return {start_name: str(start_ms), end_name: str(end_ms)}
 
 
+def fine_overlap_ns(start_ns: int, end_ns: int) -> int:
+    """How much earlier a window of rows that carry milliseconds begins: no more than it is long, but one of them."""
+    return min(_OVERLAP_NS, max(end_ns - start_ns, FINE_SPLIT_NS_MIN))
+
+
 async def read_windows(
-    endpoint: Endpoint, start_ns: int, end_ns: int, read: Callable[[int, int], Awaitable[Sequence[T]]]
+    endpoint: Endpoint,
+    start_ns: int,
+    end_ns: int,
+    read: Callable[[int, int], Awaitable[Sequence[T]]],
+    *,
+    split_ns_min: int = _SPLIT_NS_MIN,
 ) -> list[T]:
     """All rows between two times, in windows that the venue accepts; a full window is halved until it is not full.
 
-    Rows near the seams come twice: the caller removes copies by their identity. Raises VenueError.
+    A full window of ``split_ns_min`` or less cannot be read. Rows near the seams come twice: the caller removes copies
+    by their identity. Raises VenueError.
     """
     if end_ns < start_ns:
         raise ValueError(f"end_ns: `{end_ns}` is before start_ns `{start_ns}`")
@@ -94,8 +108,10 @@ async def read_windows(
         try:
             found.extend(await read(begin_ns, stop_ns))
         except WindowFull:
-            if stop_ns - begin_ns <= _SPLIT_NS_MIN:
-                raise BadReply(endpoint.name, f"`{PAGE_ROWS}` rows or more within a second; not readable") from None
+            if stop_ns - begin_ns <= split_ns_min:
+                length = split_ns_min // NANOSECONDS_PER_MILLISECOND
+                what = f"`{PAGE_ROWS}` rows or more in a window of {length} ms; not readable"
+                raise BadReply(endpoint.name, what) from None
             middle_ns = (begin_ns + stop_ns) // 2
             pending += [(middle_ns, stop_ns), (begin_ns, middle_ns)]
     return found

@@ -45,9 +45,11 @@ from dita.adapters.bingx.errors import BadReply, Call, ErrorClass, NoReply, Venu
 from dita.adapters.bingx.json_text import as_list, as_object
 from dita.adapters.bingx.limiter import Rank
 from dita.adapters.bingx.listings import (
+    FINE_SPLIT_NS_MIN,
     PAGE_ROWS,
     WindowFull,
     converted,
+    fine_overlap_ns,
     of_symbol,
     read_windows,
     rows_of,
@@ -376,7 +378,9 @@ class BingxRest:
         """The account's income statement in a time range, once each, oldest first. The venue keeps three months."""
 
         async def window(from_ns: int, to_ns: int) -> Sequence[IncomeRow]:
-            parameters = {"limit": str(PAGE_ROWS), **time_range("startTime", "endTime", from_ns, to_ns)}
+            overlap_ns = fine_overlap_ns(from_ns, to_ns)
+            moments = time_range("startTime", "endTime", from_ns, to_ns, overlap_ns=overlap_ns)
+            parameters = {"limit": str(PAGE_ROWS), **moments}
             if income_type is not None:
                 parameters["incomeType"] = income_type
             if symbol is not None:
@@ -388,7 +392,7 @@ class BingxRest:
             return converted(INCOME, _income_row, documents)
 
         found: dict[tuple[str, str, str], IncomeRow] = {}
-        for row in await read_windows(INCOME, start_ns, end_ns, window):
+        for row in await read_windows(INCOME, start_ns, end_ns, window, split_ns_min=FINE_SPLIT_NS_MIN):
             known = found.setdefault((row.transaction_id, row.symbol, row.type_text), row)
             if known != row:
                 raise BadReply(INCOME.name, f"transaction `{row.transaction_id}` was told in two ways")

@@ -31,6 +31,7 @@ from dita.conformance.mutants.records import (
     write_evidence,
 )
 from dita.conformance.mutants.sources import own_of, rest_of, side_of
+from dita.conformance.workers import end_with_parent
 
 Tier = Literal["quick", "full"]
 Progress = Callable[[str, int, int], None]
@@ -107,6 +108,7 @@ class _Process:
 
 
 def _begin(witnesses: Witnesses) -> None:
+    end_with_parent()
     _Process.bench = Bench(witnesses)
 
 

@@ -5,17 +5,20 @@ that is compiled, the specification it is compiled against, this package, mypy a
 key, and what is kept under an older one is not looked at.
 """
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from dita.conformance.oracle.source import compilable
 from dita.kernel.loader import package_sha256
@@ -23,6 +26,7 @@ from dita.spec.canonical import sha256_hex
 
 FOLDER: Final = Path("out") / "oracle"
 MANIFEST: Final = "manifest.json"
+BUSY: Final = "busy"  # in the folder of a compilation that runs
 COMPILER_SECONDS: Final = 600
 MANIFEST_BYTES_MAX: Final = 1 << 20
 _BEHIND: Final = ("dita.spec", "dita.conformance.oracle")  # what the result depends on besides the source itself
@@ -80,7 +84,9 @@ def build(sources: Mapping[str, str], optimise: int = 2, folder: Path = FOLDER) 
     if found is not None:
         return found
     folder.mkdir(parents=True, exist_ok=True)
+    _sweep(folder)
     work = Path(tempfile.mkdtemp(prefix=f"{key[:16]}.", suffix=".partial", dir=folder))
+    mark = _marked(work)
     try:
         _compile(sources, Built(key, work, ()).package, work, optimise)
         ready = work / "ready"
@@ -93,11 +99,36 @@ def build(sources: Mapping[str, str], optimise: int = 2, folder: Path = FOLDER) 
         (ready / MANIFEST).write_text(json.dumps(_manifest(key, hashes)), encoding="utf-8")
         _put(ready, folder / key)
     finally:
+        mark.close()
         shutil.rmtree(work)
     found = kept(key, folder)
     if found is None:
         raise OracleRefused(f"`{folder / key}` is not what was just compiled; remove it and try again")
     return found
+
+
+def _marked(work: Path) -> TextIO:
+    """A file in the folder that says, by its lock, that somebody is at work there; nobody ever sees it unlocked."""
+    begun = work / "begun"
+    mark = begun.open("w")
+    fcntl.flock(mark, fcntl.LOCK_EX)
+    begun.rename(work / BUSY)
+    return mark
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what compilations that were killed have left: a compilation that runs holds the lock of its folder."""
+    for work in folder.glob("*.partial"):
+        try:
+            with (work / BUSY).open("r+") as mark:
+                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(work, ignore_errors=True)
+        except FileNotFoundError:  # it has just begun, or died before it had its lock
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - work.stat().st_mtime > COMPILER_SECONDS:
+                    shutil.rmtree(work, ignore_errors=True)
+        except BlockingIOError:
+            continue
 
 
 def _compile(sources: Mapping[str, str], package: str, work: Path, optimise: int) -> None:

@@ -11,12 +11,11 @@ do are explored and predicted as well (``executor_constructs``).
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import random
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from dita.conformance.prove.executor_pairs import Counts, Pair, Pairs
 from dita.conformance.prove.flat import at, values_of
 from dita.conformance.prove.predicate_check import PredicateReport, check_predicates
 from dita.conformance.prove.prediction import KindPredictor, compiled_paths, predictor_of
+from dita.conformance.workers import worker_pool
 from dita.reference import step
 from dita.spec.layout import flatten_words, word_names
 from dita.spec.outcome import Outcome
@@ -212,7 +212,7 @@ def check_executor(pairs: int, seed: int = 0, progress: Progress | None = None) 
 
     Raises Unsupported for what the executor does not model.
     """
-    with ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with worker_pool(PROCESSES) as pool:
         explored = [pool.submit(predictor_of, kind) for kind in KINDS]
         predictors = [future.result() for future in explored]
         return compare_all(pool, predictors, pairs, seed, progress)

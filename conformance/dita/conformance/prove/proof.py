@@ -7,11 +7,10 @@ The kinds of input are spread over two processes. Unknown, disagreement, an obli
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +27,7 @@ from dita.conformance.prove.lemmas import LEMMAS, prove_lemmas
 from dita.conformance.prove.models import Found
 from dita.conformance.prove.obligations import CORE, FRAME, LIFT, META, Obligation
 from dita.conformance.prove.prediction import KindPredictor
+from dita.conformance.workers import worker_pool
 from dita.spec.invariants import broken
 from dita.spec.state import State
 from dita.spec.vocabulary import Kind
@@ -164,11 +164,10 @@ def run_prove(
         raise ValueError(
             f"`{part}` is no part of the proof; name an input kind, `frame`, `lift`, `laws` or `arithmetic`"
         )
-    context = multiprocessing.get_context("spawn")
     whole = not only and not part
     report.seeds = SEEDS[tier] if whole else 1
     repeated = [item for extra in range(1, report.seeds) for item in again(seed + extra)]
-    with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
+    with worker_pool(PROCESSES) as pool:
         running = {pool.submit(item.run, *item.arguments, **item.keywords): item.name for item in todo}
         once_more = {pool.submit(item.run, *item.arguments, **item.keywords): item.name for item in repeated}
         predictors: list[KindPredictor] = []
