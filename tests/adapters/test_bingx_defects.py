@@ -32,6 +32,7 @@ FILES: dict[str, dict[str, str]] = {
     },
     "adapters/test_bingx_stream_captures.py": {
         "adapter-book-worst-first": "test_every_captured_market_frame_is_read_or_left_out",
+        "adapter-deeper-book-taken": "test_every_captured_market_frame_is_read_or_left_out",
         "adapter-one-event-name": "test_every_form_of_an_order_push_is_read",
     },
     "adapters/test_bingx_captures.py": {

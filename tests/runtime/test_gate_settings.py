@@ -74,6 +74,12 @@ def test_a_feature_map_is_read_as_it_is(tmp_path: Path) -> None:
     assert read_features(None, SYMBOLS) == {}
 
 
+def test_a_feature_map_that_is_not_there_is_told_by_its_path(tmp_path: Path) -> None:
+    """It was asked for, so it is not done without."""
+    with pytest.raises(FeaturesError, match="it cannot be read: No such file"):
+        read_features(tmp_path / "nowhere.json", SYMBOLS)
+
+
 def test_every_wrong_feature_is_told_at_once(tmp_path: Path) -> None:
     """A symbol that is not traded, a key that nobody knows, numbers that are none, a row that is no object."""
     path = written(

@@ -4,16 +4,20 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from dita.adapters.bingx.stream_base import StreamClosed
+from dita.adapters.bingx.stream_events import StreamGap
 from dita.adapters.journal import JournalFull, Note
 from dita.runtime.alerts import Alert
 from dita.runtime.decisions import Hold
 from dita.runtime.entries import EntryMaker
 from dita.runtime.gates import Boost, Direction, OrderBook, SessionLimits, StaleData
 from dita.runtime.instruments import Instrument
+from dita.runtime.live import Runtime
 from dita.runtime.policy import Close, Open
 from dita.runtime.strategist import Strategist
 from dita.spec import inputs
@@ -403,6 +407,43 @@ def test_a_trade_seen_long_after_the_last_quote_opens_nothing(tmp_path: Path) ->
         assert room.script.submits == []
         assert strategist.decisions.counts[Check.STALE_DATA, Reason.NO_QUOTE] == 1
         assert strategist.decisions.counts[Check.STALE_DATA, Reason.QUOTE_STALE] == 1
+
+    in_a_room(tmp_path, work)
+
+
+class MarketOf:
+    """A market stream that tells these things and ends."""
+
+    def __init__(self, *events: object) -> None:
+        self._events = iter(events)
+
+    async def next_event(self) -> object:
+        """The next one."""
+        try:
+            return next(self._events)
+        except StopIteration:
+            raise StreamClosed("test") from None
+
+
+def test_the_runtime_tells_the_gates_of_books_and_gaps(tmp_path: Path) -> None:
+    """What the market stream gives reaches them: a book lets an entry go, a gap holds the next one, with an alert."""
+
+    async def work(room: EngineRoom) -> None:
+        strategist = strategist_of(room, Scripted(Open(Side.LONG, "now")), OrderBook(5, SECOND, 3 * SECOND, 300_000))
+        book = Depth(SYMBOL, ((PRICE, 5),), ((PRICE + 1, 5),), 1)
+        stranger = Depth("XRP-USDT", ((PRICE, 5),), (), 1)
+        for events, expected in (
+            ((stranger, quote()), 0),
+            ((book, StreamGap(1, "lost"), quote()), 0),
+            ((book, quote()), 1),
+        ):
+            runtime: Any = SimpleNamespace(
+                strategist=strategist, alerts=room.alerts, _market_stream=MarketOf(*events)
+            )  # fmt: skip
+            await Runtime._follow_market(runtime)  # pyright: ignore[reportPrivateUsage] - what the runtime runs
+            await asyncio.sleep(1)
+            assert len(room.script.submits) == expected
+        assert room.alerts.counts == {Alert.STREAM_GAP: 1}
 
     in_a_room(tmp_path, work)
 

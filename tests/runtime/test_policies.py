@@ -3,16 +3,18 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass
+from dataclasses import FrozenInstanceError, dataclass, fields, is_dataclass, replace
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from dita.runtime.gates import StaleData
 from dita.runtime.policies import Coin, Dislocation, Idle, PolicyError, Reversion, UnknownPolicy, make_policy, registry
 from dita.runtime.policy import Close, Decision, Hold, MarketView, Open, Policy
+from dita.runtime.strategist import Strategist
 from dita.spec.market import BookTicker
 from dita.spec.vocabulary import Phase, Side
 from scripted_venue import EngineRoom
@@ -244,7 +246,10 @@ def reached(value: object) -> list[object]:
 
 def test_a_view_leads_nowhere() -> None:
     """It is made of numbers, names and the market event; no way leads from it to an engine or a venue."""
-    assert {type(part) for part in reached(view(10**14))} == {MarketView, BookTicker, str, int, Phase, Side}
+    harmless = {MarketView, BookTicker, str, int, Phase, Side}
+    assert {type(part) for part in reached(view(10**14))} == harmless
+    planted: Any = Strategist.__new__(Strategist)
+    assert {type(part) for part in reached(replace(view(10**14), symbol=planted))} - harmless == {Strategist}
 
 
 def test_a_view_cannot_be_changed() -> None:

@@ -29,11 +29,13 @@ class FeaturesError(Exception):
 
 
 def read_features(path: Path | None, symbols: Collection[str]) -> FeatureMap:
-    """The map of these symbols, empty without a file. Raises FeaturesError with every problem at once, or OSError."""
+    """The map of these symbols, empty without a file. Raises FeaturesError with every problem at once."""
     if path is None:
         return {}
     try:
         document: object = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_distinct)
+    except OSError as error:
+        raise FeaturesError(str(path), (f"it cannot be read: {error.strerror}",)) from None
     except (ValueError, RecursionError) as error:
         raise FeaturesError(str(path), (f"it is no JSON: {error}",)) from None
     if not isinstance(document, dict):

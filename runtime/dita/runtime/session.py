@@ -93,7 +93,7 @@ def check_input(settings: Settings, progress: Progress) -> None:
     """Find out before anything is started whether the session can be as asked: policy, features, venue, market.
 
     A recorded market is read once from end to end.
-    Raises UnknownPolicy, PolicyError, FeaturesError, StartError, CredentialsError, FeedError, OSError.
+    Raises UnknownPolicy, PolicyError, FeaturesError, StartError, CredentialsError, FeedError.
     """
     make_policy(settings.policy, Random(settings.seed))
     read_features(settings.features, settings.symbols)
@@ -131,7 +131,7 @@ async def run_session(
     ``stop_now`` ends that, too: entries are cancelled, everything is closed in order, positions stay as they are.
 
     Raises StartError, FeedError, JournalError, ReplayRefused, CredentialsError, UnknownPolicy, PolicyError,
-    FeaturesError, OSError; then nothing is left running. What goes wrong after the start is a problem in the result.
+    FeaturesError; then nothing is left running. What goes wrong after the start is a problem in the result.
     """
     async with AsyncExitStack() as stack:
         if settings.exchange is None:

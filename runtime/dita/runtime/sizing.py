@@ -55,7 +55,7 @@ def quantity_for(
     """Quantity of one trade: the largest number of whole lots that the share of capital buys.
 
     Capital, and ``exposure`` of all live trades, in 1e-8 USDT; price in 1e-10 USDT. The margin of a trade is its
-    notional by ``leverage_ppm``, which the venue has been told; a boost makes a trade larger, not that.
+    notional by ``leverage_ppm``, as the venue reckons it; a boost makes a trade larger, not the venue's leverage.
     """
     facts: dict[str, int | str] = {
         "capital": capital,

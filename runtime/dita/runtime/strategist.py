@@ -31,6 +31,7 @@ from dita.spec.vocabulary import Phase, Side
 _QUIET_STEP_SECONDS: Final = 0.02
 _QUIET_WAITS: Final = 50
 _SHOWN_CHARACTERS: Final = 200
+_ALERTS: Final = {Check.POLICY: Alert.POLICY, Check.SIZING: Alert.SIZING}  # as often as they are written down
 
 
 @dataclass(slots=True)
@@ -160,16 +161,14 @@ class Strategist:
             decision = self._policy.on_market(view)
             fault = fault_of(decision)
         except Exception as error:  # noqa: BLE001 - a policy is foreign code; its bug must not end the runtime
-            self._alerts.raise_(Alert.POLICY, f"{symbol}: the policy raised {error!r}")
-            return self._nothing(symbol, Reason.POLICY_RAISED, repr(error))
+            return self._nothing(symbol, Reason.POLICY_RAISED, f"the policy raised {error!r}")
         if fault:
-            self._alerts.raise_(Alert.POLICY, f"{symbol}: the policy said what cannot be meant: {fault}")
             return self._nothing(symbol, Reason.NOT_A_DECISION, fault)
         return decision
 
     def _nothing(self, symbol: str, reason: Reason, fault: str) -> Hold:
         facts = {"fault": fault[:_SHOWN_CHARACTERS]}
-        self.decisions.hold(Held(symbol, Side.NONE, Check.POLICY, reason, facts, ""))
+        self._hold(Held(symbol, Side.NONE, Check.POLICY, reason, facts, ""))
         return Hold(fault)
 
     def _begin(self, instrument: Instrument, work: Coroutine[Any, Any, None]) -> None:
@@ -183,8 +182,8 @@ class Strategist:
             self._hold(held)
 
     def _hold(self, held: Held) -> None:
-        if self.decisions.hold(held) and held.check is Check.SIZING:
-            self._alerts.raise_(Alert.SIZING, f"{held.symbol}: {held.reason.name}, {dict(held.facts)}")
+        if self.decisions.hold(held) and held.check in _ALERTS:
+            self._alerts.raise_(_ALERTS[held.check], f"{held.symbol}: {held.reason.name}, {dict(held.facts)}")
 
     async def _tried(self, wanted: Wanted) -> Held | None:
         made = self.entries.make(wanted)
