@@ -15,7 +15,7 @@ from dita.adapters.journal import JournalFull, Note
 from dita.runtime.alerts import Alert
 from dita.runtime.decisions import Hold
 from dita.runtime.entries import EntryMaker
-from dita.runtime.gates import Boost, Direction, OrderBook, SessionLimits, StaleData
+from dita.runtime.gates import Boost, Chain, Direction, OrderBook, SessionLimits, StaleData
 from dita.runtime.instruments import Instrument
 from dita.runtime.live import Runtime
 from dita.runtime.policy import Close, Open
@@ -23,12 +23,12 @@ from dita.runtime.strategist import Strategist
 from dita.spec import inputs
 from dita.spec.decisions import Check, Feature, Reason
 from dita.spec.market import Depth, MarketTrade
-from dita.spec.scales import MONEY_SCALE
+from dita.spec.scales import MONEY_SCALE, PRICE_SCALE
 from dita.spec.vocabulary import Mode, Phase, RejectReason, Side
 from planted_module import GateDefect, Module, gate_defects, planted_module
 from runtime_parts import PRICE, opened
 from scripted_venue import SYMBOL, EngineRoom
-from strategy_room import Scripted, quote, strategist_of
+from strategy_room import SIZING, Scripted, quote, strategist_of
 from virtual_time import VirtualClock, run_virtually
 
 SECOND = 1_000_000_000
@@ -241,10 +241,68 @@ def test_an_exit_that_is_judged_shows(tmp_path: Path, defect: GateDefect) -> Non
     in_a_room(tmp_path, work)
 
 
+async def maker_failures(room: EngineRoom, module: Module) -> list[str]:
+    """Where an entry is made that should not be, or of another size than worked out by hand."""
+    chain = Chain([SessionLimits(trades_max=1)], (SYMBOL,))
+    clocks = module.Clocks(room.clock.monotonic_ns, room.clock.wall_ns)
+    maker = module.EntryMaker(room.engine, SIZING, chain, {}, clocks)
+    maker.is_open = True
+    (instrument,) = room.instruments
+    wrong: list[str] = []
+
+    def made(intent: Open, between: Callable[[], None] = lambda: None) -> Any:
+        wanted = maker.judge(instrument, intent, PRICE, 0)
+        assert isinstance(wanted, module.Wanted)
+        between()
+        return maker.make(wanted)
+
+    def expect(what: str, found: Any, expected: object) -> None:
+        said = found.reason if isinstance(found, Hold) else found.event.quantity
+        if said != expected:
+            wrong.append(f"{what}: {said!r}")
+
+    def last_trade_is_used() -> None:
+        room.engine.history.day = room.engine.history.day.on(room.clock.wall_ns(), 0)._replace(trades=1)
+
+    def keep_back() -> None:
+        maker.keep_back("now")
+
+    expect("at the quote, 1000 / 50,000", made(Open(Side.LONG, "w")), 2_000_000)
+    expect("a limit above it, 1000 / 60,000", made(Open(Side.LONG, "w", limit_price=60_000 * PRICE_SCALE)), 1_660_000)
+    expect("a limit below it", made(Open(Side.LONG, "w", limit_price=40_000 * PRICE_SCALE)), 2_000_000)
+    expect("kept back in between", made(Open(Side.LONG, "w"), keep_back), Reason.KEPT_BACK)
+    maker.release("now")
+    expect("another symbol had the last trade", made(Open(Side.LONG, "w"), last_trade_is_used), Reason.DAILY_TRADES)
+    return wrong
+
+
+def test_an_entry_is_asked_again_when_it_is_made(tmp_path: Path) -> None:
+    """What has changed since the policy spoke counts, and a limit order is sized at the worse of quote and limit."""
+
+    async def work(room: EngineRoom) -> None:
+        with planted_module("entries.py") as module:
+            assert await maker_failures(room, module) == []
+
+    in_a_room(tmp_path, work)
+
+
+@pytest.mark.parametrize("defect", gate_defects("entries"), ids=lambda defect: defect.name)
+def test_a_defect_of_making_entries_shows(tmp_path: Path, defect: GateDefect) -> None:
+    """With a planted defect an entry is made that should not be."""
+
+    async def work(room: EngineRoom) -> None:
+        with planted_module(defect.file, defect) as module:
+            assert await maker_failures(room, module) != []
+
+    in_a_room(tmp_path, work)
+
+
 def test_every_defect_of_strategy_has_its_test() -> None:
     """No patch lies about that nobody plants."""
     files = {defect.file.partition("/")[0] for defect in gate_defects()}
-    assert files == {"gates", "sizing.py", "decisions.py", "strategist.py", "history.py", "trading_day.py"}
+    assert files == {
+        "gates", "sizing.py", "decisions.py", "entries.py", "strategist.py", "history.py", "trading_day.py",
+    }  # fmt: skip
 
 
 def expect_hold(room: EngineRoom, strategist: Strategist, check: Check, reason: Reason) -> None:

@@ -45,8 +45,8 @@ class Wanted(NamedTuple):
 
     instrument: Instrument
     intent: Open
-    judged: Judged
     price: int  # of the side that it would meet, 1e-10 USDT
+    made_ns: int  # when the venue made the event that it was decided on
 
 
 class Made(NamedTuple):
@@ -90,37 +90,26 @@ class EntryMaker:
             self._rejections.pop(number, None)
 
     def judge(self, instrument: Instrument, intent: Open, price: int, made_ns: int) -> Wanted | Hold:
-        """Whether it may go on to sizing: asks the runtime, then the gates. ``made_ns``: the event's, by the venue."""
-        reason, facts = self._runtime(instrument)
-        if reason is not Reason.PASSED:
-            return _hold(instrument, intent, Check.RUNTIME, reason, facts)
-        judged = self._chain.judge(
-            Entry(
-                symbol=instrument.symbol,
-                side=intent.side,
-                now_ns=self._clocks.now_ns(),
-                event_age_ns=self._engine.venue_now_ns() - made_ns,
-                wall_ns=self._clocks.wall_ns(),
-                day=self._engine.history.day,
-                result=result(self._engine.state.account.ledger),
-                boost=intent.boost,
-                features=self._features.get(instrument.symbol, _NO_FEATURES),
-            )
-        )
-        if judged.held is not None:
-            check, held = judged.held
-            return _hold(instrument, intent, check, held.reason, held.facts)
+        """Whether it is worth an attempt: asks the runtime, then the gates. ``made_ns``: the event's, by the venue."""
+        judged = self._judged(instrument, intent, made_ns)
+        if isinstance(judged, Hold):
+            return judged
         if price == 0:
             return _hold(instrument, intent, Check.SIZING, Reason.NO_QUOTE, {"price": price})
-        return Wanted(instrument, intent, judged, price)
+        return Wanted(instrument, intent, price, made_ns)
 
     def make(self, wanted: Wanted) -> Made | Hold:
-        """Size it as things are now. The caller applies it at once: slot and trade number are free only now."""
-        instrument, intent, judged, price = wanted
-        reason, facts = self._runtime(instrument)
+        """Ask again and size it, as things are now: another symbol may have used a slot or the last trade of the day.
+
+        The caller applies it at once: slot and trade number are free only now.
+        """
+        instrument, intent, price, made_ns = wanted
+        judged = self._judged(instrument, intent, made_ns)
+        if isinstance(judged, Hold):
+            return judged
         slot = idle_slot(self._engine.state)
-        if reason is not Reason.PASSED or slot is None:
-            return _hold(instrument, intent, Check.RUNTIME, reason, facts)
+        if slot is None:
+            return _hold(instrument, intent, Check.RUNTIME, Reason.NO_FREE_SLOT, {})
         contract = instrument.contract
         limit_price = limit_price_for(intent.limit_price, intent.side, contract.tick)
         if isinstance(limit_price, Unsized):
@@ -147,7 +136,29 @@ class EntryMaker:
             limit_price=limit_price,
             post_only=bool(intent.post_only),
         )
-        return Made(event, _notes(event, wanted, sized.facts))
+        return Made(event, _notes(event, wanted, judged, sized.facts))
+
+    def _judged(self, instrument: Instrument, intent: Open, made_ns: int) -> Judged | Hold:
+        reason, facts = self._runtime(instrument)
+        if reason is not Reason.PASSED:
+            return _hold(instrument, intent, Check.RUNTIME, reason, facts)
+        judged = self._chain.judge(
+            Entry(
+                symbol=instrument.symbol,
+                side=intent.side,
+                now_ns=self._clocks.now_ns(),
+                event_age_ns=self._engine.venue_now_ns() - made_ns,
+                wall_ns=self._clocks.wall_ns(),
+                day=self._engine.history.day,
+                result=result(self._engine.state.account.ledger),
+                boost=intent.boost,
+                features=self._features.get(instrument.symbol, _NO_FEATURES),
+            )
+        )
+        if judged.held is not None:
+            check, held = judged.held
+            return _hold(instrument, intent, check, held.reason, held.facts)
+        return judged
 
     def _runtime(self, instrument: Instrument) -> tuple[Reason, Facts]:
         """Whether the runtime may open a trade in this instrument now."""
@@ -185,7 +196,7 @@ def _hold(instrument: Instrument, intent: Open, check: Check, reason: Reason, fa
     return Hold(instrument.symbol, intent.side, check, reason, facts, intent.why)
 
 
-def _notes(event: Input, wanted: Wanted, sizing: Facts) -> tuple[Note, ...]:
+def _notes(event: Input, wanted: Wanted, judged: Judged, sizing: Facts) -> tuple[Note, ...]:
     """What was meant, what each gate looked at, and every operand of the quantity."""
     meant = {
         "symbol": wanted.instrument.symbol,
@@ -194,7 +205,7 @@ def _notes(event: Input, wanted: Wanted, sizing: Facts) -> tuple[Note, ...]:
         "price": event.price,
         "why": shortened(wanted.intent.why),
     }
-    passed = {check.name: dict(verdict.facts) for check, verdict in wanted.judged.verdicts}
+    passed = {check.name: dict(verdict.facts) for check, verdict in judged.verdicts}
     return (
         Note(event.trade, INTENT, json.dumps(meant)),
         Note(event.trade, "gates", json.dumps(passed)),
