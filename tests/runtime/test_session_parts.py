@@ -79,7 +79,8 @@ def result_with(problems: tuple[str, ...]) -> SessionResult:
         figures={"round_trips": 20, "reconcile_delta": "0.00000000"}, problems=problems, tally=tally_of(20),
         memory=MemoryMarks(20, lambda: 2**20),
         alerts={"stream gap": 2}, certificate="quick", market="<script>alert(1)</script>", journal_rows=99,
-        journal=Path("j"), metrics=(), decisions=(("DIRECTION", "DC_CONTRADICT", 7),),
+        journal=Path("j"), assumptions=(("latency", "none at all"),), metrics=(),
+        decisions=(("DIRECTION", "DC_CONTRADICT", 7),),
     )  # fmt: skip
 
 

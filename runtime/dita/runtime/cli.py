@@ -189,6 +189,28 @@ def run(
 
 
 @app.command()
+def backtest(
+    source: Annotated[str | None, typer.Option(help="generator or recorded; a recording is played once.")] = None,
+    symbols: Symbols = None,
+    round_trips: Annotated[int | None, typer.Option(help="End, flat, after so many finished trades.")] = None,
+    seed: Seed = None,
+    policy: Annotated[str | None, typer.Option(help="Strategy: reversion, coin, idle, or a plug-in.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="Certificate file; must be there and hold.")] = None,
+    json_file: JsonFile = Path("backtest.json"),
+) -> None:
+    """Trade on virtual time, on an exchange of our own whose market waits for our orders, and say what that grants."""
+    options = {
+        "source": source,
+        "symbols": None if symbols is None else ",".join(symbols),
+        "round_trips": round_trips,
+        "seed": seed,
+        "policy": policy,
+        "certificate": certificate,
+    }
+    _finish("backtest", "cli_session", "backtest", json_file, options=options)
+
+
+@app.command()
 def simulate(
     tier: TierOption = "quick",
     seed: Annotated[int | None, typer.Option(help="This one run only, with its story when it fails.", min=0)] = None,

@@ -14,12 +14,13 @@ from dita.adapters.bingx.metrics import prometheus_text
 from dita.adapters.journal import JournalError
 from dita.kernel.loader import CertifiedKernel
 from dita.runtime.audit_page import write_audit_page
-from dita.runtime.cli_report import Report, Reporter, table
+from dita.runtime.cli_report import CommandError, Report, Reporter, table
 from dita.runtime.doors import certified_kernel
 from dita.runtime.replay import ReplayRefused
 from dita.runtime.report.command import report_page
 from dita.runtime.session import SessionResult, check_input, run_session
 from dita.runtime.settings import Settings, load_settings
+from dita.runtime.simulation.ground import virtual_ground
 
 _METRICS: Final = "metrics.prom"  # what the adapter has counted, as Prometheus and its file collectors read it
 _REPORTED_ROWS_MAX: Final = 50_000  # some seconds; of a longer session `dita report` makes one when asked
@@ -34,7 +35,27 @@ def run(reporter: Reporter, *, options: dict[str, object], accept_migration: boo
     log_path = log_to(settings.out)
     began = time.monotonic()
     result = asyncio.run(_session(settings, certified, reporter, accept_migration=accept_migration))
-    seconds = time.monotonic() - began
+    return _told(settings, result, time.monotonic() - began, reporter, log_path)
+
+
+def backtest(reporter: Reporter, *, options: dict[str, object]) -> Report:
+    """The same session on virtual time, on an exchange of our own whose market waits for our orders.
+
+    Raises what is wrong with its input, and CommandError for an exchange, which knows no virtual time.
+    """
+    settings = load_settings(**options, market="waits")
+    if settings.exchange is not None:
+        raise CommandError(f"DITA_EXCHANGE: `{settings.exchange}` has a time of its own; a backtest needs none")
+    check_input(settings, reporter.progress)
+    certified = _certified(settings, reporter)
+    log_path = log_to(settings.out)
+    began = time.monotonic()
+    with virtual_ground(settings.seed) as (loop, ground):
+        result = loop.run_until_complete(run_session(settings, certified, reporter.progress, ground=ground))
+    return _told(settings, result, time.monotonic() - began, reporter, log_path)
+
+
+def _told(settings: Settings, result: SessionResult, seconds: float, reporter: Reporter, log_path: Path) -> Report:
     report = _report(result, settings.out / "audit", reporter)
     page = write_audit_page(result, settings.out / "audit", seconds, report)
     (settings.out / _METRICS).write_text(prometheus_text(result.metrics), encoding="utf-8")
@@ -100,6 +121,7 @@ def _summary(result: SessionResult, page: Path, report: Path | None, log_path: P
         ("memory at the end", _mebibytes(result.memory.end)),
         ("inputs in the journal", result.journal_rows),
         ("market", result.market),
+        *result.assumptions,
         ("audit page", str(page)),
         ("report", f"dita report --journal {result.journal}" if report is None else str(report)),
         ("log", str(log_path)),

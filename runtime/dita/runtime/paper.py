@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final, final
 
 from pydantic import SecretStr
@@ -25,6 +26,9 @@ from dita.adapters.exchange import (
     When,
 )
 from dita.runtime.feeds import snap_to_tick
+from dita.runtime.ground import MACHINE, Ground
+from dita.runtime.story import decimal_text
+from dita.runtime.strategist import Strategist
 from dita.spec.market import BookTicker, MarketEvent
 
 API_KEY: Final = "paper"
@@ -33,6 +37,7 @@ _BUSY_SECONDS: Final = 0.02
 _STEP_SECONDS: Final = 0.0005
 _CATCH_UP_SECONDS: Final = 0.05
 _AHEAD_MAX: Final = 4  # market events that the runtime may not have seen yet
+_REST_SECONDS: Final = 5.0  # for an order that rests in the book, or an event that never arrives
 _KEPT: Final = 500  # orders the simulator remembers, about half a minute of them: settlement asks within seconds
 
 
@@ -58,10 +63,18 @@ def planned_faults(orders: int) -> tuple[Fault, ...]:
 class PaperExchange:
     """Start it, feed it, ask it for its own record."""
 
-    def __init__(self, symbols: tuple[str, ...], *, seed: int, faults: tuple[Fault, ...], secret: str) -> None:
+    def __init__(
+        self,
+        symbols: tuple[str, ...],
+        *,
+        seed: int,
+        faults: tuple[Fault, ...],
+        secret: str,
+        ground: Ground = MACHINE,
+    ) -> None:
         """``secret`` is made up for this session. Raises ValueError for a symbol the simulator has no contract for."""
         self.credentials = Credentials(SecretStr(API_KEY), SecretStr(secret))
-        self._faults = faults
+        self.faults = faults
         known = {contract.symbol: contract for contract in ExchangeConfig((AccountConfig(API_KEY, secret),)).contracts}
         missing = [symbol for symbol in symbols if symbol not in known]
         if missing:
@@ -76,7 +89,10 @@ class PaperExchange:
                 streams=StreamRules(snapshot_interval_ms=0),
                 requests=RequestRules(rate_limits=False),
                 seed=seed,
-            )
+                port=ground.port,
+            ),
+            ground.clock.wall_ns,
+            ground.listen,
         )
 
     async def start(self) -> None:
@@ -85,7 +101,7 @@ class PaperExchange:
 
     def arm(self) -> None:
         """From now on the planned faults happen."""
-        self.server.arm(self._faults)
+        self.server.arm(self.faults)
 
     def disarm(self) -> None:
         """From now on nothing goes wrong."""
@@ -145,3 +161,70 @@ class Feeder:
                 waited += _STEP_SECONDS
                 if waited > _CATCH_UP_SECONDS:
                     behind = self.fed - self._seen()
+
+
+@final
+class SteadyFeeder:
+    """Feeds the exchange one event at a time, and the next one when nothing is under way any more.
+
+    So what is decided and at which quotes orders fill does not depend on how long anything takes: a session on sockets
+    and one on virtual time come to the same. An order that rests in the book is waited for ``_REST_SECONDS`` only.
+    """
+
+    def __init__(self, exchange: PaperExchange, events: Iterator[MarketEvent], strategist: Strategist) -> None:
+        self._exchange = exchange
+        self._events = events
+        self._strategist = strategist
+
+    async def run(self, is_over: Callable[[], bool]) -> None:
+        """Until the market data ends, or is asked no more. Raises FeedError."""
+        strategist = self._strategist
+        try:
+            for event in self._events:
+                await self._wait_while(lambda: strategist.is_quiet or strategist.is_busy)
+                if is_over():
+                    return
+                strategist.is_expecting = strategist.wants_trades or isinstance(event, BookTicker)
+                seen = strategist.events
+                self._exchange.server.feed(self._exchange.on_its_grid(event))
+                await asyncio.sleep(0)
+                if strategist.is_expecting:
+                    await self._wait_while(partial(self._is_unseen, seen))
+                    strategist.is_expecting = False
+            await self._wait_while(lambda: strategist.is_quiet or strategist.is_busy)
+        finally:
+            strategist.is_expecting = False
+
+    def _is_unseen(self, seen: int) -> bool:
+        return self._strategist.events == seen
+
+    @staticmethod
+    async def _wait_while(holds: Callable[[], bool]) -> None:
+        waited = 0.0
+        while holds() and waited < _REST_SECONDS:
+            await asyncio.sleep(_STEP_SECONDS)
+            waited += _STEP_SECONDS
+
+
+def assumptions(exchange: PaperExchange, ground: Ground, *, market_waits: bool) -> tuple[tuple[str, str], ...]:
+    """What a session on this exchange is granted that a real venue would not grant; for people."""
+    rules = exchange.server.config.matching
+    depth = "of the best level alone"
+    if rules.liquidity == "ladder":
+        depth = (
+            f"of {rules.ladder_levels} levels, each as large as the best one and {rules.ladder_step_ticks} tick further"
+        )
+    moves = f"the market moves on while an order is under way, one event in {_BUSY_SECONDS * 1000:g} ms"
+    if market_waits:
+        moves = "the market waits for every order, so latency costs nothing, and time between quotes is not played back"
+    contracts = exchange.contracts.values()
+    rates = sorted({(contract.taker_rate_ppb, contract.maker_rate_ppb) for contract in contracts})
+    fees = [f"taker {decimal_text(taker, 1000)} ppm, maker {decimal_text(maker, 1000)} ppm" for taker, maker in rates]
+    funding = sorted({contract.funding_rate_ppb for contract in contracts})
+    return (
+        ("latency", f"{ground.wire}; {moves}"),
+        ("slippage", f"a market order walks a made-up book {depth}, and leaves no trace in later quotes"),
+        ("fees", "; ".join(fees)),
+        ("funding", ", ".join(f"{decimal_text(rate, 1000)} ppm" for rate in funding)),
+        ("faults", f"{len(exchange.faults)} planned"),
+    )

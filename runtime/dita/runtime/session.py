@@ -14,21 +14,21 @@ from pathlib import Path
 from random import Random, SystemRandom
 from typing import Final
 
-from dita.adapters.bingx.clock import Clock, SystemClock
 from dita.adapters.bingx.credentials import Credentials
 from dita.adapters.bingx.endpoints import Hosts
 from dita.adapters.bingx.errors import VenueError
 from dita.adapters.bingx.metrics import Metric
-from dita.adapters.journal import AccountLock, ThreadCommit, make_tag, open_journal
+from dita.adapters.journal import AccountLock, make_tag, open_journal
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import CertifiedKernel, installed_bindings
 from dita.runtime.connect import Connection, Patience, StartError, account_name, connect, hosts_for, read_credentials
 from dita.runtime.features import read_features
 from dita.runtime.feeds import open_feed
+from dita.runtime.ground import MACHINE, Ground
 from dita.runtime.live import Pace, Runtime, open_runtime
 from dita.runtime.memory import MemoryMarks
 from dita.runtime.order_names import make_spare_tag
-from dita.runtime.paper import Feeder, PaperExchange, planned_faults
+from dita.runtime.paper import Feeder, PaperExchange, SteadyFeeder, assumptions, planned_faults
 from dita.runtime.policies import make_policy
 from dita.runtime.policy import Policy
 from dita.runtime.settings import Settings, for_paper
@@ -71,6 +71,7 @@ class SessionResult:
     alerts: dict[str, int]
     certificate: str
     market: str
+    assumptions: tuple[tuple[str, str], ...]  # what our own exchange grants and a real one would not
     journal: Path
     journal_rows: int
     decisions: tuple[tuple[str, str, int], ...]  # who looked, what came of it, how often
@@ -125,6 +126,7 @@ async def run_session(
     accept_migration: bool = False,
     stop: asyncio.Event | None = None,
     stop_now: asyncio.Event | None = None,
+    ground: Ground = MACHINE,
 ) -> SessionResult:
     """Run one session. ``stop``, once set, ends trading early; the session still gets flat and checks.
 
@@ -137,16 +139,16 @@ async def run_session(
         if settings.exchange is None:
             settings = for_paper(settings)
         memory = MemoryMarks(settings.round_trips)
-        parts = _Parts(settings, certified, SystemClock(), progress, accept_migration, memory)
+        parts = _Parts(settings, certified, ground, progress, accept_migration, memory)
         policy = make_policy(settings.policy, Random(settings.seed))
-        venue = await _open_venue(settings, stack)
+        venue = await _open_venue(settings, ground, stack)
         runtime = await _open_runtime_at(venue, parts, policy, stack)
         tally = Tally(runtime.instruments)
         runtime.engine.observers.append(tally.observe)
         signals = _Signals(stop or asyncio.Event(), stop_now or asyncio.Event())
         problems = await _trade(parts, runtime, venue, tally, signals)
         progress("asking the exchange", 0, 0)
-        result = _result(parts, runtime, tally, await _truth(venue, runtime, problems), problems)
+        result = _result(parts, venue, runtime, tally, await _truth(venue, runtime, problems), problems)
     if runtime.unfinished:
         left = f"the stop left behind, for want of time or by an error: {', '.join(runtime.unfinished)}"
         return replace(result, problems=(*result.problems, left))
@@ -159,7 +161,7 @@ class _Parts:
 
     settings: Settings
     certified: CertifiedKernel
-    clock: Clock
+    ground: Ground
     progress: Progress
     accept_migration: bool
     memory: MemoryMarks
@@ -176,19 +178,20 @@ class _Signals:
 # --- opening ---------------------------------------------------------------------------------------------------------
 
 
-async def _open_venue(settings: Settings, stack: AsyncExitStack) -> _Venue:
+async def _open_venue(settings: Settings, ground: Ground, stack: AsyncExitStack) -> _Venue:
     if settings.exchange is not None:
         credentials = read_credentials(settings.credentials, os.environ)
         patience = Patience(settings.receive_window_ms, settings.reply_within_ms / 1000)
         hosts = hosts_for(str(settings.exchange))
         pace = _PAPER_PACE if hosts.rest.startswith("http:") else Pace()
         return _Venue(hosts, credentials, patience, pace, None, None)
-    faults = planned_faults(2 * settings.round_trips)
+    faults = () if settings.market == "waits" else planned_faults(2 * settings.round_trips)
+    secret = secrets.token_hex(16)
     try:
-        paper = PaperExchange(settings.symbols, seed=settings.seed, faults=faults, secret=secrets.token_hex(16))
+        paper = PaperExchange(settings.symbols, seed=settings.seed, faults=faults, secret=secret, ground=ground)
     except ValueError as error:
         raise StartError(str(error)) from None
-    events = _market(settings, loops=_LOOPS)
+    events = _market(settings, loops=1 if settings.market == "waits" else _LOOPS)
     await paper.start()
     stack.push_async_callback(paper.stop)
     patience = Patience(settings.receive_window_ms, _PAPER_REPLY_SECONDS, unlimited=True)
@@ -204,11 +207,10 @@ async def _open_runtime_at(venue: _Venue, parts: _Parts, policy: Policy, stack: 
     stack.callback(lock.close)
     path = settings.journal
     if venue.paper is not None:
-        path = fresh_journal_path(settings.out)
+        path = fresh_journal_path(settings.out / parts.ground.name)
     async with AsyncExitStack() as opening:  # closes what was opened, unless the runtime takes it over
-        journal = open_journal(
-            path, account=account, tag=make_tag(SystemRandom()), wall_ns=parts.clock.wall_ns(), driver=ThreadCommit
-        )
+        made_ns, driver = parts.ground.clock.wall_ns(), parts.ground.driver
+        journal = open_journal(path, account=account, tag=make_tag(SystemRandom()), wall_ns=made_ns, driver=driver)
         opening.push_async_callback(journal.close)
         kernel = Kernel(parts.certified.raw)
         stack.enter_context(kernel)
@@ -222,7 +224,7 @@ async def _open_runtime_at(venue: _Venue, parts: _Parts, policy: Policy, stack: 
             kernel=kernel,
             clearance=parts.certified.clearance,
             policy=policy,
-            clock=parts.clock,
+            clock=parts.ground.clock,
             rng=Random(settings.seed),
             pace=venue.pace,
             made_by=_made_by(parts.certified),
@@ -230,7 +232,8 @@ async def _open_runtime_at(venue: _Venue, parts: _Parts, policy: Policy, stack: 
             accept_migration=parts.accept_migration,
         )
         opening.pop_all()
-    stack.enter_context(_watched(opened.runtime, settings))  # until after the stop
+    if parts.ground.is_watched:
+        stack.enter_context(_watched(opened.runtime, settings))  # until after the stop
     runtime = await opened.start()
     stack.push_async_callback(runtime.stop)
     runtime.obey_switch()
@@ -263,12 +266,11 @@ def _made_by(certified: CertifiedKernel) -> str:
 
 async def _connect(venue: _Venue, parts: _Parts, symbols: tuple[str, ...]) -> Connection:
     rng = Random(parts.settings.seed)
-    return await connect(venue.hosts, venue.credentials, symbols, parts.clock, rng, venue.patience)
+    return await connect(venue.hosts, venue.credentials, symbols, parts.ground.clock, rng, venue.patience)
 
 
-def fresh_journal_path(out: Path) -> Path:
+def fresh_journal_path(folder: Path) -> Path:
     """Where a paper session keeps its journal: its exchange begins anew, so the journal does; the last one is kept."""
-    folder = out / "paper"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "journal.sqlite"
     for suffix in ("", "-wal", "-shm"):
@@ -286,10 +288,11 @@ def fresh_journal_path(out: Path) -> Path:
 async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, signals: _Signals) -> list[str]:
     problems: list[str] = []
     feeding: asyncio.Task[None] | None = None
-    paper = venue.paper
-    if paper is not None and venue.events is not None:
+    paper, events = venue.paper, venue.events
+    waits = parts.settings.market == "waits"
+    if paper is not None and events is not None and not waits:
         feeder = Feeder(
-            paper, venue.events, lambda: runtime.strategist.events, lambda: runtime.strategist.is_busy,
+            paper, events, lambda: runtime.strategist.events, lambda: runtime.strategist.is_busy,
             trades=runtime.strategist.wants_trades,
         )  # fmt: skip
         feeding = asyncio.create_task(feeder.run(), name="feeder")
@@ -300,6 +303,10 @@ async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, s
         if paper is not None:
             paper.arm()
         runtime.trade()
+        if paper is not None and events is not None and waits:
+            steady = SteadyFeeder(paper, events, runtime.strategist)
+            enough = parts.settings.round_trips
+            feeding = asyncio.create_task(steady.run(lambda: tally.round_trips >= enough), name="feeder")
         problems += await _until_done(parts, runtime, tally, signals.stop, feeding)
         parts.memory.finish(tally.round_trips)
         if paper is not None:
@@ -344,11 +351,11 @@ async def _until_done(
     parts: _Parts, runtime: Runtime, tally: Tally, stop: asyncio.Event, feeding: "asyncio.Task[None] | None"
 ) -> list[str]:
     wanted = parts.settings.round_trips
-    last, last_ns = -1, parts.clock.monotonic_ns()
+    last, last_ns = -1, parts.ground.clock.monotonic_ns()
     while tally.round_trips < wanted:
         parts.memory.look(tally.round_trips)
         if tally.round_trips != last or runtime.engine.state.account.mode != Mode.ACTIVE:  # halted is not stalled
-            last, last_ns = tally.round_trips, parts.clock.monotonic_ns()
+            last, last_ns = tally.round_trips, parts.ground.clock.monotonic_ns()
             mode = runtime.engine.state.account.mode
             said = "trading" if mode == Mode.ACTIVE else f"{Mode(mode).name} by settings or switch (`dita resume`)"
             parts.progress(said, last, wanted)
@@ -358,8 +365,10 @@ async def _until_done(
             return [f"stopped after `{last}` of {wanted} round trips"]
         if feeding is not None and feeding.done():
             error = feeding.exception()
+            if error is None and parts.settings.market == "waits":
+                return []  # a recording that was played once, to its end
             return [f"the market data ended after `{last}` of {wanted} round trips" + (f": {error}" if error else "")]
-        if parts.clock.monotonic_ns() - last_ns > _STALL_SECONDS * 1e9:
+        if parts.ground.clock.monotonic_ns() - last_ns > _STALL_SECONDS * 1e9:
             return [f"no round trip for {_STALL_SECONDS:.0f} s, at `{last}` of {wanted}; alerts: {_alerts(runtime)}"]
         try:
             async with asyncio.timeout(_LOOK_SECONDS):
@@ -402,7 +411,7 @@ async def _truth(venue: _Venue, runtime: Runtime, problems: list[str]) -> VenueT
 
 
 def _result(
-    parts: _Parts, runtime: Runtime, tally: Tally, truth: VenueTruth | None, problems: list[str]
+    parts: _Parts, venue: _Venue, runtime: Runtime, tally: Tally, truth: VenueTruth | None, problems: list[str]
 ) -> SessionResult:
     ledger = runtime.engine.state.account.ledger
     delta = "unknown" if truth is None else money_text(truth.wallet - capital(ledger))
@@ -432,11 +441,18 @@ def _result(
         alerts={alert.value: count for alert, count in sorted(runtime.alerts.counts.items())},
         certificate=f"{statement.tier}, image {parts.certified.clearance.image_sha256[:16]}",
         market=_market_text(parts.settings),
+        assumptions=_assumptions(parts, venue),
         journal=Path(runtime.engine.journal.path),
         journal_rows=runtime.engine.journal.position,
         decisions=runtime.decisions.table(),
         metrics=runtime.metrics(),
     )
+
+
+def _assumptions(parts: _Parts, venue: _Venue) -> tuple[tuple[str, str], ...]:
+    if venue.paper is None:
+        return ()
+    return assumptions(venue.paper, parts.ground, market_waits=parts.settings.market == "waits")
 
 
 def failed_checks(figures: Mapping[str, int | str]) -> list[str]:

@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     source: Literal["generator", "recorded"] = "generator"
     recordings: Path | None = None
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 1
+    market: Literal["moves", "waits"] = "moves"  # waits: for our orders, and nothing goes wrong, as in a backtest
 
     # --- how
     policy: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")] = "reversion"

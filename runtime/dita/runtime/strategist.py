@@ -62,6 +62,7 @@ class Strategist:
         """``now_ns``: our monotonic clock. ``chain`` is that of ``entries``: news reach it through here."""
         self.may_act = False
         self.events = 0
+        self.is_expecting = False  # an event is on its way that has to be decided on: no reading begins before
         self._engine = engine
         self._instruments = {symbol: found for symbol in symbols if (found := instruments.of(symbol)) is not None}
         self._policy = policy
@@ -71,6 +72,7 @@ class Strategist:
         self._exits = exits
         self._flights = flights
         self._quiet = 0
+        self._quiet_wanted = 0
         self._now_ns = now_ns
         self._alerts = alerts
         self._background = background
@@ -86,6 +88,11 @@ class Strategist:
     def is_busy(self) -> bool:
         """Whether an intent is on its way to an order, or an order to its end: nothing new is decided until then."""
         return any(self._flights) or any(task is not None and not task.done() for task in self._under_way.values())
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether a reading keeps decisions back for a moment, or is about to."""
+        return self._quiet_wanted > 0
 
     def on_market(self, event: MarketEvent) -> None:
         """One event. Never waits, never raises."""
@@ -123,15 +130,23 @@ class Strategist:
     @asynccontextmanager
     async def quiet(self) -> AsyncGenerator[None]:
         """No new intents inside; begins when no order is in flight any more, or after a moment's wait."""
-        self._quiet += 1
+        self._quiet_wanted += 1
         try:
-            for _ in range(_QUIET_WAITS):
-                if not any(self._flights):
-                    break
-                await asyncio.sleep(_QUIET_STEP_SECONDS)
-            yield
+            await self._until(lambda: not self.is_expecting)
+            self._quiet += 1
+            try:
+                await self._until(lambda: not any(self._flights))
+                yield
+            finally:
+                self._quiet -= 1
         finally:
-            self._quiet -= 1
+            self._quiet_wanted -= 1
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        for _ in range(_QUIET_WAITS):
+            if holds():
+                return
+            await asyncio.sleep(_QUIET_STEP_SECONDS)
 
     def price(self, symbol: str) -> int:
         """Middle of the newest quote, 0 before the first."""

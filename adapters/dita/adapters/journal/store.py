@@ -37,6 +37,7 @@ NOTE_BYTES_MAX: Final = 4096
 SNAPSHOTS_KEPT: Final = 2  # the newest may be of a state that nobody can rebuild any more: then there is one before it
 _BUSY_MILLISECONDS: Final = 2000
 _WAL_BYTES_KEPT: Final = 16 * 1024 * 1024
+_FULL: Final = 2  # SQLite's number of it
 _ROW: Final = "position, input, send_by_ns, digest, wall_ns"
 _RESTORE: Final = "restore it from a copy"
 
@@ -102,6 +103,17 @@ class JournalStore:
         """Whether the file has no table yet."""
         with translated(self.path):
             return self._number("SELECT count(*) FROM sqlite_master") == 0
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether a transaction that has returned survives the loss of power."""
+        with translated(self.path):
+            return self._number("PRAGMA synchronous") == _FULL
+
+    def stop_syncing(self) -> None:
+        """From now on it does not: for journals that can be made again, never for one of orders at a venue."""
+        with translated(self.path):
+            self._all("PRAGMA synchronous=OFF")
 
     @property
     def frames_in_log(self) -> int:
