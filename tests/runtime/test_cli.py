@@ -84,7 +84,7 @@ def test_status_says_what_a_journal_holds(tmp_path: Path) -> None:
     [
         (["status", "--journal", "none"], "there is no such file; name the journal"),
         (["replay", "--journal", "text"], "damaged or not a journal"),
-        (["run", "--policy", "moon"], "use one of coin, idle, reversion"),
+        (["run", "--policy", "moon"], "use one of coin, dislocation, idle, reversion"),
         (["run", "--certificate", "none.json"], "certificate refused, MISSING"),
         (["run", "--round-trips", "0", "--source", "tape"], "--source: `tape`"),
         (["run", "--source", "recorded"], "`DITA_RECORDINGS`: is not set"),
