@@ -17,7 +17,7 @@ def header(defect: Defect, name: str) -> str:
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
 def test_a_defect_of_the_reference_is_found(defect: Defect) -> None:
     """The patch applies to a scratch copy, the search runs on that copy, and finds what the patch says it will."""
-    found = hunted(defect, header(defect, "world"))
+    [found] = hunted(defect, header(defect, "world"))
 
     assert all(source.is_relative_to(found.tree) for source in found.sources)
     assert found.verdict.startswith(header(defect, "seen as"))

@@ -35,7 +35,7 @@ def test_all_ten_are_here() -> None:
 def test_a_design_bug_is_found(bug: DesignBug) -> None:
     """As the property that it breaks, by numbered steps that begin with the start and end with what is wrong."""
     if isinstance(bug.plant, str):
-        found = hunted(DEFECTS[bug.plant], json_of(bug.world))
+        [found] = hunted(DEFECTS[bug.plant], json_of(bug.world))
         assert all(source.is_relative_to(found.tree) for source in found.sources)
         verdict, steps, text, seconds = found.verdict, found.steps, found.timeline, found.seconds
     else:

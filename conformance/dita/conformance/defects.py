@@ -53,11 +53,14 @@ def _read(path: Path) -> Defect:
 
 
 @contextmanager
-def planted(defect: Defect | None, repository: Path = REPOSITORY) -> Generator[Path]:
-    """A scratch copy of the tree's six roots with the defect in it (or unchanged, for None). Raises PatchRefused."""
+def planted(defect: Defect | None, repository: Path = REPOSITORY, roots: Sequence[str] = ROOTS) -> Generator[Path]:
+    """A scratch copy of the tree's roots with the defect in it (or unchanged, for None). Raises PatchRefused.
+
+    With fewer ``roots`` the others are those that are installed.
+    """
     with tempfile.TemporaryDirectory(prefix="dita-defect-") as scratch:
         tree = Path(scratch)
-        for root in ROOTS:
+        for root in roots:
             if (repository / root).is_dir():
                 shutil.copytree(repository / root, tree / root, ignore=_LEFT_OUT)
         if defect is not None:

@@ -39,12 +39,12 @@ def explore(reporter: Reporter, *, tier: Tier) -> Report:
     """Search the worlds of a tier in full."""
     report = run_explore(tier, reporter.progress)
     shown = Table(title=f"explore, tier {report.tier}", title_justify="left", header_style="bold")
-    for header in ("world", "states", "transitions", "good", "violations", "stranded", "seconds"):
+    for header in ("world", "states", "transitions", "good", "violations", "stranded", "circling", "seconds"):
         shown.add_column(header, justify="left" if header == "world" else "right")
     for row in report.worlds:
         shown.add_row(
             escape(row.name), str(row.states), str(row.transitions), str(row.good), str(row.violations),
-            str(row.stranded), f"{row.seconds:.1f}",
+            str(row.stranded), str(row.circling), f"{row.seconds:.1f}",
         )  # fmt: skip
     problems = [f"{row.name}: not safe, not free of stranded states, or not searched in full" for row in report.worlds
                 if not row.ok]  # fmt: skip

@@ -222,6 +222,11 @@ def closed_by_hand(venue: Venue, lots: int) -> Venue:
     return venue._replace(closed=venue.closed + lots, now=venue.now + 1)
 
 
+def opened_by_hand(venue: Venue, lots: int) -> Venue:
+    """Lots join the position without an order of ours; one contract nets, so that they cannot be told from ours."""
+    return venue._replace(opened=venue.opened + lots, now=venue.now + 1)
+
+
 def with_order(venue: Venue, after: Order) -> tuple[Order, ...]:
     """The orders with one of them changed."""
     return tuple(after if o.trade == after.trade and o.attempt == after.attempt else o for o in venue.orders)

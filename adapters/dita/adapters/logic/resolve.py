@@ -10,9 +10,10 @@ absence only when everything of clause U4 holds, in this order:
 4. A fencing cancel by client id meets `no such order`.
 5. The order is not among the open orders, the order history, the full listing or the fills; there is no order nobody
    owns that could be it under another name; the position is what the kernel expects. After SHORTFALL_ROUNDS rounds,
-   which take longer than any listing lags, an exit may be absent although less is held than expected, and although an
-   order that is over could be it: then something has closed (a hand, or a process whose journal failed), and nothing
-   will any more. To believe so wrongly opens nothing; the mismatch that remains is the reconcile's to explain.
+   which take longer than any listing lags, an exit may be absent although something else is held than expected, and
+   although an order that is over could be it: then something has closed or opened (a hand, a process whose journal
+   failed, an entry that was admitted late), and an exit that nothing lists has not. To believe so wrongly opens
+   nothing; the mismatch that remains is the reconcile's to explain.
 
 Any read that fails, and anything that does not fit, is an obstacle: the round begins anew after a back-off, clock
 reading included. The machine never gives up and never guesses. A time-out of the caller's patience is an alert, not an
@@ -478,8 +479,7 @@ def _judged(at: Resolution, facts: Facts) -> Resolution | Result:
         return _ended(at)
     held = (_held(at.positions, Side.LONG), _held(at.positions, Side.SHORT))
     expected = (facts.long_quantity, facts.short_quantity)
-    less = is_patient and held[0] <= expected[0] and held[1] <= expected[1]
-    if held != expected and not less:
+    if held != expected and not is_patient:
         return _blocked(at, f"position: held `{held}`, expected `{expected}`")
     if not facts.echo_seen or not facts.stale_refused:
         return _blocked(at, "premises: the venue has not been seen to echo ids and to refuse stale timestamps")

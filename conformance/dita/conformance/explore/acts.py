@@ -1,5 +1,6 @@
 """What one world trades, and the venue's facts in the units of kernel and adapters: inputs, rows, notionals, times."""
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -9,7 +10,8 @@ from dita.spec.environment import Frame, Order, OrderName, Tariff
 from dita.spec.inputs import Input
 from dita.spec.order_ids import OrderKey, client_order_id
 from dita.spec.scales import NOTIONAL_DIVISOR
-from dita.spec.vocabulary import ADMIT_MARGIN_NS, OrderSide, Part, Side
+from dita.spec.state import Slot
+from dita.spec.vocabulary import ADMIT_MARGIN_NS, OrderSide, Part, RejectReason, Side
 
 LOT: Final = 100_000_000  # one coin
 TICK: Final = 100
@@ -139,6 +141,36 @@ def position_rows(lots: int, side: Side) -> tuple[PositionRow, ...]:
     return (PositionRow(SYMBOL, side, lots * LOT, PRICE, 0, ""),) if lots else ()
 
 
-def closing(part: int) -> int:
-    """The attempt that stands for a half: its price and its side."""
-    return int(part == Part.EXIT)
+# --- the other slot, on the other contract: one lot long, by the same tariff ------------------------------------------
+
+
+def next_door_entry(trade: int) -> Input:
+    """ENTER."""
+    return inputs.enter(slot=1, instrument=1, trade=trade, side=Side.LONG, quantity=LOT, price=PRICE)
+
+
+def next_door_refusal(trade: int) -> Input:
+    """The entry is refused."""
+    reason = RejectReason.REFUSED
+    return inputs.rejected(slot=1, instrument=1, trade=trade, attempt=0, reason=reason, time_ns=time_ns(1))
+
+
+def next_door_fill(trade: int, attempt: int) -> Input:
+    """An order is filled whole."""
+    return inputs.order(
+        slot=1, instrument=1, trade=trade, attempt=attempt, quantity=LOT, quote=notional(attempt, 1), done=True,
+        time_ns=time_ns(1),
+    )  # fmt: skip
+
+
+def next_door_settlements(slot: Slot) -> Iterator[Input]:
+    """What its fill rows settle."""
+    for tail in slot.tails:
+        for part, half in ((Part.ENTRY, tail.entry), (Part.EXIT, tail.exit)):
+            if tail.trade and not half.graded:
+                attempt = int(part == Part.EXIT)
+                fee = TARIFF.exit_fee if attempt else TARIFF.entry_fee
+                yield inputs.settle(
+                    slot=1, instrument=1, trade=tail.trade, part=part, quantity=LOT, quote=notional(attempt, 1),
+                    fee=fee, time_ns=time_ns(1),
+                )  # fmt: skip

@@ -4,17 +4,19 @@ Liveness is judged on fair moves only. An entry's fills, arbitrary refusals and 
 become free without them.
 """
 
+from dita.conformance.explore import acts
 from dita.conformance.explore.acts import TARIFF
 from dita.conformance.explore.asking import Scene
 from dita.conformance.explore.conduct import careless_absence
-from dita.conformance.explore.feeding import SEED, Feeding, with_net
+from dita.conformance.explore.feeding import SEED, UNRESOLVED, Feeding, with_net
 from dita.conformance.explore.judgement import broken_by, exposed, is_good, is_quiet
 from dita.conformance.explore.kernels import View
-from dita.conformance.explore.system import BACK, BROKEN, WHOLE, Faults, Fed, Label, Move, World
+from dita.conformance.explore.system import BACK, BROKEN, WHOLE, Faults, Fed, Label, Move, Neighbour, World
 from dita.spec import environment as env
 from dita.spec import inputs
 from dita.spec.environment import Answer, Frame, FrameKind, Order, Venue
-from dita.spec.vocabulary import IncomeKind, Mode, Phase, RejectReason
+from dita.spec.inputs import Input
+from dita.spec.vocabulary import IncomeKind, Mode, Phase, RejectReason, Side
 
 
 class Composition(Feeding):
@@ -23,8 +25,8 @@ class Composition(Feeding):
     def start(self) -> World:
         """The first world."""
         s = self.setting
-        faults = Faults(s.loss, s.dup, s.wrong, s.external, s.crash, s.gap, s.cancels)
-        return World(self.kernels.start, 0, Venue(), (), (), faults, s.trades)
+        faults = Faults(s.loss, s.dup, s.wrong, s.external, s.added, s.crash, s.gap, s.cancels)
+        return World(self.kernels.start, 0, Venue(), (), (), faults, s.trades, neighbour=Neighbour(0, s.neighbour))
 
     def broken(self, world: World) -> str | None:
         """The safety property that a world breaks, or None."""
@@ -33,6 +35,14 @@ class Composition(Feeding):
     def is_good(self, world: World) -> bool:
         """Whether the whole system is at rest and right."""
         return is_good(world, self.view(world))
+
+    def is_unresolved(self, world: World) -> bool:
+        """Whether the kernel waits to be told what became of an order."""
+        return self.view(world).phase in UNRESOLVED
+
+    def is_full(self, world: World) -> bool:
+        """Whether the network has no room for one frame more."""
+        return len(world.net) >= self.setting.net
 
     def moves(self, world: World) -> list[Move]:
         """Every transition."""
@@ -54,8 +64,10 @@ class Composition(Feeding):
         if world.faults.crash > 0:
             self._crash(world, out)
         self._stream(world, out)
+        if self.setting.neighbour:
+            self._neighbour(world, out)
         self._latecomers(world, out)
-        self._venue(world, out)
+        self._venue(world, view, out)
         return out
 
     # --- runtime ----------------------------------------------------------------------------------------------------
@@ -152,6 +164,40 @@ class Composition(Feeding):
             older = frame._replace(time=frame.time - 1)
             self._add(out, with_net(world, env.with_frame(world.net, older)), (f"{action}, dated back", older), True)
 
+    def _neighbour(self, world: World, out: list[Move]) -> None:
+        """The other slot trades one lot at a time; its venue does at once what it is asked, or refuses an entry."""
+        slot = self.kernels.state(world.kernel).slots[1]
+        held, left = world.neighbour
+        match slot.phase:
+            case Phase.IDLE if left > 0:
+                spent = world._replace(neighbour=Neighbour(held, left - 1))
+                self._next_door(spent, acts.next_door_entry(self.view(world).high_water + 1), "enters", out, fair=False)
+            case Phase.ENTRY_REQUESTED:
+                refused = acts.next_door_refusal(slot.trade)
+                self._next_door(world, refused, "is refused", out, fair=False)
+                self._next_door(world, acts.next_door_fill(slot.trade, 0), "has its entry filled", out, lots=1)
+            case Phase.POSITION_OPEN:
+                self._next_door(world, inputs.flatten(slot=1, instrument=1, trade=slot.trade), "flattens", out)
+            case Phase.EXIT_REQUESTED:
+                fill = acts.next_door_fill(slot.trade, slot.exit.attempt)
+                self._next_door(world, fill, "has its exit filled", out, lots=-1)
+            case _:
+                pass
+        for event in acts.next_door_settlements(slot):
+            self._next_door(world, event, "is settled", out)
+
+    def _next_door(
+        self, world: World, event: Input, action: str, out: list[Move], *, fair: bool = True, lots: int = 0
+    ) -> None:
+        applied = self.kernels.apply(world.kernel, event)
+        if applied.kernel == world.kernel and not applied.wrong:
+            return
+        held, left = world.neighbour
+        cash = env.cash_of(TARIFF, Side.LONG, opens=lots > 0, lots=abs(lots)) if lots else 0
+        moved = world._replace(gap=world.gap - cash, neighbour=Neighbour(held + lots, left))
+        after = self._after(moved, event, applied)
+        self._add(out, after, (f"the neighbour {action}", None), fair, ((event, applied),), applied.wrong)
+
     # --- network ----------------------------------------------------------------------------------------------------
 
     def _delivery(self, world: World, index: int, out: list[Move]) -> None:
@@ -232,7 +278,7 @@ class Composition(Feeding):
                 self._streamed(rest, *env.admitted(world.venue, frame), ("venue admits LATE", frame), out, fair=True)
             self._add(out, rest, ("late submit dies", frame), True)
 
-    def _venue(self, world: World, out: list[Move]) -> None:
+    def _venue(self, world: World, view: View, out: list[Move]) -> None:
         venue, faults = world.venue, world.faults
         held = env.position_of(venue)
         if faults.external > 0 and held > 0:
@@ -240,6 +286,12 @@ class Composition(Feeding):
             for lots in {1, held}:
                 after = self._moved(spent, env.closed_by_hand(venue, lots))
                 self._add(out, after, ("position is closed BY HAND", lots), False)
+        if self.setting.added and self.setting.adjusts and view.phase == Phase.ENTRY_UNRESOLVED and held > 0:
+            # Beside a position that is not ours an entry of unknown fate is never believed absent: a person has to act.
+            self._add(out, self._moved(world, env.closed_by_hand(venue, 1)), ("operator closes a lot", None), True)
+        if faults.added > 0:
+            spent = world._replace(faults=faults._replace(added=faults.added - 1))
+            self._add(out, self._moved(spent, env.opened_by_hand(venue, 1)), ("a lot is added BY HAND", None), False)
         if len(world.net) < self.setting.net:
             for order in venue.orders:
                 if order.open == 1:

@@ -8,6 +8,7 @@ from dita.conformance.explore import acts
 from dita.conformance.explore.acts import LOT, PRICE, TAKER_PPB, TARIFF, TICK, Terms
 from dita.conformance.explore.asking import Scene
 from dita.conformance.explore.conduct import JOURNALED, Conduct, own_orders
+from dita.conformance.explore.judgement import exposed
 from dita.conformance.explore.kernels import Applied, Clock, Kernels, Step, View
 from dita.conformance.explore.naming import Namer, Told
 from dita.conformance.explore.system import BACK, WHOLE, Fed, Label, Move, Runtime, Setting, World
@@ -21,7 +22,7 @@ from dita.spec.state import Slot, State, Tail, initial_state
 from dita.spec.vocabulary import Kind, Phase, Verdict
 
 SEED: Final = 1_000_000_00000000  # a million USDT: leverage never refuses
-_UNRESOLVED: Final = (Phase.ENTRY_UNRESOLVED, Phase.EXIT_UNRESOLVED)
+UNRESOLVED: Final = (Phase.ENTRY_UNRESOLVED, Phase.EXIT_UNRESOLVED)
 
 
 class Feeding:
@@ -33,9 +34,11 @@ class Feeding:
         self.setting = setting
         self.conduct = conduct or Conduct()
         self.conduct.side = setting.side
-        self.terms = Terms(setting.lots, setting.ratios, setting.side)
+        self.terms = Terms(setting.lots, tuple(setting.ratios), setting.side)
         clock = Clock(acts.time_ns, acts.rank_of)
-        shop = opened_shop(step, setting.tails)
+        if setting.neighbour and (setting.crash or setting.wrong or setting.external or setting.added):
+            raise ValueError("neighbour: not in a world with crashes, wrong absences or other hands; give 0")
+        shop = opened_shop(step, setting)
         self.kernels = Kernels(step, shop, LOT, clock, wallet=setting.wallet, judged=setting.judged)
         self._namer = Namer(self.kernels, self._is_news, merged=setting.merged)
         self._look_ups: dict[tuple[int, OrderName, Venue, bool, int], Frame | int | None] = {}
@@ -144,7 +147,7 @@ class Feeding:
                 for f in net
             )
         gap = world.gap + applied.gain
-        return World(applied.kernel, gap, venue, net, world.limbo, world.faults, world.trades, runtime)
+        return world._replace(kernel=applied.kernel, gap=gap, venue=venue, net=net, runtime=runtime)
 
     def _fed(self, world: World, event: Input, label: Label, out: list[Move], *, fair: bool = True) -> None:
         """Feed one input of our own; if it changes nothing, that is no move."""
@@ -170,7 +173,7 @@ class Feeding:
         for event in events:
             applied = self.kernels.apply(world.kernel, event)
             fed.append((event, applied))
-            wrong = (*wrong, *applied.wrong)
+            wrong = (*wrong, *applied.wrong, *self._of_wallet(world, event, applied))
             after = self._after(world, event, applied)
             request = request_of(applied.outcome)
             if request is None or (request in after.net and request.kind == FrameKind.CANCEL):
@@ -185,6 +188,14 @@ class Feeding:
                 self._crash_between(world, after, request, label, out)
             world = with_net(after, env.with_frame(after.net, request))
         self._add(out, world, label, fair, tuple(fed), wrong)
+
+    def _of_wallet(self, world: World, event: Input, applied: Applied) -> tuple[str, ...]:
+        """What a reading of the wallet leaves that the books, right to the unit and at rest, do not explain."""
+        view = self.kernels.views[applied.kernel]
+        accepted = event.kind == Kind.WALLET and applied.outcome.verdict == Verdict.ACCEPTED
+        if accepted and view.at_rest and world.gap == 0 and not exposed(world.venue) and view.wallet_difference:
+            return (f"WALLET: books and wallet are the same, and a difference of {view.wallet_difference} is believed",)
+        return ()
 
     def _crash_between(self, before: World, after: World, request: Frame, label: Label, out: list[Move]) -> None:
         """The process dies between the two effects of an input: the journal has it, or the request has left."""
@@ -224,14 +235,15 @@ class Feeding:
         fed: tuple[Fed, ...] = (),
         wrong: tuple[str, ...] = (),
     ) -> None:
-        kernel, gap, venue, net, limbo, faults, trades, runtime = world
+        kernel, gap, venue, net, limbo, faults, trades, runtime, neighbour = world
         kernel, venue, net, limbo, told = self._namer.canonical(kernel, venue, net, limbo, runtime.told)
         view = self.kernels.views[kernel]
         follows = runtime.follows if view.flight is not None else 1
-        asked = runtime.asked if view.phase in _UNRESOLVED else 0
+        asked = runtime.asked if view.phase in UNRESOLVED else 0
         if (follows, asked, told) != (runtime.follows, runtime.asked, runtime.told):
             runtime = runtime._replace(follows=follows, asked=asked, told=told)
-        out.append(Move(label, fair, World(kernel, gap, venue, net, limbo, faults, trades, runtime), fed, wrong))
+        after = World(kernel, gap, venue, net, limbo, faults, trades, runtime, neighbour)
+        out.append(Move(label, fair, after, fed, wrong))
 
 
 def with_net(world: World, net: Network) -> World:
@@ -278,17 +290,22 @@ def told_of(told: Told, slot: Slot, event: Input) -> Told:
     return tuple(sorted((*key, *value) for key, value in known.items()))
 
 
-def opened_shop(step: Step, tails: int) -> State:
-    """A kernel that is seeded, knows its contract, and may trade."""
-    state = initial_state(1, 1)._replace(slots=(Slot(tails=(Tail(),) * tails),))
-    for event in (
+def opened_shop(step: Step, setting: Setting) -> State:
+    """A kernel that is seeded, knows its contracts, and may trade: a slot for each contract."""
+    contracts = 2 if setting.neighbour else 1
+    state = initial_state(contracts, contracts)._replace(slots=(Slot(tails=(Tail(),) * setting.tails),) * contracts)
+    terms = [
         inputs.register(
-            instrument=0, lot=LOT, tick=TICK, quantity_min=LOT, notional_min=0, price_max=4 * PRICE,
+            instrument=number, lot=LOT, tick=TICK, quantity_min=LOT, notional_min=0, price_max=4 * PRICE,
             quantity_max=1000 * LOT, taker_ppb=TAKER_PPB, maker_ppb=TAKER_PPB,
-        ),
+        )
+        for number in range(contracts)
+    ]  # fmt: skip
+    for event in (
+        *terms,
         inputs.seed(amount=SEED, time_ns=0),
-        inputs.set_limits(slot_limit=1, leverage_max_ppm=1_000_000, tolerance=0),
-    ):  # fmt: skip
+        inputs.set_limits(slot_limit=setting.slot_limit, leverage_max_ppm=1_000_000, tolerance=0),
+    ):
         state, outcome = step(state, event)
         if outcome.verdict != Verdict.ACCEPTED:
             raise ValueError(f"setting up: `{outcome}`; the contract terms do not suit the kernel")

@@ -20,7 +20,7 @@ def is_good(world: World, view: View) -> bool:
 
 def is_quiet(world: World, view: View) -> bool:
     """The kernel is at rest and nothing is under way."""
-    return view.at_rest and not world.net and not world.limbo
+    return view.at_rest and not world.net and not world.limbo and world.neighbour.held == 0
 
 
 def exposed(venue: Venue) -> bool:
@@ -39,6 +39,8 @@ def broken_by(world: World, view: View, setting: Setting) -> str | None:
     venue = world.venue
     if view.booked_entry > venue.opened or view.booked_exit > venue.closed:
         return "PHANTOM: the kernel has booked fills that never happened"
+    if world.neighbour.held != view.other_lots:
+        return f"CROSSTALK: the neighbour holds {world.neighbour.held} lots, the kernel says {view.other_lots}"
     at_ease = view.phase == Phase.IDLE and view.reconcile_required == 0 and not world.net and not world.limbo
     if at_ease and not setting.periodic and exposed(venue):
         return "ORPHAN: idle, reconciled, nothing under way, and the venue holds a position or an open order"
@@ -49,7 +51,7 @@ def broken_by(world: World, view: View, setting: Setting) -> str | None:
         late = behind(world, view)
         if late is not None:
             return late
-    if not setting.strict or setting.wrong > 0 or setting.external > 0:
+    if not setting.strict or setting.wrong > 0 or setting.external > 0 or setting.added > 0:
         return None
     held = position_of(venue)
     if not view.low <= held <= view.high:

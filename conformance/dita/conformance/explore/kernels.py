@@ -5,7 +5,7 @@ attempt and time numbers renamed in order. The kernel compares these numbers and
 them in order changes nothing that it does; it makes an endless life of trades a finite graph.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from dita.spec.environment import OrderName
@@ -15,7 +15,7 @@ from dita.spec.outcome import Outcome
 from dita.spec.properties import broken_by_step
 from dita.spec.slot_invariants import in_entry, in_exit, is_graded
 from dita.spec.state import Half, Slot, State, Tail, capital, exit_quantity, remaining
-from dita.spec.vocabulary import Part, Phase
+from dita.spec.vocabulary import Kind, Part, Phase
 
 Step = Callable[[State, Input], tuple[State, Outcome]]
 
@@ -61,7 +61,9 @@ class View(NamedTuple):
     tails: tuple[tuple[int, int, int], ...]  # (trade, graded, last attempt), blanks left out
     tail_lots: tuple[int, ...]  # lots of each such tail, 0 for a stand-in
     wallet_difference: int | None  # wallet less capital at the last comparable reading
-    at_rest: bool  # idle, settled, reconciled
+    at_rest: bool  # every slot idle, settled, every instrument reconciled
+    other_lots: int = 0  # lots of the other slots
+    others: tuple[OrderName, ...] = ()  # (trade, last attempt) that the other slots still speak of
 
 
 class Applied(NamedTuple):
@@ -103,6 +105,7 @@ class Kernels:
         self._broken: dict[int, tuple[str, ...]] = {}
         self._seed = start.account.ledger.seed
         self._stand_in = Half(lot, lot, 0, 1)
+        self._slot_limit = start.account.slot_limit
         self._numbers: dict[State, int] = {}
         self._states: list[State] = []
         self._steps: dict[tuple[int, Input], Applied] = {}
@@ -132,10 +135,19 @@ class Kernels:
         wrong = tuple(broken_by_step(before, event, after, outcome)) if self._judged else ()
         if after is before:
             return Applied(kernel, outcome, 0, 0, wrong)
+        wrong += tuple(self._of_slots(before, event, after))
         gain = capital(after.account.ledger) - capital(before.account.ledger)
         number = self._number(rebased(after, self._seed, wallet=self._wallet))
         wrong += self._broken_in(number) if self._judged else ()
         return Applied(number, outcome, gain, self._let_go(before, after), wrong)
+
+    def _of_slots(self, before: State, event: Input, after: State) -> Iterator[str]:
+        """What a step does to slots that are not its own, and how many it leaves live."""
+        for number, slot in enumerate(after.slots):
+            if number != event.slot and slot != before.slots[number]:
+                yield f"CROSSTALK: a step of slot {event.slot} changes slot {number}"
+        if sum(slot.phase != Phase.IDLE for slot in after.slots) > self._slot_limit and event.kind == Kind.ENTER:
+            yield f"LIMIT: more than {self._slot_limit} slots are live"
 
     def _broken_in(self, number: int) -> tuple[str, ...]:
         found = self._broken.get(number)
@@ -187,7 +199,19 @@ class Kernels:
             last_money_time_ns=time_of(renaming.times.money), wallet_as_of_ns=time_of(renaming.times.wallet)
         )
         account = state.account._replace(trade_high_water=renaming.high_water, ledger=ledger)
-        return State(account, (instrument,), (slot,))
+        others = tuple(self._rename_other(other, trades, attempts) for other in state.slots[1:])
+        return State(account, (instrument, *state.instruments[1:]), (slot, *others))
+
+    def _rename_other(self, slot: Slot, trades: dict[int, int], attempts: dict[OrderName, int]) -> Slot:
+        """Another slot: what it has settled nobody asks for any more."""
+        kept = [
+            tail._replace(trade=trades[tail.trade], last_attempt=attempts.get((tail.trade, tail.last_attempt), 0))
+            for tail in slot.tails
+            if not is_graded(tail)
+        ]
+        blanks = (Tail(),) * (len(slot.tails) - len(kept))
+        last = slot.exit._replace(attempt=attempts.get((slot.trade, slot.exit.attempt), 0))
+        return slot._replace(trade=trades[slot.trade], exit=last, tails=(*kept, *blanks))
 
     def _times(self, state: State) -> Times:
         rank_of = self._clock.rank_of
@@ -242,8 +266,18 @@ class Kernels:
                 0 if t.entry == self._stand_in else t.entry.quantity // lot for t in slot.tails if t.trade != 0
             ),
             wallet_difference=ledger.difference if ledger.wallet_seen == 1 else None,
-            at_rest=slot.phase == Phase.IDLE and instrument.reconcile_required == 0 and all(map(is_graded, slot.tails)),
+            at_rest=state.account.unreconciled == 0
+            and all(each.phase == Phase.IDLE and all(map(is_graded, each.tails)) for each in state.slots),
+            other_lots=sum(map(remaining, state.slots[1:])) // lot,
+            others=tuple(_spoken_of(state.slots[1:])),
         )
+
+
+def _spoken_of(slots: Iterable[Slot]) -> Iterator[OrderName]:
+    for slot in slots:
+        if slot.trade:
+            yield slot.trade, slot.exit.attempt
+        yield from ((tail.trade, tail.last_attempt) for tail in slot.tails if not is_graded(tail))
 
 
 def rebased(state: State, seed: int, *, wallet: bool) -> State:

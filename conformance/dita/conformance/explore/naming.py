@@ -46,6 +46,7 @@ class Namer:
                 names.add((trade, 0))
         if view.trade:
             names.add((view.trade, view.attempt))
+        names.update(view.others)
         trades = tuple(sorted({trade for trade, _ in names}))
         high_water = sum(trade <= view.high_water for trade in trades)
         attempts = ranked(names)

@@ -6,7 +6,7 @@ from typing import Final
 
 from dita.conformance.explore.composition import Composition
 from dita.conformance.explore.conduct import Conduct
-from dita.conformance.explore.search import Progress, explored
+from dita.conformance.explore.search import Found, Progress, explored
 from dita.conformance.explore.system import Setting
 from dita.conformance.explore.timeline import timeline
 from dita.conformance.explore.worlds import Tier, worlds_of
@@ -30,16 +30,17 @@ class WorldRow:
     stranded: int
     complete: bool
     seconds: float
+    circling: int = 0  # on a cycle of delays that leaves an order unresolved for ever
 
     @property
     def ok(self) -> bool:
         """Searched in full, safe, and a good world is reachable from every world."""
-        return self.complete and self.violations == 0 and self.stranded == 0 and self.good > 0
+        return self.complete and self.violations == 0 and self.stranded == 0 and self.circling == 0 and self.good > 0
 
     @property
     def faults(self) -> int:
-        """Searches that stopped at a broken property, or at their limit."""
-        return self.violations or int(not self.complete)
+        """Searches that stopped at a broken property or at their limit, or found a cycle of delays without an end."""
+        return self.violations or int(not self.complete or self.circling > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,16 @@ def run_world(setting: Setting, progress: Progress | None = None) -> tuple[World
         violations=int(found.broken is not None),
         stranded=found.stranded,
         complete=found.complete,
+        circling=found.circling,
         seconds=time.perf_counter() - began,
     )
-    verdict = found.broken or (f"STRANDED: no good state can be reached ({found.stranded} such states)")
-    text = timeline(composition, found.trace, verdict) if found.broken is not None or found.stranded else None
-    return row, text
+    return row, timeline(composition, found.trace, verdict_of(found)) if found.trace else None
+
+
+def verdict_of(found: Found) -> str:
+    """What is wrong at the end of the trace of a search."""
+    if found.broken is not None:
+        return found.broken
+    if found.stranded:
+        return f"STRANDED: no good state can be reached ({found.stranded} such states)"
+    return f"CIRCLING: an order can stay unresolved for ever under a fair venue ({found.circling} such states)"

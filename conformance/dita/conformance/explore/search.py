@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from dita.conformance.explore.composition import Composition
+from dita.conformance.explore.fairness import Delays
 from dita.conformance.explore.system import World
 
 Progress = Callable[[str, int, int], None]  # name of the world, states, transitions so far
@@ -24,6 +25,7 @@ class Found:
     trace: tuple[int, ...]  # numbers of the moves from the start to where it broke, or to a stranded world
     stranded: int
     good: int
+    circling: int = 0  # worlds on a cycle of delays that leaves an order unresolved although all is fair
 
 
 @dataclass(slots=True)
@@ -44,7 +46,10 @@ class _Graph:
 
 
 def explored(composition: Composition, *, state_limit: int = 5_000_000, progress: Progress | None = None) -> Found:
-    """Visit every world; stop at the first broken property. Then count the worlds from which no good one is left."""
+    """Visit every world; stop at the first broken property. Then count the worlds from which no good one is left.
+
+    And those on a cycle of delays that no fairness ends.
+    """
     graph = _Graph()
     numbers: dict[World, int] = {}
     start = composition.start()
@@ -52,9 +57,11 @@ def explored(composition: Composition, *, state_limit: int = 5_000_000, progress
     graph.worlds.append(start)
     graph.parent.append(-1)
     graph.ordinal.append(-1)
+    delays = Delays()
     transitions = 0
     at = 0
     while at < len(graph.worlds):
+        unresolved = composition.is_unresolved(graph.worlds[at])
         for ordinal, move in enumerate(composition.moves(graph.worlds[at])):
             transitions += 1
             broken = move.wrong[0] if move.wrong else None
@@ -68,6 +75,10 @@ def explored(composition: Composition, *, state_limit: int = 5_000_000, progress
             if broken is not None:
                 trace = (*graph.trace_to(at), ordinal)
                 return Found(len(numbers), transitions, composition.kernels.steps, False, broken, trace, 0, 0)
+            if unresolved:
+                bit = delays.possible_in(at, move, is_full=composition.is_full(graph.worlds[at]))
+                if composition.is_unresolved(move.world):
+                    delays.leads(at, target, bit)
             if move.fair and target != at:
                 graph.sources.append(at)
                 graph.targets.append(target)
@@ -79,11 +90,11 @@ def explored(composition: Composition, *, state_limit: int = 5_000_000, progress
     good = [index for index, world in enumerate(graph.worlds) if composition.is_good(world)]
     reached = reaching(len(graph.worlds), graph.sources, graph.targets, good)
     stranded = [index for index in range(len(graph.worlds)) if not reached[index]]
-    trace = graph.trace_to(stranded[0]) if stranded else ()
-    broken = None
+    circling = delays.circling()
+    trace = graph.trace_to((*stranded, *circling)[0]) if stranded or circling else ()
     return Found(
-        len(numbers), transitions, composition.kernels.steps, True, broken, trace, len(stranded), len(good)
-    )  # fmt: skip
+        len(numbers), transitions, composition.kernels.steps, True, None, trace, len(stranded), len(good), len(circling)
+    )
 
 
 def reaching(size: int, sources: Sequence[int], targets: Sequence[int], good: Sequence[int]) -> bytearray:

@@ -20,10 +20,13 @@ class Setting:
     dup: int = 0
     wrong: int = 0  # absences reported although the order is there or may still come
     external: int = 0  # closes without an order of ours
+    added: int = 0  # lots that another hand opens on our side, at any time
     crash: int = 0
     gap: int = 0  # the account stream breaks: what it had under way is lost, and what happens until it is back
     cancels: int = 0  # cancels without an effect: refused, or lost, and nobody can say which
     trades: int = 1
+    neighbour: int = 0  # trades in a second slot and a second contract, whose network never fails
+    slot_limit: int = 1
     tails: int = 2
     ratios: tuple[int, ...] = (1_000_000,)
     side: Side = Side.LONG
@@ -44,7 +47,7 @@ class Setting:
     @property
     def nothing_is_lost(self) -> bool:
         """Whether all that the venue says arrives, or is asked for after a gap."""
-        return not (self.loss or self.crash or self.wrong or self.external)
+        return not (self.loss or self.crash or self.wrong or self.external or self.added)
 
 
 class Faults(NamedTuple):
@@ -54,6 +57,7 @@ class Faults(NamedTuple):
     dup: int
     wrong: int
     external: int
+    added: int
     crash: int
     gap: int
     cancels: int
@@ -73,6 +77,13 @@ BROKEN: Final = 1
 BACK: Final = 2  # nothing read yet
 
 
+class Neighbour(NamedTuple):
+    """The other contract: lots that the venue holds there, and trades that may still begin."""
+
+    held: int = 0
+    trades: int = 0
+
+
 class World(NamedTuple):
     """One state of the whole system, in canonical numbers."""
 
@@ -84,6 +95,7 @@ class World(NamedTuple):
     faults: Faults
     trades: int
     runtime: Runtime = Runtime()
+    neighbour: Neighbour = Neighbour()
 
 
 Label = tuple[str, Frame | str | int | None]

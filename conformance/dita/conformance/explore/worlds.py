@@ -14,6 +14,7 @@ QUICK: Final = (
     Setting("one lot, a loss", loss=1),
     Setting("one lot, a wrong absence", wrong=1),
     Setting("one lot, closed by another hand", external=1),
+    Setting("one lot, the stream breaks", net=1, gap=1),
 )
 
 CI: Final = (
@@ -26,6 +27,13 @@ CI: Final = (
     Setting("one lot, absence reported early", eager=True),
     Setting("one lot, queries round", rounded=True),
     Setting("one lot, modes change", modes=True),
+    Setting("one lot, the stream breaks, a repeat", gap=1, dup=1),
+    Setting("two lots, ends without a quantity", lots=2, bare=True),
+    Setting("one lot, look-ups take time, a loss", stepwise=True, loss=1),
+    Setting("one lot, two cancels without effect", cancels=2),
+    Setting("one lot, a wrong absence, a cancel without effect, periodic snapshots", wrong=1, cancels=1, periodic=True),
+    Setting("two lots, two legs, a crash", lots=2, ratios=HALVES, crash=1),
+    Setting("a second slot, one live", neighbour=1),
 )
 
 FULL: Final = (
@@ -44,6 +52,16 @@ FULL: Final = (
     Setting("two trades, closed by another hand", trades=2, external=1, rows=True),
     Setting("one lot, two crashes, a loss, a repeat", crash=2, loss=1, dup=1),
     Setting("two lots, a crash, a loss", lots=2, crash=1, loss=1),
+    Setting("two lots, a crash, a loss, a repeat", lots=2, crash=1, loss=1, dup=1),
+    Setting("two lots, two legs, a crash, a loss", lots=2, ratios=HALVES, crash=1, loss=1),
+    Setting("two lots, the stream breaks, a repeat", lots=2, gap=1, dup=1),
+    Setting("one lot, the stream breaks, a crash, a loss", gap=1, crash=1, loss=1),
+    Setting("two lots, ends without a quantity, a loss", lots=2, bare=True, loss=1),
+    Setting("one lot, look-ups take time, a crash, a loss", stepwise=True, crash=1, loss=1),
+    Setting("two lots, a cancel without effect, a loss", lots=2, cancels=1, loss=1),
+    Setting("a second slot, both live, a loss", neighbour=1, slot_limit=2, loss=1),
+    Setting("one lot, another hand adds one, adjusted", added=1, periodic=True, adjusts=True),
+    Setting("one lot, the wallet is read, a crash, a loss", wallet=True, crash=1, loss=1),
     Setting("one lot short, a loss, queries round", side=Side.SHORT, loss=1, rounded=True),
     Setting("one lot, modes change, a loss", modes=True, loss=1),
     Setting("two lots, two legs, the wallet is read", lots=2, ratios=HALVES, wallet=True),
