@@ -19,37 +19,7 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from dita.adapters.exchange import (
-    AcceptDuplicate,
-    CancelLosesToFill,
-    CutStream,
-    CutStreamsAt,
-    DelayAdmission,
-    DelayFrame,
-    DelayReply,
-    DeleverageAt,
-    DripReply,
-    DropFrame,
-    DuplicateFrame,
-    ExchangeServer,
-    ExpireKey,
-    ExpireKeysAt,
-    Fault,
-    HideOrder,
-    LimitRate,
-    LoseReply,
-    LoseRequest,
-    MisstateLength,
-    RefuseRequest,
-    ReorderFrames,
-    RepeatRequest,
-    SplitFills,
-    SpoilFrame,
-    SpoilReply,
-    StaleRead,
-    StepClockAt,
-    When,
-)
+from dita.adapters.exchange import ExchangeServer, faults
 from exchange_client import (
     KEY,
     LISTEN_KEY,
@@ -372,7 +342,7 @@ async def market_frames(scene: Scene) -> object:
 
 
 MARKET: dict[str, Any] = {"on": "market", "event": "bookTicker"}
-ORDER_FRAME: dict[str, Any] = {"event": ORDERS, "when": When(nth=2)}
+ORDER_FRAME: dict[str, Any] = {"event": ORDERS, "when": faults.When(nth=2)}
 GATEWAY = (
     "<html><head><title>504 Gateway Time-out</title></head>"
     "<body><center><h1>504 Gateway Time-out</h1></center></body></html>"
@@ -380,84 +350,87 @@ GATEWAY = (
 CALM_FRAMES = ["one NEW", "one FILLED", "two NEW", "two FILLED"]
 ENDED = ["listenKeyExpired", 1000]
 
-ROWS: list[tuple[Fault, Probe, object]] = [
-    (SplitFills(parts=3, delay_ms=100), pieces, ["PARTIALLY_FILLED", "PARTIALLY_FILLED", "FILLED"]),
-    (RefuseRequest(code=101204, when=When(nth=2)), codes, [0, 101204]),
-    (LoseRequest(how="hang"), fate, (0, "ReadTimeout", False)),
-    (LoseRequest(how="reset"), fate, (0, "ReadError", False)),
-    (LoseRequest(how="half_close"), fate, (0, "RemoteProtocolError", False)),
-    (LoseRequest(how="half_close", on="read"), half_open, (False, 0)),
-    (DelayAdmission(delay_ms=3000), admitted_late, (0, 109400, 0)),
-    (DelayReply(delay_ms=500), answered_late, True),
-    (LoseReply(how="hang"), fate, (0, "ReadTimeout", True)),
-    (LoseReply(how="reset"), fate, (0, "ReadError", True)),
-    (LoseReply(how="half_close"), fate, (0, "RemoteProtocolError", True)),
-    (LoseReply(how="torn"), fate, (0, "RemoteProtocolError", True)),
-    (SpoilReply(), fate, (504, GATEWAY, True)),
-    (SpoilReply(status=502, accepted=False), fate, (502, GATEWAY, False)),
-    (SpoilReply(status=500, body="empty", accepted=False), fate, (500, "", False)),
-    (SpoilReply(status=200, body="html"), fate, (200, GATEWAY, True)),
-    (SpoilReply(status=200, body="empty"), fate, (200, "", True)),
-    (SpoilReply(status=200, body="object"), fate, (200, "{}", True)),
-    (SpoilReply(status=200, body="no_code"), fate, (200, '{"success":true,"timestamp":0}', True)),
-    (SpoilReply(status=200, body="null_data"), fate, (200, '{"code":0,"msg":"","data":null}', True)),
-    (SpoilReply(status=200, body="empty_data"), fate, (200, '{"code":0,"msg":"","data":{}}', True)),
-    (SpoilReply(status=200, body="code"), fate, (200, '{"code":101500,"msg":"rpc timeout","data":{}}', True)),
-    (MisstateLength(by=40), fate, (0, "ReadTimeout", True)),
-    (MisstateLength(by=40, on="read"), raw_reply, (40, False, 0)),
-    (MisstateLength(by=-5, on="read"), raw_reply, (-5, False, 0)),
-    (DripReply(interval_ms=1, on="read"), raw_reply, (0, True, 0)),
-    (RepeatRequest(), made, 2),
-    (LimitRate(how="100410", when=When(nth=2)), codes, [0, 100410]),
-    (LimitRate(how="http429", on="any", when=When(times=0)), statuses, [429] * 10),
-    (LimitRate(how="http418", on="any", when=When(times=0)), statuses, [418] * 10),
-    (LimitRate(how="http403", on="any", when=When(times=0)), statuses, [403] * 10),
-    (HideOrder(lag_ms=500), before_and_after, (False, True)),
-    (StaleRead(lag_ms=500), after_a_cancel, ["CANCELLED", ("NEW", 1, 0), ("CANCELLED", 0, 1)]),
-    (AcceptDuplicate(), twice, [0, 0]),
-    (CancelLosesToFill(), lost_cancel, (80018, "FILLED")),
-    (DropFrame(**ORDER_FRAME), frames, ["one NEW", "two NEW", "two FILLED"]),
-    (DropFrame(**MARKET), market_frames, ["2", "3", "4", "5"]),
-    (DuplicateFrame(**ORDER_FRAME), frames, ["one NEW", "one FILLED", "one FILLED", "two NEW", "two FILLED"]),
-    (DuplicateFrame(**MARKET), market_frames, ["1", "1", "2", "3", "4", "5"]),
-    (DelayFrame(delay_ms=400, **ORDER_FRAME), frames, ["one NEW", "two NEW", "two FILLED", "one FILLED"]),
-    (DelayFrame(delay_ms=400, **MARKET), market_frames, ["2", "3", "4", "5", "1"]),
-    (ReorderFrames(count=4, event=ORDERS), frames, ["two NEW", "one FILLED", "one NEW", "two FILLED"]),
-    (ReorderFrames(count=9, hold_ms=400, event=ORDERS), frames, CALM_FRAMES[::-1]),
-    (ReorderFrames(count=3, **MARKET), market_frames, ["3", "2", "1", "4", "5"]),
-    (SpoilFrame("garbage"), raw_frames, (["no gzip", "ok", "ok"], False, False)),
-    (SpoilFrame("torn"), raw_frames, (["no gzip", "ok", "ok"], False, False)),
-    (SpoilFrame("not_json"), raw_frames, (["no JSON", "ok", "ok"], False, False)),
-    (SpoilFrame("wrong_types"), raw_frames, (["wrong types", "ok", "ok"], False, False)),
-    (SpoilFrame("unknown_values"), raw_frames, (["strange", "ok", "ok"], False, False)),
-    (SpoilFrame("huge", size=1_000_000), raw_frames, (["no gzip", "ok", "ok"], True, False)),
-    (SpoilFrame("bomb", size=30_000_000), raw_frames, (["no JSON", "ok", "ok"], False, True)),
-    (SpoilFrame("unknown_values", instead=True, when=When(times=4)), frames, [" MELTED"] * 4 + ["two FILLED"]),
-    (SpoilFrame("garbage", instead=True, **MARKET), market_frames, ["spoilt", "2", "3", "4", "5"]),
-    (CutStream(how="reset", event=ORDERS), heartbeat, (False, True, 0)),
-    (CutStream(how="silent", event=ORDERS), heartbeat, (False, False, 1)),
-    (CutStream(how="half_close", event=ORDERS), heartbeat, (False, True, 0)),
-    (CutStream(how="close", **ORDER_FRAME), end_of_stream, (1, [1000], 200)),
-    (CutStream(how="silent", on="market", when=When(nth=3)), market_frames, ["1", "2"]),
-    (ExpireKey(**ORDER_FRAME), end_of_stream, (1, ENDED, 404)),
-    (ExpireKey(announced=False, **ORDER_FRAME), end_of_stream, (1, [], 404)),
-    (ExpireKeysAt(SOON_MS), end_of_stream, (2, ENDED, 404)),
-    (ExpireKeysAt(SOON_MS, announced=False), end_of_stream, (2, [], 404)),
-    (CutStreamsAt(SOON_MS), end_of_stream, (2, [1006], 200)),
-    (CutStreamsAt(SOON_MS, streams="account", how="close"), end_of_stream, (2, [1000], 200)),
-    (StepClockAt(SOON_MS, by_ms=7000), told_time, (7000, 109400)),
-    (StepClockAt(SOON_MS, by_ms=-7000), told_time, (-7000, 109400)),
-    (DeleverageAt(SOON_MS, "BTC-USDT", share_ppm=250_000), open_position, ["0.0075"]),
+ROWS: list[tuple[faults.Fault, Probe, object]] = [
+    (faults.SplitFills(parts=3, delay_ms=100), pieces, ["PARTIALLY_FILLED", "PARTIALLY_FILLED", "FILLED"]),
+    (faults.RefuseRequest(code=101204, when=faults.When(nth=2)), codes, [0, 101204]),
+    (faults.LoseRequest(how="hang"), fate, (0, "ReadTimeout", False)),
+    (faults.LoseRequest(how="reset"), fate, (0, "ReadError", False)),
+    (faults.LoseRequest(how="half_close"), fate, (0, "RemoteProtocolError", False)),
+    (faults.LoseRequest(how="half_close", on="read"), half_open, (False, 0)),
+    (faults.DelayAdmission(delay_ms=3000), admitted_late, (0, 109400, 0)),
+    (faults.DelayReply(delay_ms=500), answered_late, True),
+    (faults.LoseReply(how="hang"), fate, (0, "ReadTimeout", True)),
+    (faults.LoseReply(how="reset"), fate, (0, "ReadError", True)),
+    (faults.LoseReply(how="half_close"), fate, (0, "RemoteProtocolError", True)),
+    (faults.LoseReply(how="torn"), fate, (0, "RemoteProtocolError", True)),
+    (faults.SpoilReply(), fate, (504, GATEWAY, True)),
+    (faults.SpoilReply(status=502, accepted=False), fate, (502, GATEWAY, False)),
+    (faults.SpoilReply(status=500, body="empty", accepted=False), fate, (500, "", False)),
+    (faults.SpoilReply(status=200, body="html"), fate, (200, GATEWAY, True)),
+    (faults.SpoilReply(status=200, body="empty"), fate, (200, "", True)),
+    (faults.SpoilReply(status=200, body="object"), fate, (200, "{}", True)),
+    (faults.SpoilReply(status=200, body="no_code"), fate, (200, '{"success":true,"timestamp":0}', True)),
+    (faults.SpoilReply(status=200, body="null_data"), fate, (200, '{"code":0,"msg":"","data":null}', True)),
+    (faults.SpoilReply(status=200, body="empty_data"), fate, (200, '{"code":0,"msg":"","data":{}}', True)),
+    (faults.SpoilReply(status=200, body="code"), fate, (200, '{"code":101500,"msg":"rpc timeout","data":{}}', True)),
+    (faults.MisstateLength(by=40), fate, (0, "ReadTimeout", True)),
+    (faults.MisstateLength(by=40, on="read"), raw_reply, (40, False, 0)),
+    (faults.MisstateLength(by=-5, on="read"), raw_reply, (-5, False, 0)),
+    (faults.DripReply(interval_ms=1, on="read"), raw_reply, (0, True, 0)),
+    (faults.RepeatRequest(), made, 2),
+    (faults.LimitRate(how="100410", when=faults.When(nth=2)), codes, [0, 100410]),
+    (faults.LimitRate(how="http429", on="any", when=faults.When(times=0)), statuses, [429] * 10),
+    (faults.LimitRate(how="http418", on="any", when=faults.When(times=0)), statuses, [418] * 10),
+    (faults.LimitRate(how="http403", on="any", when=faults.When(times=0)), statuses, [403] * 10),
+    (faults.HideOrder(lag_ms=500), before_and_after, (False, True)),
+    (faults.StaleRead(lag_ms=500), after_a_cancel, ["CANCELLED", ("NEW", 1, 0), ("CANCELLED", 0, 1)]),
+    (faults.AcceptDuplicate(), twice, [0, 0]),
+    (faults.CancelLosesToFill(), lost_cancel, (80018, "FILLED")),
+    (faults.DropFrame(**ORDER_FRAME), frames, ["one NEW", "two NEW", "two FILLED"]),
+    (faults.DropFrame(**MARKET), market_frames, ["2", "3", "4", "5"]),
+    (faults.DuplicateFrame(**ORDER_FRAME), frames, ["one NEW", "one FILLED", "one FILLED", "two NEW", "two FILLED"]),
+    (faults.DuplicateFrame(**MARKET), market_frames, ["1", "1", "2", "3", "4", "5"]),
+    (faults.DelayFrame(delay_ms=400, **ORDER_FRAME), frames, ["one NEW", "two NEW", "two FILLED", "one FILLED"]),
+    (faults.DelayFrame(delay_ms=400, **MARKET), market_frames, ["2", "3", "4", "5", "1"]),
+    (faults.ReorderFrames(count=4, event=ORDERS), frames, ["two NEW", "one FILLED", "one NEW", "two FILLED"]),
+    (faults.ReorderFrames(count=9, hold_ms=400, event=ORDERS), frames, CALM_FRAMES[::-1]),
+    (faults.ReorderFrames(count=3, **MARKET), market_frames, ["3", "2", "1", "4", "5"]),
+    (faults.SpoilFrame("garbage"), raw_frames, (["no gzip", "ok", "ok"], False, False)),
+    (faults.SpoilFrame("torn"), raw_frames, (["no gzip", "ok", "ok"], False, False)),
+    (faults.SpoilFrame("not_json"), raw_frames, (["no JSON", "ok", "ok"], False, False)),
+    (faults.SpoilFrame("wrong_types"), raw_frames, (["wrong types", "ok", "ok"], False, False)),
+    (faults.SpoilFrame("unknown_values"), raw_frames, (["strange", "ok", "ok"], False, False)),
+    (faults.SpoilFrame("huge", size=1_000_000), raw_frames, (["no gzip", "ok", "ok"], True, False)),
+    (faults.SpoilFrame("bomb", size=30_000_000), raw_frames, (["no JSON", "ok", "ok"], False, True)),
+    (
+        faults.SpoilFrame("unknown_values", instead=True, when=faults.When(times=4)), frames,
+        [" MELTED"] * 4 + ["two FILLED"],
+    ),
+    (faults.SpoilFrame("garbage", instead=True, **MARKET), market_frames, ["spoilt", "2", "3", "4", "5"]),
+    (faults.CutStream(how="reset", event=ORDERS), heartbeat, (False, True, 0)),
+    (faults.CutStream(how="silent", event=ORDERS), heartbeat, (False, False, 1)),
+    (faults.CutStream(how="half_close", event=ORDERS), heartbeat, (False, True, 0)),
+    (faults.CutStream(how="close", **ORDER_FRAME), end_of_stream, (1, [1000], 200)),
+    (faults.CutStream(how="silent", on="market", when=faults.When(nth=3)), market_frames, ["1", "2"]),
+    (faults.ExpireKey(**ORDER_FRAME), end_of_stream, (1, ENDED, 404)),
+    (faults.ExpireKey(announced=False, **ORDER_FRAME), end_of_stream, (1, [], 404)),
+    (faults.ExpireKeysAt(SOON_MS), end_of_stream, (2, ENDED, 404)),
+    (faults.ExpireKeysAt(SOON_MS, announced=False), end_of_stream, (2, [], 404)),
+    (faults.CutStreamsAt(SOON_MS), end_of_stream, (2, [1006], 200)),
+    (faults.CutStreamsAt(SOON_MS, streams="account", how="close"), end_of_stream, (2, [1000], 200)),
+    (faults.StepClockAt(SOON_MS, by_ms=7000), told_time, (7000, 109400)),
+    (faults.StepClockAt(SOON_MS, by_ms=-7000), told_time, (-7000, 109400)),
+    (faults.DeleverageAt(SOON_MS, "BTC-USDT", share_ppm=250_000), open_position, ["0.0075"]),
 ]  # fmt: skip
 
 
-async def outcome(probe: Probe, *faults: Fault, waits: bool = False) -> tuple[object, dict[str, int]]:
+async def outcome(probe: Probe, *planned: faults.Fault, waits: bool = False) -> tuple[object, dict[str, int]]:
     """What the probe finds on an exchange with these faults, and how often each has happened.
 
     ``waits``: a reply will be waited for in vain.
     """
     clock = HandClock()
-    async with exchange(exchange_config(*faults), clock) as (server, client):
+    async with exchange(exchange_config(*planned), clock) as (server, client):
         found = await probe(Scene(server, client, clock, SHORT_PATIENCE_S if waits else PATIENCE_S))
         return found, server.report().faults_fired
 
@@ -467,11 +440,11 @@ CALM: dict[Probe, object] = {}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0].kind}-{row[1].__name__}")
-async def test_a_fault_happens_on_the_wire_and_only_then(row: tuple[Fault, Probe, object]) -> None:
+async def test_a_fault_happens_on_the_wire_and_only_then(row: tuple[faults.Fault, Probe, object]) -> None:
     """With the fault the probe finds what is declared, and the fault is counted; without, it finds something else."""
     fault, probe, expected = row
 
-    waits = isinstance(fault, MisstateLength) or "ReadTimeout" in str(expected)
+    waits = isinstance(fault, faults.MisstateLength) or "ReadTimeout" in str(expected)
     found, fired = await outcome(probe, fault, waits=waits)
     if probe not in CALM:
         CALM[probe], _ = await outcome(probe)
@@ -483,14 +456,23 @@ async def test_a_fault_happens_on_the_wire_and_only_then(row: tuple[Fault, Probe
 
 def test_every_kind_of_fault_has_a_row() -> None:
     """No kind is declared that nobody has seen; frames of both streams, and each way to end one, are among the rows."""
-    assert {type(fault) for fault, _, _ in ROWS} == set(get_args(Fault))
+    assert {type(fault) for fault, _, _ in ROWS} == set(get_args(faults.Fault))
     both = {type(fault) for fault, _, _ in ROWS if fault.on == "market"}
-    assert both >= {DropFrame, DuplicateFrame, DelayFrame, ReorderFrames, SpoilFrame, CutStream}
+    assert both >= {
+        faults.DropFrame,
+        faults.DuplicateFrame,
+        faults.DelayFrame,
+        faults.ReorderFrames,
+        faults.SpoilFrame,
+        faults.CutStream,
+    }
 
 
 async def test_a_storm_of_429_passes_by() -> None:
     """For so long every call is refused, whatever it is; before and after that none is."""
-    storm = LimitRate(how="http429", on="any", when=When(from_ms=SOON_MS, until_ms=SOON_MS + 2000, times=0))
+    storm = faults.LimitRate(
+        how="http429", on="any", when=faults.When(from_ms=SOON_MS, until_ms=SOON_MS + 2000, times=0)
+    )
     clock = HandClock()
     async with exchange(exchange_config(storm), clock) as (server, client):
         scene = Scene(server, client, clock)
@@ -506,15 +488,15 @@ async def test_a_storm_of_429_passes_by() -> None:
 async def test_a_repeated_request_without_an_id_is_a_second_order() -> None:
     """What a proxy sends twice is refused for its id, or, without one, is done twice; a stale copy is refused."""
     clock = HandClock()
-    faults = [RepeatRequest(delay_ms=100, when=When(times=0))]
-    async with exchange(exchange_config(*faults), clock) as (server, client):
+    planned = [faults.RepeatRequest(delay_ms=100, when=faults.When(times=0))]
+    async with exchange(exchange_config(*planned), clock) as (server, client):
         scene = Scene(server, client, clock)
         await client.submit(clientOrderID="one")
         await client.submit()
         scene.pass_ms(100)
         assert [order.client_id for order in server.venue_record().account(KEY).orders] == ["one", "", ""]
         server.disarm()
-        server.arm([RepeatRequest(delay_ms=6000)])
+        server.arm([faults.RepeatRequest(delay_ms=6000)])
         await client.submit()
         scene.pass_ms(6000)
 
@@ -531,12 +513,12 @@ class RealClock(HandClock):
 
 async def test_real_time_slow_loris() -> None:
     """A client with a read time-out gets the whole reply when each piece comes in time, and none when it does not."""
-    config = exchange_config(DripReply(interval_ms=5, bytes_each=20, when=When(times=0)))
+    config = exchange_config(faults.DripReply(interval_ms=5, bytes_each=20, when=faults.When(times=0)))
     async with exchange(config, RealClock()) as (server, client):
         reply = await client.submit(clientOrderID="one")
         assert reply["code"] == 0
         server.disarm()
-        server.arm([DripReply(interval_ms=2000)])
+        server.arm([faults.DripReply(interval_ms=2000)])
         client.http.timeout = httpx.Timeout(SHORT_PATIENCE_S)
         with pytest.raises(httpx.ReadTimeout):
             await client.submit(clientOrderID="two")
@@ -546,7 +528,7 @@ async def test_real_time_slow_loris() -> None:
 async def test_a_stepped_clock_leaves_the_engine_alone() -> None:
     """What is due comes when it was due, and new orders are stamped without a jump, whatever the clock tells."""
     clock = HandClock()
-    async with exchange(exchange_config(StepClockAt(SOON_MS, by_ms=-60_000)), clock) as (server, client):
+    async with exchange(exchange_config(faults.StepClockAt(SOON_MS, by_ms=-60_000)), clock) as (server, client):
         scene = Scene(server, client, clock)
         await client.submit(clientOrderID="one", **LIMIT)
         await client.call("POST", f"{SWAP}/v2/trade/cancelAllAfter", type="ACTIVATE", timeOut=10)
@@ -565,13 +547,13 @@ async def test_faults_cannot_wait_for_what_is_not_listed() -> None:
     """A running exchange refuses a fault whose symbol it does not list, by name, and arms none of them."""
     async with exchange() as (server, _):
         with pytest.raises(ValueError, match="XRP-USDT"):
-            server.arm([DropFrame(), DeleverageAt(SOON_MS, "XRP-USDT")])
+            server.arm([faults.DropFrame(), faults.DeleverageAt(SOON_MS, "XRP-USDT")])
         assert server.report().faults_fired == {}
 
 
 async def test_silent_streams_end_with_the_exchange() -> None:
     """A socket that a fault has silenced is released when the exchange stops."""
-    async with exchange(exchange_config(CutStream(how="silent"))) as (server, client):
+    async with exchange(exchange_config(faults.CutStream(how="silent"))) as (server, client):
         async with client.account_stream() as stream:
             await client.submit()
             await until(lambda: server.report().faults_fired["cut_stream"])

@@ -9,36 +9,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final, Literal
 
-from dita.adapters.exchange import (
-    CancelLosesToFill,
-    CutStream,
-    CutStreamsAt,
-    DelayAdmission,
-    DelayFrame,
-    DelayReply,
-    DeleverageAt,
-    DripReply,
-    DropFrame,
-    DuplicateFrame,
-    ExpireKey,
-    ExpireKeysAt,
-    Fault,
-    HideOrder,
-    LimitRate,
-    LoseReply,
-    LoseRequest,
-    MisstateLength,
-    RefuseRequest,
-    ReorderFrames,
-    RepeatRequest,
-    SplitFills,
-    SpoilFrame,
-    SpoilReply,
-    StaleRead,
-    StepClockAt,
-    When,
-)
-from dita.adapters.exchange.faults import CutHow, Request, TimedFault
+from dita.adapters.exchange import faults
 from dita.runtime.simulation.loop import START_SECONDS, UTC_AT_ZERO_NS
 
 SYMBOLS: Final = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT")
@@ -48,10 +19,10 @@ _TICKER_SECONDS: Final = (0.1, 0.2, 0.3)
 _DEPTHS_USDT: Final = ((30, 400), (30, 400), (60, 800), (300, 4_000))  # our orders are of about a thousand
 _KINDS_OF_A_SEED: Final = (2, 9)
 _TIMES_OF_A_KIND: Final = 3
-_REQUESTS: Final[tuple[Request, ...]] = ("submit", "cancel", "query", "read", "listen_key", "any")
+_REQUESTS: Final[tuple[faults.Request, ...]] = ("submit", "cancel", "query", "read", "listen_key", "any")
 _MARGIN_IS_SHORT: Final = 101204
 _KILLED_SECONDS: Final = 6.0
-_CUTS: Final[tuple[CutHow, ...]] = ("reset", "close", "half_close", "silent")
+_CUTS: Final[tuple[faults.CutHow, ...]] = ("reset", "close", "half_close", "silent")
 _SPOILED: Final[tuple[tuple[int, Literal["html", "empty", "object", "no_code", "null_data", "code"]], ...]] = (
     (504, "html"), (502, "html"), (500, "empty"), (200, "empty"), (200, "object"), (200, "no_code"),
     (200, "null_data"), (200, "code"),
@@ -74,7 +45,7 @@ class Trouble:
     """One thing that goes wrong; its number names it when a run is shrunk."""
 
     number: int
-    what: Fault | Happening
+    what: faults.Fault | Happening
 
     @property
     def kind(self) -> str:
@@ -117,14 +88,14 @@ class Scenario:
         return replace(self, safety_seconds=seconds)
 
 
-_Drawing = Callable[[Random, float], Fault | Happening]
+_Drawing = Callable[[Random, float], faults.Fault | Happening]
 
 
-def _when(rng: Random) -> When:
+def _when(rng: Random) -> faults.When:
     """The n-th occasion, or now and then."""
     if rng.random() < 0.5:
-        return When(nth=rng.randint(1, 12))
-    return When(every=rng.randint(2, 9), times=rng.randint(1, 5))
+        return faults.When(nth=rng.randint(1, 12))
+    return faults.When(every=rng.randint(2, 9), times=rng.randint(1, 5))
 
 
 def _at_ms(rng: Random, span: float) -> int:
@@ -135,9 +106,9 @@ def _at(rng: Random, span: float) -> float:
     return round(1.0 + rng.random() * (span - 1.0), 3)
 
 
-def _spoiled(rng: Random, _: float) -> Fault:
+def _spoiled(rng: Random, _: float) -> faults.Fault:
     status, body = rng.choice(_SPOILED)
-    return SpoilReply(
+    return faults.SpoilReply(
         status=status,
         body=body,
         accepted=rng.random() < 0.5,
@@ -147,45 +118,47 @@ def _spoiled(rng: Random, _: float) -> Fault:
 
 
 EXCHANGE_KINDS: Final[dict[str, _Drawing]] = {
-    "split_fills": lambda rng, _: SplitFills(rng.randint(2, 6), rng.choice((0, 50, 700, 4000)), _when(rng)),
-    "refuse_request": lambda rng, _: RefuseRequest(
+    "split_fills": lambda rng, _: faults.SplitFills(rng.randint(2, 6), rng.choice((0, 50, 700, 4000)), _when(rng)),
+    "refuse_request": lambda rng, _: faults.RefuseRequest(
         rng.choice((_MARGIN_IS_SHORT, 101400, 80014, 101500, 100500)), when=_when(rng),
         on=rng.choice(("submit", "cancel", "query", "read")),
     ),
-    "lose_request": lambda rng, _: LoseRequest(
+    "lose_request": lambda rng, _: faults.LoseRequest(
         rng.choice(("hang", "reset", "half_close")), _when(rng), rng.choice(_REQUESTS)
     ),
-    "delay_admission": lambda rng, _: DelayAdmission(rng.choice((100, 1500, 2500, 6000)), _when(rng)),
-    "delay_reply": lambda rng, _: DelayReply(rng.choice((100, 1500, 5000)), _when(rng), rng.choice(_REQUESTS)),
-    "lose_reply": lambda rng, _: LoseReply(
+    "delay_admission": lambda rng, _: faults.DelayAdmission(rng.choice((100, 1500, 2500, 6000)), _when(rng)),
+    "delay_reply": lambda rng, _: faults.DelayReply(rng.choice((100, 1500, 5000)), _when(rng), rng.choice(_REQUESTS)),
+    "lose_reply": lambda rng, _: faults.LoseReply(
         rng.choice(("hang", "reset", "half_close", "torn")), _when(rng), rng.choice(_REQUESTS)
     ),
     "spoil_reply": _spoiled,
-    "misstate_length": lambda rng, _: MisstateLength(rng.choice((-7, -1, 1, 9)), _when(rng), rng.choice(_REQUESTS)),
-    "drip_reply": lambda rng, _: DripReply(rng.choice((5, 30)), rng.choice((16, 64)), _when(rng)),
-    "repeat_request": lambda rng, _: RepeatRequest(rng.choice((0, 300, 2500)), _when(rng)),
-    "limit_rate": lambda rng, _: LimitRate(
+    "misstate_length": lambda rng, _: faults.MisstateLength(
+        rng.choice((-7, -1, 1, 9)), _when(rng), rng.choice(_REQUESTS)
+    ),
+    "drip_reply": lambda rng, _: faults.DripReply(rng.choice((5, 30)), rng.choice((16, 64)), _when(rng)),
+    "repeat_request": lambda rng, _: faults.RepeatRequest(rng.choice((0, 300, 2500)), _when(rng)),
+    "limit_rate": lambda rng, _: faults.LimitRate(
         rng.choice(("100410", "http429", "109429", "http403")), 1000, _when(rng), rng.choice(_REQUESTS)
     ),
-    "hide_order": lambda rng, _: HideOrder(rng.choice((50, 200, READ_LAG_MS)), _when(rng)),
-    "stale_read": lambda rng, _: StaleRead(rng.choice((50, 200, READ_LAG_MS)), _when(rng)),
-    "cancel_loses_to_fill": lambda rng, _: CancelLosesToFill(_when(rng)),
-    "drop_frame": lambda rng, _: DropFrame(rng.choice(("", "ORDER_TRADE_UPDATE")), _when(rng)),
-    "duplicate_frame": lambda rng, _: DuplicateFrame(rng.choice(("", "ORDER_TRADE_UPDATE")), _when(rng)),
-    "delay_frame": lambda rng, _: DelayFrame(rng.choice((50, 900, 5000)), "ORDER_TRADE_UPDATE", _when(rng)),
-    "reorder_frames": lambda rng, _: ReorderFrames(rng.randint(2, 4), 1500, "ORDER_TRADE_UPDATE", _when(rng)),
-    "spoil_frame": lambda rng, _: SpoilFrame(
+    "hide_order": lambda rng, _: faults.HideOrder(rng.choice((50, 200, READ_LAG_MS)), _when(rng)),
+    "stale_read": lambda rng, _: faults.StaleRead(rng.choice((50, 200, READ_LAG_MS)), _when(rng)),
+    "cancel_loses_to_fill": lambda rng, _: faults.CancelLosesToFill(_when(rng)),
+    "drop_frame": lambda rng, _: faults.DropFrame(rng.choice(("", "ORDER_TRADE_UPDATE")), _when(rng)),
+    "duplicate_frame": lambda rng, _: faults.DuplicateFrame(rng.choice(("", "ORDER_TRADE_UPDATE")), _when(rng)),
+    "delay_frame": lambda rng, _: faults.DelayFrame(rng.choice((50, 900, 5000)), "ORDER_TRADE_UPDATE", _when(rng)),
+    "reorder_frames": lambda rng, _: faults.ReorderFrames(rng.randint(2, 4), 1500, "ORDER_TRADE_UPDATE", _when(rng)),
+    "spoil_frame": lambda rng, _: faults.SpoilFrame(
         rng.choice(("garbage", "torn", "not_json", "wrong_types", "unknown_values")), instead=rng.random() < 0.5,
         when=_when(rng),
     ),
-    "cut_stream": lambda rng, _: CutStream("ORDER_TRADE_UPDATE", _when(rng), rng.choice(_CUTS)),
-    "expire_key": lambda rng, _: ExpireKey(rng.random() < 0.5, "ORDER_TRADE_UPDATE", _when(rng)),
-    "expire_keys_at": lambda rng, span: ExpireKeysAt(_at_ms(rng, span), rng.random() < 0.5),
-    "cut_streams_at": lambda rng, span: CutStreamsAt(
+    "cut_stream": lambda rng, _: faults.CutStream("ORDER_TRADE_UPDATE", _when(rng), rng.choice(_CUTS)),
+    "expire_key": lambda rng, _: faults.ExpireKey(rng.random() < 0.5, "ORDER_TRADE_UPDATE", _when(rng)),
+    "expire_keys_at": lambda rng, span: faults.ExpireKeysAt(_at_ms(rng, span), rng.random() < 0.5),
+    "cut_streams_at": lambda rng, span: faults.CutStreamsAt(
         _at_ms(rng, span), rng.choice(("account", "market", "all")), how=rng.choice(_CUTS)
     ),
-    "step_clock_at": lambda rng, span: StepClockAt(_at_ms(rng, span), rng.choice((-1500, -200, 300, 2500))),
-    "deleverage_at": lambda rng, span: DeleverageAt(
+    "step_clock_at": lambda rng, span: faults.StepClockAt(_at_ms(rng, span), rng.choice((-1500, -200, 300, 2500))),
+    "deleverage_at": lambda rng, span: faults.DeleverageAt(
         _at_ms(rng, span), rng.choice(SYMBOLS[:2]), rng.choice((300_000, 1_000_000))
     ),
 }  # fmt: skip
@@ -267,7 +240,9 @@ def soak_scenario(seed: int, seconds: float, begins: float) -> Scenario:
     kinds = rng.sample(kinds, 2 * len(kinds) // 3)
     drawn = [FAULT_KINDS[kind](rng, seconds) for kind in kinds for _ in range(rng.randint(1, _TIMES_OF_A_KIND))]
     later_ms = round(begins * 1000)
-    timed = [replace(what, at_ms=what.at_ms + later_ms) if isinstance(what, TimedFault) else what for what in drawn]
+    timed = [
+        replace(what, at_ms=what.at_ms + later_ms) if isinstance(what, faults.TimedFault) else what for what in drawn
+    ]
     return Scenario(
         seed=seed,
         symbols=SYMBOLS,
