@@ -1,4 +1,4 @@
-"""Every trade that was not made can be explained from the journal, and a market of holds does not fill it."""
+"""Every trade that was not made can be explained from the journal; exits pass whatever holds entries."""
 
 import asyncio
 import json
@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from dita.adapters.bingx.errors import ErrorClass
+from dita.adapters.bingx.orders import Rejected
 from dita.adapters.bingx.stream_base import StreamClosed
 from dita.adapters.bingx.stream_events import StreamGap
-from dita.adapters.journal import JournalFull, Note
+from dita.adapters.journal import JournalFull
 from dita.runtime.alerts import Alert
 from dita.runtime.decisions import Hold
+from dita.runtime.engine import Engine
 from dita.runtime.entries import EntryMaker
 from dita.runtime.gates import Boost, Chain, Direction, OrderBook, SessionLimits, StaleData
 from dita.runtime.instruments import Instrument
@@ -32,99 +35,6 @@ from strategy_room import SIZING, Scripted, quote, strategist_of
 from virtual_time import VirtualClock, run_virtually
 
 SECOND = 1_000_000_000
-
-
-def hold(reason: Reason = Reason.DC_CONTRADICT, number: int = 0, symbol: str = SYMBOL) -> Hold:
-    return Hold(symbol, Side.LONG, Check.DIRECTION, reason, {"number": number}, "because")
-
-
-def told(notes: Any) -> list[tuple[str, int, int]]:
-    """Reason, count and the number that was given, of each note."""
-    bodies = [json.loads(note.body) for note in notes]
-    return [(body["reason"], body["count"], body["facts"]["number"]) for body in bodies]
-
-
-class Ticking:
-    """A clock that moves when told."""
-
-    def __init__(self) -> None:
-        self.now = 100 * SECOND
-
-    def __call__(self) -> int:
-        """Now."""
-        return self.now
-
-
-def scribe_failures(module: Module) -> list[str]:
-    """Where holds are written down too often, too rarely, or otherwise than they were."""
-    clock = Ticking()
-    decisions = module.Decisions(clock, lambda: 7 * SECOND)
-    wrong: list[str] = []
-
-    def expect(what: str, *expected: tuple[str, int, int]) -> None:
-        found = told(decisions.take())
-        if found != list(expected):
-            wrong.append(f"{what}: {found}")
-
-    decisions.hold(hold(number=1))
-    expect("the first is written at once", ("DC_CONTRADICT", 1, 1))
-    for number in range(2, 1002):
-        decisions.hold(hold(number=number))
-    expect("a thousand more within a moment are not")
-    clock.now += 60 * SECOND
-    decisions.hold(hold(number=1002))
-    expect("a minute later they are, as one", ("DC_CONTRADICT", 1001, 1002))
-    for number in range(1000):
-        decisions.hold(hold(number=number))
-        decisions.hold(hold(Reason.BOOK_STALE, number=number))
-    expect("two that take turns are each written once", ("BOOK_STALE", 1, 0))
-    clock.now += SECOND
-    decisions.hold(hold(number=5))
-    expect("and a second later, with all since", ("BOOK_STALE", 999, 999), ("DC_CONTRADICT", 1001, 5))
-    decisions.went_on(SYMBOL)
-    clock.now += SECOND
-    decisions.hold(hold(number=6))
-    decisions.hold(hold(number=7))
-    decisions.hold(hold(number=8, symbol="ETH-USDT"))
-    expect("news after an entry, and of each symbol", ("DC_CONTRADICT", 1, 6), ("DC_CONTRADICT", 1, 8))
-    decisions.finish()
-    expect("what is left at the end", ("DC_CONTRADICT", 1, 7))
-    if decisions.finish():
-        wrong.append("nothing is left, and something is said to be")
-    counted = sum(decisions.counts.values())
-    if counted != 1 + 1000 + 1 + 2000 + 1 + 3:
-        wrong.append(f"counted {counted}")
-    return wrong
-
-
-def test_what_repeats_is_written_as_counts() -> None:
-    """At once, then on change of reason at most once a second, else once a minute; every hold is counted."""
-    with planted_module("decisions.py") as module:
-        assert scribe_failures(module) == []
-
-
-@pytest.mark.parametrize("defect", gate_defects("decisions"), ids=lambda defect: defect.name)
-def test_a_defect_of_the_record_shows(defect: GateDefect) -> None:
-    """Flooded, forgotten, miscounted."""
-    with planted_module(defect.file, defect) as module:
-        assert scribe_failures(module) != []
-
-
-def test_without_an_input_to_go_with_notes_do_not_pile_up() -> None:
-    """Sixty-four wait at most; what is held meanwhile is counted and told by later notes."""
-    with planted_module("decisions.py") as module:
-        clock = Ticking()
-        decisions = module.Decisions(clock, clock)
-        for number in range(1000):
-            clock.now += 61 * SECOND
-            decisions.hold(hold(number=number))
-        assert len(told(decisions.take())) == 64
-        clock.now += 61 * SECOND
-        decisions.hold(hold(number=1000))
-        assert told(decisions.take()) == [("DC_CONTRADICT", 1000 - 64 + 1, 1000)]
-
-
-# ---- the whole way, from the market to the journal
 
 
 def in_a_room(folder: Path, work: Callable[[EngineRoom], Awaitable[None]]) -> None:
@@ -356,6 +266,39 @@ def test_what_the_runtime_keeps_back_is_explained(
     in_a_room(tmp_path, work)
 
 
+def test_a_rejection_a_moment_ago_is_explained(tmp_path: Path) -> None:
+    """The venue refused an entry: the next one waits a quarter of a second, and says so."""
+
+    async def work(room: EngineRoom) -> None:
+        room.script.answers.append(Rejected(RejectReason.REFUSED, "101204", "margin", ErrorClass.DEFINITE_REJECT))
+        strategist = strategist_of(room, Scripted(Open(Side.LONG, "now")))
+        strategist.on_market(quote())
+        await asyncio.sleep(0.1)
+        strategist.on_market(quote())
+        assert dict(strategist.decisions.counts) == {(Check.RUNTIME, Reason.REJECTED_LATELY): 1}
+        await asyncio.sleep(0.25)
+        strategist.on_market(quote())
+        await asyncio.sleep(0.1)
+        assert len(room.script.submits) == 2
+
+    in_a_room(tmp_path, work)
+
+
+def test_a_lack_of_slots_is_explained(tmp_path: Path) -> None:
+    """Every slot is live or waits for its settlement."""
+
+    async def work(room: EngineRoom) -> None:
+        slots = tuple(slot._replace(phase=Phase.POSITION_OPEN) for slot in room.engine.state.slots)
+        full = room.engine.state._replace(slots=slots)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Engine, "state", full)
+            strategist = strategist_of(room, Scripted(Open(Side.LONG, "now")))
+            strategist.on_market(quote())
+        expect_hold(room, strategist, Check.RUNTIME, Reason.NO_FREE_SLOT)
+
+    in_a_room(tmp_path, work)
+
+
 def test_a_busy_instrument_is_explained(tmp_path: Path) -> None:
     """A policy that opens where a trade is live."""
 
@@ -555,13 +498,3 @@ def test_session_limits_look_at_what_the_kernel_has_booked(tmp_path: Path) -> No
         assert room.engine.history.day.trades == 2
 
     in_a_room(tmp_path, work)
-
-
-def test_a_note_is_of_no_trade() -> None:
-    """Holds are found under trade 0, which no trade has."""
-    with planted_module("decisions.py") as module:
-        decisions = module.Decisions(lambda: 1, lambda: 2)
-        decisions.hold(hold())
-        (note,) = decisions.take()
-        assert isinstance(note, Note)
-        assert (note.trade, note.name) == (0, "held")
