@@ -34,7 +34,7 @@ from dita.spec.layout import unpack
 from dita.spec.scales import PRICE_SCALE
 from dita.spec.state import capital, initial_state
 from dita.spec.vocabulary import IncomeKind, Kind, Part, Side
-from report_sessions import HOSTILE, START_NS, Place, Written, drawn, usdt, worked_out, write_journal
+from report_sessions import HOSTILE, START_NS, Place, Written, drawn, reading, usdt, worked_out, write_journal
 from runtime_parts import PRICE, SECOND, registered
 
 RECORDED: Final = Path(__file__).parents[1] / "adapters" / "journals" / "version-1.sqlite.gz"
@@ -167,6 +167,31 @@ def test_an_exit_is_judged_by_the_price_it_was_decided_on(tmp_path: Path) -> Non
     figures = report_of(write_journal(tmp_path / "j", rows)).figures
     assert (figures["exit_slippage"], figures["exit_slippage_ppm"]) == ("0.50000000", 100)
     assert figures["exits_without_reference"] == 1
+
+
+def test_a_trade_that_was_found_and_closed_outside_is_told_so(tmp_path: Path) -> None:
+    """Adopted at 5000, half of it closed by somebody else for 2490, the rest still held: live, and no slippage."""
+    place = Place(slot=0, instrument=0, trade=1)
+    rows: list[Written | Input] = [
+        *registered(),
+        reading(10_000_000, 5),
+        inputs.adopt(**place, side=Side.LONG, quantity=10_000_000, quote=usdt("5000"), price=PRICE, time_ns=SECOND + 6),
+        inputs.external_close(**place, quantity=5_000_000, quote=usdt("2490"), time_ns=SECOND + 7),
+    ]
+    path = write_journal(tmp_path / "j", rows)
+    report = report_of(path, tmp_path)
+    figures = report.figures
+    assert (figures["live"], figures["round_trips"], figures["entries_without_reference"]) == (1, 0, 1)
+    assert figures["realised"] == "-10.00000000"
+    assert figures["fees_still_predicted"] == figures["fees"] == "3.74500000"  # 0.05 % of 5000 and of 2490
+    facts = facts_of(path)
+    assert [(mark.kind, mark.quantity) for mark in facts.marks[0]] == [
+        (MarkKind.ENTRY, 10_000_000), (MarkKind.OUTSIDE, 5_000_000),
+    ]  # fmt: skip
+    assert facts.trades[1].outside_quantity == 5_000_000
+    assert [(span.cause, span.end_ns) for span in facts.spans] == [("POSITION: POSITION_MISMATCH", 0)]
+    (row,) = parsed(tmp_path).iterfind(f".//{XHTML}table[@class='trades']/{XHTML}tbody/{XHTML}tr")
+    assert [row[at].text for at in (0, 2, 4, 8)] == ["1", "live", "long, adopted", "–"]
 
 
 def raw_inputs(path: Path) -> list[Input]:

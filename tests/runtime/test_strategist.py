@@ -150,6 +150,34 @@ def test_whatever_a_policy_says_the_journal_takes_it(tmp_path: Path) -> None:
     run_virtually(work)
 
 
+def test_a_reading_waits_for_the_event_that_is_expected(tmp_path: Path) -> None:
+    """It is about to begin, which whoever feeds the market sees; the policy is asked about what is on its way."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        policy = Scripted()
+        strategist = strategist_of(room, policy)
+        begun = asyncio.Event()
+
+        async def read() -> None:
+            async with strategist.quiet():
+                begun.set()
+
+        strategist.is_expecting = True
+        reading = asyncio.create_task(read())
+        await asyncio.sleep(0.1)
+        assert (strategist.is_quiet, begun.is_set()) == (True, False)
+        strategist.on_market(quote())
+        assert len(policy.views) == 1
+        strategist.is_expecting = False
+        await reading
+        assert (strategist.is_quiet, begun.is_set()) == (False, True)
+        await room.close()
+
+    run_virtually(work)
+
+
 def test_the_view_shows_the_position(tmp_path: Path) -> None:
     """Phase, side, what remains, the price it was opened at: as the kernel has them."""
 

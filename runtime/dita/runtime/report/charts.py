@@ -36,6 +36,7 @@ _EQUITY: Final = (380, 1900)  # top and height of the panels, tenths of a pixel
 _DRAWDOWN: Final = (2720, 750)
 _SINGLE: Final = (380, 1800)
 _LOW: Final = (380, 900)
+_MARGIN_PART: Final = 20  # of the time, before its beginning
 _BELOW: Final = 24  # pixels below a time axis, for its text
 _LANE: Final = 220
 
@@ -55,7 +56,7 @@ class Drawn(NamedTuple):
 
 def equity_chart(facts: Facts) -> Drawn:
     """Capital, and beneath it on the same time axis how far it is below its highest."""
-    axis = time_axis(facts.began_ns, facts.now_ns)
+    axis = _axis(facts)
     capital = [(point.time_ns, point.capital) for point in facts.points]
     below = drawdowns(facts)
     upper = value_axis([value for _, value in capital], *_EQUITY, MONEY_SCALE)
@@ -78,6 +79,11 @@ def equity_chart(facts: Facts) -> Drawn:
     )
 
 
+def _axis(facts: Facts) -> TimeAxis:
+    """The same for all pictures; with room at the left for what is written beside the other axis."""
+    return time_axis(facts.began_ns - (facts.now_ns - facts.began_ns) // _MARGIN_PART, facts.now_ns)
+
+
 def drawdowns(facts: Facts) -> list[tuple[int, int]]:
     """How far below its highest the capital is, as negative amounts; without what was paid in or out."""
     found: list[tuple[int, int]] = []
@@ -90,7 +96,7 @@ def drawdowns(facts: Facts) -> list[tuple[int, int]]:
 
 def price_chart(facts: Facts, instrument: int) -> Drawn:
     """The prices that the journal holds of one symbol, and where trades got in and out."""
-    axis = time_axis(facts.began_ns, facts.now_ns)
+    axis = _axis(facts)
     marks = facts.marks.get(instrument, [])
     line = sorted([*facts.references.get(instrument, []), *((mark.time_ns, mark.price) for mark in marks)])
     scale = value_axis([price for _, price in line], *_SINGLE, PRICE_SCALE)
@@ -113,7 +119,7 @@ def price_chart(facts: Facts, instrument: int) -> Drawn:
 
 def money_chart(facts: Facts) -> Drawn:
     """What was paid in fees, and what funding came to."""
-    axis = time_axis(facts.began_ns, facts.now_ns)
+    axis = _axis(facts)
     fees = [(point.time_ns, point.fees) for point in facts.points]
     funding = [(point.time_ns, point.funding) for point in facts.points]
     values = [value for _, value in (*fees, *funding)]
@@ -138,7 +144,7 @@ def money_chart(facts: Facts) -> Drawn:
 
 def reconcile_chart(facts: Facts) -> Drawn:
     """Wallet minus books, and beneath it the times in which nothing could be opened."""
-    axis = time_axis(facts.began_ns, facts.now_ns)
+    axis = _axis(facts)
     difference = [(facts.began_ns, 0), *((one.time_ns, one.difference) for one in facts.differences)]
     scale = value_axis([value for _, value in difference], *_LOW, MONEY_SCALE, zero=True)
     lanes = list(dict.fromkeys((FROZEN, *(span.what for span in facts.spans))))

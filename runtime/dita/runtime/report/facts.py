@@ -17,6 +17,7 @@ from dita.reference.ledger import frozen
 from dita.runtime.decisions import HELD
 from dita.runtime.entries import EXIT, INTENT
 from dita.runtime.lockstep import Stepped
+from dita.runtime.trading_day import DAY_NS
 from dita.spec.inputs import Input
 from dita.spec.scales import NOTIONAL_DIVISOR
 from dita.spec.state import Ledger, Slot, capital, exit_quantity, exit_quote
@@ -234,6 +235,11 @@ class Facts:
     def spans(self) -> list[Span]:
         """Times in which nothing could be opened, in the order of their beginning."""
         return self._spans.every
+
+    @property
+    def days(self) -> int:
+        """How many UTC days it touches."""
+        return self.now_ns // DAY_NS - self.began_ns // DAY_NS + 1
 
     def symbol(self, instrument: int) -> str:
         """Its name, or its number when the journal has no name."""

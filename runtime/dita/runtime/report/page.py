@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from dita.runtime.entries import INTENT
 from dita.runtime.report.charts import equity_chart, money_chart, price_chart, reconcile_chart
 from dita.runtime.report.facts import Facts, Trade
-from dita.runtime.report.figures import Figures, entry_slippage
+from dita.runtime.report.figures import Figures, entry_slippage, rounded
 from dita.runtime.report.scales import grouped, length_text, moment_text
 from dita.runtime.report.tables import entry_price_text, exit_price_text, summary
 from dita.runtime.session import money_text
@@ -18,6 +18,7 @@ from dita.spec.vocabulary import Side
 
 _TRADES_MAX: Final = 4000
 _DETAILED_MAX: Final = 500  # trades up to which each says why it was made
+_UNITS_OF_A_PLACE: Final = 10_000  # the fourth place of money
 _ROWS_MAX: Final = 200  # of a list
 
 
@@ -86,30 +87,35 @@ def write_page(facts: Facts, figures: Figures, path: str, folder: Path) -> Path:
 def _cards(figures: Figures) -> list[tuple[str, str]]:
     earned = figures.realised - figures.fees + figures.funding
     return [
-        ("realised − fees + funding", grouped(earned, MONEY_SCALE, 10_000)),
+        ("realised − fees + funding", _money(earned)),
         ("round trips", str(figures.round_trips)),
         ("won, lost, even", f"{figures.wins}, {figures.losses}, {figures.even}"),
-        ("largest drawdown", grouped(figures.drawdown, MONEY_SCALE, 10_000)),
-        ("fees", grouped(figures.fees, MONEY_SCALE, 10_000)),
-        ("capital at the end", grouped(figures.capital_end, MONEY_SCALE, 10_000)),
+        ("largest drawdown", _money(figures.drawdown)),
+        ("fees", _money(figures.fees)),
+        ("capital at the end", _money(figures.capital_end)),
     ]
+
+
+def _money(units: int) -> str:
+    """For reading side by side: rounded to four places; the JSON has every unit."""
+    return grouped(rounded(units, _UNITS_OF_A_PLACE), MONEY_SCALE // _UNITS_OF_A_PLACE)
 
 
 def _shown(facts: Facts, trade: Trade) -> Shown:
     slippage = entry_slippage(trade)
     cells = (
         str(trade.trade),
-        moment_text(trade.wanted_ns),
+        moment_text(trade.wanted_ns)[0 if facts.days > 1 else len("2026-01-01 ") :],
         length_text(trade.ended_ns - trade.filled_ns) if trade.ended_ns else "live",
         facts.symbol(trade.instrument),
         Side(trade.side).name.lower() + (", adopted" if trade.adopted else ""),
         decimal_text(trade.entry_quantity, QUANTITY_SCALE),
         entry_price_text(trade),
         exit_price_text(trade),
-        decimal_text(slippage.money, MONEY_SCALE) if slippage.trades else "–",
-        decimal_text(trade.realised, MONEY_SCALE),
-        decimal_text(trade.fees, MONEY_SCALE) + (" (predicted)" if trade.fees_provisional else ""),
-        decimal_text(trade.net, MONEY_SCALE),
+        _money(slippage.money) if slippage.trades else "–",
+        _money(trade.realised),
+        _money(trade.fees) + (" (predicted)" if trade.fees_provisional else ""),
+        _money(trade.net),
     )
     notes = "\n".join(f"{name}: {body}" for name, body in trade.notes if name != INTENT)
     return Shown(cells, trade.why, notes)
