@@ -401,7 +401,7 @@ TICK: dict[str, object] = {
 
 
 @given(
-    st.sampled_from(["bookTicker", "trade", "depth20", "markPrice"]),
+    st.sampled_from(["bookTicker", "trade", "depth20@200ms", "markPrice"]),
     st.dictionaries(st.sampled_from([*TICK, "p", "q", "m", "bids", "asks"]), st.sampled_from(EVIL), max_size=4),
 )
 def test_a_market_row_with_anything_in_it_is_left_out_and_the_next_one_counts(

@@ -159,7 +159,7 @@ MARKET: list[tuple[str, list[object]]] = [
                     1_760_000_000_123 * MS)],
     ),
     (
-        ('{"code":0,"dataType":"BTC-USDT@depth5","ts":1760000000456,"data":{"bids":[["60000.0","1.2"],["59999.0","2"]],'
+        ('{"code":0,"dataType":"BTC-USDT@depth5@200ms","ts":1760000000456,"data":{"bids":[["60000.0","1.2"],["59999.0","2"]],'
         '"asks":[["60001.0","3"],["60000.1","0.8"]]}}'),
         [
             Depth(
@@ -168,18 +168,18 @@ MARKET: list[tuple[str, list[object]]] = [
             )
         ],
     ),
-    ('{"code":0,"dataType":"BTC-USDT@depth5","ts":1760000000456,"data":{"bids":[],"asks":[]}}',
+    ('{"code":0,"dataType":"BTC-USDT@depth5@200ms","ts":1760000000456,"data":{"bids":[],"asks":[]}}',
      [Depth("BTC-USDT", (), (), 1_760_000_000_456 * MS)]),
     (
         ('{"code":0,"dataType":"BTC-USDT@markPrice","data":{"e":"markPriceUpdate","E":1760000000456,"s":"BTC-USDT",'
         '"p":"60000.7"}}'),
         [MarkPrice("BTC-USDT", 600_007_000_000_000, 1_760_000_000_456 * MS)],
     ),
-    ('{"code":0,"dataType":"BTC-USDT@depth5","ts":1,"data":{"bids":[["2","1"]],"asks":[["2","1"]]}}', []),
-    ('{"code":0,"dataType":"BTC-USDT@depth5","ts":1,"data":{"bids":[["2","1"],["2","3"]],"asks":[]}}', []),
-    ('{"code":0,"dataType":"BTC-USDT@depth5","ts":1,"data":{"bids":[["2","0"]],"asks":[]}}', []),
+    ('{"code":0,"dataType":"BTC-USDT@depth5@200ms","ts":1,"data":{"bids":[["2","1"]],"asks":[["2","1"]]}}', []),
+    ('{"code":0,"dataType":"BTC-USDT@depth5@200ms","ts":1,"data":{"bids":[["2","1"],["2","3"]],"asks":[]}}', []),
+    ('{"code":0,"dataType":"BTC-USDT@depth5@200ms","ts":1,"data":{"bids":[["2","0"]],"asks":[]}}', []),
     (  # one level more than was asked for
-        ('{"code":0,"dataType":"BTC-USDT@depth5","ts":1,"data":{"bids":[["6","1"],["5","1"],["4","1"],["3","1"],'
+        ('{"code":0,"dataType":"BTC-USDT@depth5@200ms","ts":1,"data":{"bids":[["6","1"],["5","1"],["4","1"],["3","1"],'
         '["2","1"],["1","1"]],"asks":[]}}'),
         [],
     ),
@@ -198,10 +198,12 @@ def test_every_captured_market_frame_is_read_or_left_out(text: str, expected: li
 
 
 async def test_topics_are_asked_for_by_name() -> None:
-    """The spelling of each topic, and of the depth only what exists."""
-    stream = MarketStream("ws://127.0.0.1:9", ["BTC-USDT"], StepClock(), Random(1), depth=20, mark_prices=True)
+    """The spelling of each topic; of the depth only what exists, as often as the venue tells it."""
+    symbols = ["SOL-USDT", "BTC-USDT"]
+    stream = MarketStream("ws://127.0.0.1:9", symbols, StepClock(), Random(1), depth=20, mark_prices=True)
     assert stream._topics == (  # pyright: ignore[reportPrivateUsage] - what would be sent
-        "BTC-USDT@bookTicker", "BTC-USDT@trade", "BTC-USDT@depth20", "BTC-USDT@markPrice",
+        "BTC-USDT@bookTicker", "BTC-USDT@trade", "BTC-USDT@depth20@200ms", "BTC-USDT@markPrice",
+        "SOL-USDT@bookTicker", "SOL-USDT@trade", "SOL-USDT@depth20@500ms", "SOL-USDT@markPrice",
     )  # fmt: skip
     with pytest.raises(ValueError, match="depth: `7`"):
         MarketStream("ws://127.0.0.1:9", ["BTC-USDT"], StepClock(), Random(1), depth=7)

@@ -32,6 +32,17 @@ _DEPTH: Final = "depth"
 DEPTHS: Final = (0, 5, 10, 20, 50, 100)  # levels a side that there are topics of; 0: none
 
 
+# How often a book is told is fixed by the venue (BingX, partial order book depth): every 200 ms for these, 500 ms for
+# the others.
+_FAST_SYMBOLS: Final = frozenset(("BTC-USDT", "ETH-USDT"))
+
+
+def _topic(symbol: str, kind: str, depth: int) -> str:
+    if kind != _DEPTH:
+        return f"{symbol}@{kind}"
+    return f"{symbol}@{kind}{depth}@{'200ms' if symbol in _FAST_SYMBOLS else '500ms'}"
+
+
 class MarketStream(ResilientStream[BookTicker | MarketTrade | Depth | MarkPrice | TopicRefused]):
     """Book tickers and whatever else is wanted. Live once every topic is acknowledged or refused.
 
@@ -56,9 +67,9 @@ class MarketStream(ResilientStream[BookTicker | MarketTrade | Depth | MarkPrice 
         super().__init__("market stream", clock.wall_ns, rng, queue_max)
         if depth not in DEPTHS:
             raise ValueError(f"depth: `{depth}` levels; there are topics of {', '.join(map(str, DEPTHS[1:]))}")
-        wanted = ((_TRADE, trades), (f"{_DEPTH}{depth}", depth), (_MARK_PRICE, mark_prices))
+        wanted = ((_TRADE, trades), (_DEPTH, depth), (_MARK_PRICE, mark_prices))
         kinds = (_BOOK_TICKER, *(kind for kind, is_wanted in wanted if is_wanted))
-        self._topics = tuple(f"{symbol}@{kind}" for symbol in sorted(symbols) for kind in kinds)
+        self._topics = tuple(_topic(symbol, kind, depth) for symbol in sorted(symbols) for kind in kinds)
         if not 1 <= len(self._topics) <= TOPICS_MAX:
             raise ValueError(f"symbols: `{len(self._topics)}` topics; one connection takes 1 to {TOPICS_MAX}")
         self._depth = depth
