@@ -33,7 +33,7 @@ from dita.spec.inputs import Input
 from dita.spec.layout import unpack
 from dita.spec.scales import PRICE_SCALE
 from dita.spec.state import capital, initial_state
-from dita.spec.vocabulary import IncomeKind, Kind, Part, Side
+from dita.spec.vocabulary import IncomeKind, Kind, Mode, Part, Side
 from report_sessions import HOSTILE, START_NS, Place, Written, drawn, reading, usdt, worked_out, write_journal
 from runtime_parts import PRICE, SECOND, registered
 
@@ -192,6 +192,18 @@ def test_a_trade_that_was_found_and_closed_outside_is_told_so(tmp_path: Path) ->
     assert [(span.cause, span.end_ns) for span in facts.spans] == [("POSITION: POSITION_MISMATCH", 0)]
     (row,) = parsed(tmp_path).iterfind(f".//{XHTML}table[@class='trades']/{XHTML}tbody/{XHTML}tr")
     assert [row[at].text for at in (0, 2, 4, 8)] == ["1", "live", "long, adopted", "–"]
+
+
+def test_times_without_new_trades_are_told_by_mode(tmp_path: Path) -> None:
+    """Halted for a second, then reducing only for another, then neither; each has its lane in the picture."""
+    modes = (Mode.HALTED, Mode.REDUCE_ONLY, Mode.ACTIVE)
+    path = write_journal(tmp_path / "j", [*registered(), *(inputs.set_mode(mode) for mode in modes)])
+    report_of(path, tmp_path)
+    assert [(span.what, span.end_ns - span.begin_ns, span.ended_by) for span in facts_of(path).spans] == [
+        ("HALTED", SECOND, "SET_MODE: OK"), ("REDUCE_ONLY", SECOND, "SET_MODE: OK"),
+    ]  # fmt: skip
+    spans = [rect[0].text or "" for rect in parsed(tmp_path).iter(f"{SVG}rect") if rect.get("class") == "span"]
+    assert [text.partition(" ")[0] for text in spans] == ["HALTED", "REDUCE_ONLY"]
 
 
 def raw_inputs(path: Path) -> list[Input]:

@@ -1,6 +1,9 @@
 """A backtest is honest: the session on virtual time decides and books what the one on sockets does."""
 
 import asyncio
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +29,7 @@ from sample_certificate import written_certificate
 from small_recording import write_recording
 
 DECISIONS: Final = frozenset((Kind.ENTER, Kind.EXIT, Kind.FLATTEN, Kind.CANCEL))
+DITA: Final = [sys.executable, "-c", "from dita.runtime.cli import main; main()"]
 TIMES: Final = ("wanted_ns", "filled_ns", "ended_ns", "ended_by")
 ROUND_TRIPS: Final = 8
 
@@ -121,6 +125,24 @@ def test_a_recording_is_played_once_to_its_end(certified: CertifiedKernel, tmp_p
     assert result.problems == ()
     assert 0 < result.figures["round_trips"] < 1000  # type: ignore[operator] # a count
     assert result.figures["final_position"] == 0
+
+
+def test_the_command_says_what_it_grants_and_writes_the_report(tmp_path: Path) -> None:
+    """From the recordings' folder to a flat end: status 0, the assumptions in the summary, the report's page."""
+    write_recording(tmp_path / "recordings", 60)
+    certificate = written_certificate(tmp_path, installed_bindings(load_for_conformance(IMAGE_PATH)))
+    command = [*DITA, "backtest", "--source", "recorded", "--policy", "coin", "--certificate", str(certificate)]
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "COLUMNS": "200", "DITA_RECORDINGS": "recordings"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the market waits for every order" in done.stdout
+    assert "a market order walks a made-up book of 20 levels" in done.stdout
+    figures = json.loads((tmp_path / "backtest.json").read_text())["figures"]
+    assert figures["round_trips"] > 0
+    assert "<h1>Report</h1>" in (tmp_path / "out" / "audit" / "report.html").read_text(encoding="utf-8")
+    assert (tmp_path / "out" / "backtest" / "journal.sqlite").exists()
 
 
 def test_only_a_backtest_does_not_wait_for_the_disk(tmp_path: Path) -> None:
