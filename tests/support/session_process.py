@@ -17,7 +17,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, cast
-from unittest import mock
 
 import httpx
 
@@ -150,13 +149,13 @@ def run_dita(
     stalls: Sequence[float] = (),
 ) -> None:
     """In the child: ``dita`` with these arguments, its output in a file. See ``StuckCommit`` and ``StallingCommit``."""
-    from dita.runtime import session
     from dita.runtime.cli import main
+    from dita.runtime.ground import MACHINE
 
     if stuck:
-        mock.patch.object(session, "ThreadCommit", functools.partial(StuckCommit, marker=Path(stuck))).start()
+        object.__setattr__(MACHINE, "driver", functools.partial(StuckCommit, marker=Path(stuck)))  # of this child alone
     if stalls:
-        mock.patch.object(session, "ThreadCommit", functools.partial(StallingCommit, stalls=stalls)).start()
+        object.__setattr__(MACHINE, "driver", functools.partial(StallingCommit, stalls=stalls))
     os.chdir(folder)
     os.environ.update(environment)
     handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
