@@ -48,7 +48,7 @@ class Asked:
 
 def entry_row(room: EngineRoom, filled: int, state: OrderState, evidence: Evidence) -> OrderRow:
     return OrderRow(
-        evidence=evidence, symbol=SYMBOL, order_id="9", client_order_id=client_order_id("test0", OrderKey(1, 0, 0)),
+        evidence=evidence, symbol=SYMBOL, order_id="90", client_order_id=client_order_id("test0", OrderKey(1, 0, 0)),
         side=OrderSide.BUY, position_side="LONG", state=state, status_text=state.value, type_text="MARKET",
         ordered_quantity=QUANTITY, cum_quantity=filled, average_price=PRICE if filled else None,
         time_ns=room.clock.wall_ns(),
@@ -134,7 +134,7 @@ def test_a_late_fill_of_an_order_that_had_ended_is_found_by_its_fill_row(tmp_pat
         room.script.orders[whole.client_order_id] = whole
         room.script.fills = tuple(
             FillRow(SYMBOL, f"t{number}", order_id, OrderSide.BUY, "LONG", PRICE, QUANTITY // 2, 0, "USDT", started_ns)
-            for number, order_id in enumerate(["9", "9", "a stranger's"])
+            for number, order_id in enumerate(["90", "90", "a stranger's"])
         )
         room.script.down = True
         await watch.run()

@@ -201,6 +201,53 @@ def test_a_rejected_exit_is_tried_for_ever_later_and_later(tmp_path: Path) -> No
     run_virtually(work)
 
 
+@pytest.mark.parametrize(("floor", "sent"), [(0, "1"), (1, "3")], ids=["a whole journal", "rows were lost"])
+def test_an_exit_takes_no_name_that_a_lost_row_has_used(tmp_path: Path, floor: int, sent: str) -> None:
+    """Two exits of a live trade were sent by rows that are gone: their names are passed over, and told."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        for event in opened(1, QUANTITY):
+            await room.engine.apply(event)
+        room.journal.trade_floor = floor
+        for attempt in (1, 2):
+            key = OrderKey(1, 0, attempt)
+            room.script.orders[client_order_id("test0", key)] = row(room, key, 0, OrderState.CANCELED)
+        reads = room.script.reads
+        await room.engine.apply(inputs.flatten(slot=0, instrument=0, trade=1))
+        await asyncio.sleep(5)
+        assert [order.client_order_id for order in room.script.submits[1:]] == [f"test0-1-0-{sent}"]
+        assert room.alerts.counts[Alert.EXIT_REJECTED] == int(sent) - 1
+        assert (room.script.reads > reads) == (floor > 0)
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_an_exit_that_may_have_been_sent_waits_until_the_venue_answers(tmp_path: Path) -> None:
+    """While nothing can be asked nothing is sent under such a name; afterwards it is, under one that is free."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        for event in opened(1, QUANTITY):
+            await room.engine.apply(event)
+        room.journal.trade_floor = 1
+        room.script.down = True
+        await room.engine.apply(inputs.flatten(slot=0, instrument=0, trade=1))
+        await asyncio.sleep(10)
+        assert len(room.script.submits) == 1
+        assert room.alerts.counts[Alert.READ_FAILED] >= 2
+        room.script.down = False
+        await asyncio.sleep(40)
+        assert len(room.script.submits) == 2
+        assert room.script.submits[1].reduce_only
+        await room.close()
+
+    run_virtually(work)
+
+
 def test_a_filled_exit_ends_the_waiting(tmp_path: Path) -> None:
     """After two rejections an exit fills: the next rejection waits one second again."""
 

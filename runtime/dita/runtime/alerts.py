@@ -28,6 +28,7 @@ class Alert(StrEnum):
     UNKNOWN_SUBMIT = "unknown submit"
     UNRESOLVED = "unresolved"
     FOREIGN_ORDER = "foreign order"
+    TWIN_ORDER = "twin order"
     ADOPTED = "adopted"
     EXTERNAL_CLOSE = "external close"
     POSITION_MISMATCH = "position mismatch"

@@ -148,6 +148,8 @@ class Carrier:
             quantity = min(quantity, await self._held_at_venue(flight))
             if quantity == 0:
                 return Rejected(RejectReason.NO_POSITION, None, "the venue holds no position to close")
+        if self._may_have_been_sent(flight.key) and not await self._is_unused(flight):
+            return Rejected(RejectReason.NOT_SENT, None, "the name may be that of an order whose row was lost")
         self.submits += 1
         order = NewOrder(
             symbol=flight.symbol,
@@ -160,6 +162,22 @@ class Carrier:
             post_only=bool(outcome.post_only),
         )
         return await self._venue.trader.submit(order)
+
+    def _may_have_been_sent(self, key: OrderKey) -> bool:
+        """Whether a row that a damaged journal has lost can have sent an exit under this name.
+
+        Trade numbers are skipped then, exits of a trade that was live are counted on from the last row. An exit that is
+        not sent has used its number up, so the next one asks for another name.
+        """
+        return key.attempt > 0 and key.trade <= self._engine.journal.trade_floor
+
+    async def _is_unused(self, flight: Flight) -> bool:
+        """Whether the venue says that it knows no order of this name."""
+        try:
+            return await self._venue.reader.query_by_client_id(flight.symbol, flight.client_order_id) is None
+        except VenueError as error:
+            self._alerts.raise_(Alert.READ_FAILED, str(error))
+            return False
 
     async def _held_at_venue(self, flight: Flight) -> int:
         """After a divergence the reference's idea of a position is not enough: never close more than there is."""

@@ -43,6 +43,7 @@ class OrderTruth:
         self._on_foreign = on_foreign
         self._memories: OrderedDict[OrderKey, OrderMemory] = OrderedDict()
         self._order_ids: OrderedDict[OrderKey, str] = OrderedDict()
+        self._twins: OrderedDict[str, None] = OrderedDict()
         self.echo_seen = False  # the venue has told us a client id of ours
         self.names = names
 
@@ -56,9 +57,9 @@ class OrderTruth:
         return frozenset(self._order_ids.values())
 
     def learn(self, key: OrderKey, order_id: str) -> None:
-        """The venue's id of an order of ours."""
+        """The venue's id of an order of ours; the first that is told stays."""
         if order_id and order_id != "0":
-            self._order_ids[key] = order_id
+            self._order_ids.setdefault(key, order_id)
             self._order_ids.move_to_end(key)
             if len(self._order_ids) > _REMEMBERED:
                 self._order_ids.popitem(last=False)
@@ -106,6 +107,9 @@ class OrderTruth:
         if key is None:
             self._on_foreign(row.symbol)
             return
+        if self._is_twin(key, row):
+            await self._disown(key, row)
+            return
         self._heard(key, row)
         flight = flights.of(key)
         if flight is not None:
@@ -150,6 +154,7 @@ class OrderTruth:
         except VenueError as error:
             self._alerts.raise_(Alert.READ_FAILED, str(error))
             return False
+        row = None if row is None else await self._ours(key, row)
         if row is None:
             return True
         await self.tell(key, instrument, row)
@@ -161,6 +166,10 @@ class OrderTruth:
         For the order in flight news or not, because an answer to a question is an answer (clause O9); for any other
         order only news, because repeating its end would be taken for evidence.
         """
+        ours = await self._ours(key, row)
+        if ours is None:
+            return None
+        row = ours
         self._heard(key, row)
         memory = self._memory(key)
         snapshot = memory.take_row(row).snapshot
@@ -170,6 +179,9 @@ class OrderTruth:
 
     async def tell_stray(self, key: OrderKey, instrument: int, row: OrderRow) -> None:
         """Apply that an order of ours is listed as resting although nobody waits for it: it is cancelled again."""
+        if self._is_twin(key, row):
+            await self._disown(key, row)
+            return
         self._heard(key, row)
         snapshot = self._memory(key).take_stray(row)
         if snapshot is not None:
@@ -180,6 +192,36 @@ class OrderTruth:
         key = self.key_of(row)
         memory = None if key is None else self._memories.get(key)
         return memory is not None and memory.forwarded is not None and memory.forwarded.done
+
+    def _is_twin(self, key: OrderKey, row: OrderRow) -> bool:
+        """Whether this is a second order under the name of one that is known: the venue should never admit it."""
+        known = self._order_ids.get(key)
+        return known is not None and row.order_id != known
+
+    async def _ours(self, key: OrderKey, row: OrderRow) -> OrderRow | None:
+        """The row; for a twin's what the venue says of the order that was first known, None if it says nothing."""
+        if not self._is_twin(key, row):
+            return row
+        await self._disown(key, row)
+        try:
+            return await self._venue.reader.query_by_order_id(row.symbol, self._order_ids[key])
+        except VenueError as error:
+            self._alerts.raise_(Alert.READ_FAILED, str(error))
+            return None
+
+    async def _disown(self, key: OrderKey, row: OrderRow) -> None:
+        """Merge nothing of a twin: say so, cancel it while it rests; what it filled is for the position reading."""
+        if row.order_id not in self._twins:
+            self._twins[row.order_id] = None
+            if len(self._twins) > _REMEMBERED:
+                self._twins.popitem(last=False)
+            both = f"orders `{self._order_ids[key]}` and `{row.order_id}`"
+            self._alerts.raise_(
+                Alert.TWIN_ORDER, f"{row.client_order_id}: {both} have one name; the second is disowned"
+            )
+        if not row.state.is_terminal:
+            await self._venue.cancel_foreign(row.symbol, row.order_id)
+        self._on_foreign(row.symbol)
 
     def _heard(self, key: OrderKey, row: OrderRow) -> None:
         self.echo_seen = True

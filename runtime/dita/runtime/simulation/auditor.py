@@ -17,7 +17,7 @@ from dita.spec.scales import NOTIONAL_DIVISOR, RATE_SCALE
 from dita.spec.vocabulary import Kind
 
 _PER_FILL: Final = 2  # 1e-8 USDT by which the exchange's own rounding of one fill's profit and fee may differ from ours
-_NEVER: Final = (Alert.OWN_BUG, Alert.DIVERGENCE, Alert.POLICY, Alert.UNKNOWN_INCOME)
+_NEVER: Final = (Alert.OWN_BUG, Alert.DIVERGENCE, Alert.POLICY, Alert.UNKNOWN_INCOME, Alert.TWIN_ORDER)
 
 
 @dataclass(frozen=True, slots=True)
