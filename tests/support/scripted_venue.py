@@ -75,7 +75,8 @@ class ScriptedVenue:
         return answer
 
     def _accepted(self, order: NewOrder) -> Accepted:
-        return Accepted(f"9{order.client_order_id.rpartition('-')[2]}", order.client_order_id, self.clock.wall_ns() // 1_000_000)
+        order_id = f"9{order.client_order_id.rpartition('-')[2]}"  # as the rows of these tests have it
+        return Accepted(order_id, order.client_order_id, self.clock.wall_ns() // 1_000_000)
 
     async def cancel(self, symbol: str, client_order_id: str, order_id: str = "") -> CancelResult:
         self.cancels.append(client_order_id)
