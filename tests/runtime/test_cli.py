@@ -8,20 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from command import dita
 from dita.adapters.journal import Switch, SwitchTo, set_switch
 from dita.runtime.lockstep import Lockstep
 from dita.spec.vocabulary import Verdict
 from runtime_parts import ReferenceKernel, open_test_journal, trades
-
-DITA = [sys.executable, "-c", "from dita.runtime.cli import main; main()"]
-
-
-def dita(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a folder, with nothing of our settings but what is given."""
-    return subprocess.run(
-        [*DITA, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=100,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "200", **environment},
-    )  # fmt: skip
 
 
 def journaled(path: Path, count: int) -> None:

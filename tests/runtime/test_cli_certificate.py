@@ -1,13 +1,12 @@
 """Keys and signed certificates on the command line: made, used, demanded, and never told."""
 
 import json
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from command import dita
 from dita.adapters.private_file import PrivateFileError
 from dita.conformance.certify import run_certify
 from dita.conformance.layers import LayerOrder, LayerOutcome, LayerRunner
@@ -21,16 +20,7 @@ from dita.runtime.settings import SettingsError, load_settings
 from dita.spec.certificate import REQUIRED_LAYERS, CertificateRefused, LayerRule, Refusal, Trust
 from sample_certificate import parts_of, passing_counts, written_certificate
 
-DITA = [sys.executable, "-c", "from dita.runtime.cli import main; main()"]
 KEY = "4" * 64
-
-
-def dita(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a folder, with nothing of our settings but what is given."""
-    return subprocess.run(
-        [*DITA, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=100,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "200", **environment},
-    )  # fmt: skip
 
 
 def passing(rule: LayerRule, order: LayerOrder) -> LayerOutcome:
@@ -154,10 +144,8 @@ def test_a_certificate_of_another_version_is_made_anew(raw_kernel: RawKernel, tm
 def test_a_live_session_refuses_an_unsigned_certificate(raw_kernel: RawKernel, tmp_path: Path) -> None:
     """`dita run` under the live profile: status 2, UNSIGNED and what to do; nothing was started. Doctor says it too."""
     written_certificate(tmp_path / "out", installed_bindings(raw_kernel))
-    live = {"DITA_PROFILE": "live", "DITA_TRUSTED_KEYS": KEY}
-
-    done = dita(tmp_path, "run", **live)
-    doctor = dita(tmp_path, "doctor", **live)
+    done = dita(tmp_path, "run", DITA_PROFILE="live", DITA_TRUSTED_KEYS=KEY)
+    doctor = dita(tmp_path, "doctor", DITA_PROFILE="live", DITA_TRUSTED_KEYS=KEY)
 
     assert done.returncode == 2, done.stdout + done.stderr
     assert "UNSIGNED" in done.stderr

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -11,6 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner
 
+from command import dita
 from dita.conformance.prove.break_all import Kill
 from dita.conformance.prove.core import Refutation
 from dita.conformance.prove.coverage import Coverage
@@ -28,7 +28,6 @@ from dita.spec.state import Account, Focus, Instrument, Slot
 from dita.spec.trace import parse_trace
 from dita.spec.vocabulary import Kind, Mode
 
-DITA = [sys.executable, "-c", "from dita.runtime.cli import main; main()"]
 FOUND = Found(
     tuple(flatten_words(Focus(Account(seeded=1, live_slots=1), Instrument(), Slot()))),
     tuple(flatten_words(inputs.set_mode(Mode.HALTED))), exact=True,
@@ -40,13 +39,10 @@ FIGURES = {
 }  # fmt: skip
 
 
-def dita(folder: Path, *arguments: str, seconds: int = 110, **environment: str) -> subprocess.CompletedProcess[str]:
+def prove(folder: Path, *arguments: str, seconds: int = 110, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a folder."""
     path = os.pathsep.join(filter(None, (environment.pop("PYTHONPATH", ""), os.environ.get("PYTHONPATH", ""))))
-    return subprocess.run(
-        [*DITA, "prove", *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=seconds,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "200", "PYTHONPATH": path, **environment},
-    )  # fmt: skip
+    return dita(folder, "prove", *arguments, seconds=seconds, PYTHONPATH=path, **environment)
 
 
 def stub(refuted: str = "") -> ProveReport:
@@ -95,7 +91,7 @@ def read(path: Path) -> ET.Element:
 @pytest.mark.timeout(900)
 def test_the_reference_is_proved_and_the_readme_shows_it(tmp_path: Path, repository: Path) -> None:
     """The quick tier without kept results (45 CPU seconds): status 0, and no line that the README shows is stale."""
-    done = dita(tmp_path, seconds=800)
+    done = prove(tmp_path, seconds=800)
 
     assert done.returncode == 0, done.stdout + done.stderr
     shown = (repository / "README.md").read_text(encoding="utf-8").split("it is part of `make test`")[1].split("```")[1]
@@ -215,7 +211,7 @@ def test_a_missing_or_crashing_solver_is_a_named_failure(code: str, says: str, t
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "cvc5.py").write_text(f"{code}\n")
 
-    done = dita(tmp_path, "--json", "out.json", PYTHONPATH=str(tmp_path / "bad"))
+    done = prove(tmp_path, "--json", "out.json", PYTHONPATH=str(tmp_path / "bad"))
 
     assert done.returncode == 1, done.stderr
     assert says in done.stderr
@@ -230,10 +226,7 @@ def test_a_missing_library_is_told_by_every_command_that_needs_it(command: str, 
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "cvc5.py").write_text("raise ImportError('planted')\n")
 
-    done = subprocess.run(
-        [*DITA, command], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=110,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "COLUMNS": "200", "PYTHONPATH": str(tmp_path / "bad")},
-    )  # fmt: skip
+    done = dita(tmp_path, command, PYTHONPATH=str(tmp_path / "bad"))
 
     assert done.returncode == 2, done.stdout + done.stderr
     assert "a library cannot be imported (planted); make the environment anew" in done.stderr
@@ -246,7 +239,7 @@ def test_a_missing_library_is_told_by_every_command_that_needs_it(command: str, 
 
 def test_the_list_has_every_obligation_and_no_gap(tmp_path: Path) -> None:
     """Status 0; obligations, clauses and questions are printed, and nothing is uncovered."""
-    done = dita(tmp_path, "--list", "--json", "list.json")
+    done = prove(tmp_path, "--list", "--json", "list.json")
 
     assert done.returncode == 0, done.stderr
     assert all(f" {item.id} " in done.stdout for item in everything())
@@ -279,7 +272,7 @@ def test_a_planted_defect_is_shown(tmp_path: Path, repository: Path) -> None:
 
     The README shows lines of this very output.
     """
-    done = dita(tmp_path, "--break", "cancel-is-about-its-order", "--json", "out.json")
+    done = prove(tmp_path, "--break", "cancel-is-about-its-order", "--json", "out.json")
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert "CANCEL of an unresolved order cancels it instead of asking for it (clause X4)" in done.stdout
@@ -330,7 +323,7 @@ def test_all_planted_defects_are_one_table(
 def test_bad_input_is_one_message_and_status_2(arguments: list[str], says: str, tmp_path: Path) -> None:
     """What is wrong and what to do, no traceback, and nothing was begun."""
     (tmp_path / "file").write_text("text")
-    done = dita(tmp_path, *arguments)
+    done = prove(tmp_path, *arguments)
 
     assert done.returncode == 2, done.stdout + done.stderr
     assert says in " ".join(done.stderr.split())

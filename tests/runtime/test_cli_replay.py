@@ -5,7 +5,6 @@ import hashlib
 import json
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from decimal import Decimal
 from fractions import Fraction
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from command import dita
 from dita.adapters.journal import open_reader
 from dita.adapters.journal.schema import row_checksum, snapshot_checksum
 from dita.adapters.journal.store import JournalStore
@@ -29,7 +29,6 @@ from dita.spec.state import initial_state
 from dita.spec.vocabulary import Kind, Part
 from runtime_parts import ReferenceKernel, lived
 
-DITA = [sys.executable, "-c", "from dita.runtime.cli import main; main()"]
 RECORDED = Path(__file__).parents[1] / "adapters" / "journals" / "version-1.sqlite.gz"
 ROWS, TRADES = 88, 7
 
@@ -45,10 +44,7 @@ def recorded(tmp_path: Path) -> Path:
 def replayed(folder: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], dict[str, int | str]]:
     """Run the command in a folder; what it said, and its figures."""
     (folder / "replay.json").unlink(missing_ok=True)
-    done = subprocess.run(
-        [*DITA, "replay", *arguments, "--json", "replay.json"], cwd=folder, capture_output=True, text=True,
-        check=False, timeout=100, env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "200"},
-    )  # fmt: skip
+    done = dita(folder, "replay", *arguments, "--json", "replay.json")
     path = folder / "replay.json"
     return done, json.loads(path.read_text())["figures"] if path.exists() else {}
 

@@ -4,12 +4,12 @@ import asyncio
 import json
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from command import dita
 from dita.adapters.journal import open_reader
 from dita.runtime.lockstep import Lockstep
 from dita.runtime.replay import replay
@@ -20,16 +20,10 @@ from dita.spec.state import State, capital
 from dita.spec.vocabulary import TAILS, Code, Kind, Part, Side, Verdict
 from runtime_parts import PRICE, ReferenceKernel, open_test_journal, opened, registered, round_trip
 
-DITA = [sys.executable, "-c", "from dita.runtime.cli import main; main()"]
-
 
 def forced(folder: Path, trade: int) -> subprocess.CompletedProcess[str]:
     """Run the command on the folder's journal."""
-    return subprocess.run(
-        [*DITA, "settle-forced", str(trade), "--journal", "j", "--json", "forced.json"], cwd=folder,
-        capture_output=True, text=True, check=False, timeout=100,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "200"},
-    )  # fmt: skip
+    return dita(folder, "settle-forced", str(trade), "--journal", "j", "--json", "forced.json")
 
 
 def journaled(path: Path, events: list[Input]) -> None:

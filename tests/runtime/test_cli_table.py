@@ -2,19 +2,18 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-DITA = [sys.executable, "-c", "from dita.runtime.cli import main; main()"]
+from command import DITA, alone
 
 
-def dita(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def table(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     """Run a command in a folder, on a narrow terminal that knows ASCII only."""
     return subprocess.run(
         [*DITA, "table", *arguments], cwd=folder, capture_output=True, check=False, timeout=60,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "60", "PYTHONIOENCODING": "ascii"},
+        env=alone(folder, COLUMNS="60", PYTHONIOENCODING="ascii"),
     )  # fmt: skip
 
 
@@ -23,8 +22,8 @@ def test_each_form_is_written_as_it_is_kept(form: str, name: str, repository: Pa
     """Standard output and the file have, byte for byte, what is kept beside the specification."""
     kept = (repository / "spec" / "docs" / name).read_bytes()
 
-    assert dita(tmp_path, "--format", form).stdout == kept
-    done = dita(tmp_path, "--format", form, "--output", name, "--json", "table.json")
+    assert table(tmp_path, "--format", form).stdout == kept
+    done = table(tmp_path, "--format", form, "--output", name, "--json", "table.json")
     assert (done.returncode, done.stdout) == (0, b"")
     assert (tmp_path / name).read_bytes() == kept
     document = json.loads((tmp_path / "table.json").read_text())
@@ -44,7 +43,7 @@ def test_each_form_is_written_as_it_is_kept(form: str, name: str, repository: Pa
 )
 def test_bad_input_is_one_message_and_status_2(arguments: list[str], says: str, tmp_path: Path) -> None:
     """What is wrong and what to do, no traceback."""
-    done = dita(tmp_path, *arguments)
+    done = table(tmp_path, *arguments)
 
     assert done.returncode == 2
     assert says in " ".join(done.stderr.decode().split())

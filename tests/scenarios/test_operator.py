@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Generator
 from multiprocessing.process import BaseProcess
@@ -12,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from command import DITA
 from dita.adapters.journal import read_lease
 from dita.kernel.loader import RawKernel, installed_bindings
 from dita.spec.certificate import Bindings
 from kill_check import ENDLESS, Scene, wait_until
 from session_process import ExchangeProcess, exchange_process, finish, kill
 
-DITA = [sys.executable, "-c", "from dita.runtime.cli import main; main()"]
 QUIET_SECONDS = 1.5  # so long nothing may be opened; a session opens some ten trades in that time
 WriteCertificate = Callable[[Path, Bindings], Path]
 

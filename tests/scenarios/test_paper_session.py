@@ -4,19 +4,18 @@ import json
 import resource
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from command import DITA, alone
 from dita.adapters.bingx.credentials import KEY_NAME, SECRET_NAME
 from dita.kernel.loader import RawKernel, installed_bindings
 from dita.spec.certificate import Bindings
 from session_process import KEY, QUICK, SECRET, exchange_process, finish, forking, kill, start_session
 from small_recording import write_recording
 
-DITA = [sys.executable, "-c", "from dita.runtime.cli import main; main()"]
 FIGURES = [
     "round_trips", "orders", "fills", "partial_fills", "rejections", "unknown_submits", "reconnects", "final_position",
     "orphans", "reconcile_delta", "reference_divergences", "certificate",
@@ -39,7 +38,7 @@ def dita(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*DITA, *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=200, preexec_fn=limit,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "200", **(environment or {})},
+        env=alone(folder, **(environment or {})),
     )  # fmt: skip
 
 
