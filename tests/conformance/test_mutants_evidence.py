@@ -18,7 +18,7 @@ from dita.conformance.mutants.catalogue import Catalogue, UnknownRevision, catal
 from dita.conformance.mutants.children import Mark
 from dita.conformance.mutants.edits import FAMILIES, Family, Mutant
 from dita.conformance.mutants.examples import broken_by
-from dita.conformance.mutants.kernel_list import LIST, ListStale, kernel_edits
+from dita.conformance.mutants.kernel_list import LIST, ListStale, kernel_edits, list_anew
 from dita.conformance.mutants.kernel_trial import replayed
 from dita.conformance.mutants.matrix_text import matrix, summary
 from dita.conformance.mutants.recording import Exchange
@@ -244,6 +244,44 @@ def test_a_list_that_is_not_there_is_refused(tree: Path) -> None:
 
     with pytest.raises(ListStale, match="run `dita mutants --list-anew`"):
         kernel_edits(tree)
+
+
+def test_a_list_made_anew_is_the_kept_one(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From what the tool once said the same bytes; a tool that fails or is missing leaves the list alone."""
+    kept = json.loads((tree / LIST).read_text(encoding="utf-8"))
+    said = [
+        {
+            "file": f"src/{name}.rs", "function": {"function_name": function} if function else None, "replacement": new,
+            "span": {"start": {"line": start[0], "column": start[1]}, "end": {"line": end[0], "column": end[1]}},
+        }
+        for name, function, *place, new in kept["mutants"]
+        for start, end in [(place[:2], place[2:])]
+    ]  # fmt: skip
+    (tree / "said.json").write_text(json.dumps(said), encoding="utf-8")
+    tool = tree / "bin" / "cargo-mutants"
+    tool.parent.mkdir()
+    tool.write_text(
+        f'#!/bin/sh\ncase "$*" in *--version*) echo "{kept["tool"]}";; *) cat {tree / "said.json"};; esac\n',
+        encoding="utf-8",
+    )
+    tool.chmod(0o755)
+    before = (tree / LIST).read_bytes()
+    (tree / LIST).unlink()
+    cargo = shutil.which("cargo")
+    assert cargo is not None
+    monkeypatch.setenv("PATH", f"{tool.parent}:{Path(cargo).parent}:/usr/bin:/bin")
+
+    assert list_anew(tree) == len(said) > 600
+    assert (tree / LIST).read_bytes() == before
+
+    tool.write_text("#!/bin/sh\necho no >&2; exit 1\n", encoding="utf-8")
+    with pytest.raises(ListStale, match=r"failed:\nno"):
+        list_anew(tree)
+    tool.unlink()
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    with pytest.raises(ListStale, match="cargo install cargo-mutants --locked"):
+        list_anew(tree)
+    assert (tree / LIST).read_bytes() == before
 
 
 # --- what the report complains about --------------------------------------------------------------------------------
