@@ -191,6 +191,24 @@ def test_a_wrong_body_is_refuted_with_numbers(
     assert not lemma.fails(proof.counterexample)
 
 
+def test_what_was_asked_before_changes_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same work, to the solver's last unit, first and after many other queries in this process."""
+    lemma = BY_ID["contract-leg_quantity"]
+    with monkeypatch.context() as planted:
+        planted.setattr(arithmetic, "leg_quantity", _leg_in_parts_of_lots)
+        query = lemma.build()[0]
+
+    def work() -> tuple[str, int]:
+        solver = lemmas.solver_for(query, SEED, z3.Context())
+        solver.set("rlimit", lemmas.EFFORT // 10)
+        return str(solver.check()), solver.statistics().get_key_value("rlimit count")
+
+    before = work()
+    for other in LEMMAS[:20]:
+        prove(other, SEED + 1)
+    assert work() == before
+
+
 def test_each_function_has_a_planted_defect() -> None:
     """No named function could lose its meaning unnoticed."""
     assert {name for name, _, _ in DEFECTS} == {*CONTRACTS, "half_even"}
