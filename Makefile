@@ -38,8 +38,8 @@ help: ## print this list
 run: build ## paper session on the built-in exchange: environment, build, certificate, trades, summary and audit page
 	@$(BIN)/dita run
 
-test: check strangers ## everything that needs only Python, cargo and a C compiler: check, then all tests (what CI runs)
-	@$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/services
+test: check strangers coverage ## everything that needs only Python, cargo and a C compiler: check, then all tests (what CI runs)
+	@$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/services $(JUDGED_BY:%=--ignore %)
 
 check: build ## the static part of test: style, types, import contract, dependencies, and the crate's own tests
 	$(call step,ruff,$(BIN)/ruff check $(CODE))
@@ -55,7 +55,7 @@ check: build ## the static part of test: style, types, import contract, dependen
 test-services: build valgrind ## tests that need a system package: valgrind (installed when missing, if you are root)
 	@$(BIN)/pytest -q tests/services
 
-gate: test test-services coverage prove vectors conform tampering mirror campaign mutants simulate soak ## what a release has to pass: test, test-services, every layer's full tier; may take hours
+gate: test test-services prove vectors conform tampering mirror campaign mutants simulate soak ## what a release has to pass: test, test-services, every layer's full tier; may take hours
 
 prove: build ## prove the reference: every obligation, on every path, with two solvers; then plant what breaks each
 	@$(BIN)/dita prove --tier full
@@ -87,7 +87,7 @@ soak: build ## 24 simulated hours with faults, of the account stream and of the 
 	@$(BIN)/python tests/support/stream_soak.py --hours 24
 	@$(BIN)/dita simulate --soak 24
 
-coverage: build ## lines and branches that the judge's tests reach: all of the reference, 95 % of conformance
+coverage: build ## the judge's tests, and the lines and branches that they reach: all of the reference, 95 % of conformance
 	@rm -rf out/coverage && mkdir -p out/coverage
 	@$(BIN)/coverage run -m pytest -q -n 2 --dist worksteal $(JUDGED_BY)
 	@$(BIN)/coverage combine --quiet

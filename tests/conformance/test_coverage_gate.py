@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,22 @@ def test_the_gate_holds_both_rooms(repository: Path, room: str, share: int) -> N
     )  # fmt: skip
 
     assert any(f"{room}/*" in line and f"--fail-under={share}" in line for line in done.stdout.splitlines())
+
+
+def test_make_test_measures_the_judge_and_runs_the_rest(repository: Path) -> None:
+    """Each file of tests is run once: by the measured run, or by the other, which leaves out exactly those."""
+    done = subprocess.run(
+        ["make", "--just-print", "--no-print-directory", "test"],
+        cwd=repository, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    runs = [line.split() for line in done.stdout.splitlines() if "worksteal" in line]
+    measured, rest = runs
+    named = measured[measured.index("worksteal") + 1 :]
+    left_out = {word for before, word in pairwise(rest) if before == "--ignore"}
+
+    assert len(runs) == 2
+    assert "coverage" in measured[0]
+    assert left_out == {*named, "tests/services"}
+    assert {"tests/conformance", "tests/runtime/test_cli.py"} <= set(named)
+    assert [word for word in rest if word.startswith("tests") and word not in left_out] == []
+    assert all((repository / path).exists() for path in named)
