@@ -294,6 +294,8 @@ def test_a_lack_of_slots_is_explained(tmp_path: Path) -> None:
             patch.setattr(Engine, "state", full)
             strategist = strategist_of(room, Scripted(Open(Side.LONG, "now")))
             strategist.on_market(quote())
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
         expect_hold(room, strategist, Check.RUNTIME, Reason.NO_FREE_SLOT)
 
     in_a_room(tmp_path, work)

@@ -109,7 +109,8 @@ class EntryMaker:
             return judged
         slot = idle_slot(self._engine.state)
         if slot is None:
-            return _hold(instrument, intent, Check.RUNTIME, Reason.NO_FREE_SLOT, {})
+            facts = {"live_slots": self._engine.state.account.live_slots}
+            return _hold(instrument, intent, Check.RUNTIME, Reason.NO_FREE_SLOT, facts)
         contract = instrument.contract
         limit_price = limit_price_for(intent.limit_price, intent.side, contract.tick)
         if isinstance(limit_price, Unsized):
@@ -174,8 +175,6 @@ class EntryMaker:
         wait_ns = self._not_before_ns.get(instrument.number, 0) - self._clocks.now_ns()
         if wait_ns > 0:
             return Reason.REJECTED_LATELY, {"wait_ns": wait_ns}
-        if idle_slot(state) is None:
-            return Reason.NO_FREE_SLOT, {"live_slots": state.account.live_slots}
         return Reason.PASSED, {}
 
 
