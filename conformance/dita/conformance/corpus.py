@@ -110,7 +110,7 @@ def main(arguments: Sequence[str]) -> int:
     seed, steps = (int(text) for text in arguments)
     CORPUS.mkdir(exist_ok=True)
     known = set(declared_results())
-    for _, trace in corpus():
+    for _, trace in corpus(CORPUS):
         known |= set(shown_by(trace.inputs, trace.start))
     for result, trace in undeclared(known, seed, steps):
         mark = sha256(repr(result).encode()).hexdigest()[:8]
