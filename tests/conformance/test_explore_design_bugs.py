@@ -1,5 +1,6 @@
 """Ten design bugs, put back one at a time: the search of a small world finds each in seconds, with a timeline."""
 
+from dataclasses import replace
 from time import process_time
 
 import pytest
@@ -11,7 +12,7 @@ from dita.conformance.explore.timeline import timeline
 from explored_bugs import DESIGN_BUGS, DesignBug, hunted, json_of
 
 SECONDS_MOST = 10.0
-SOUND = {json_of(bug.world): bug.world for bug in DESIGN_BUGS}
+SOUND = {json_of(world): world for bug in DESIGN_BUGS for world in [replace(bug.world, judged=False)]}
 DEFECTS = {defect.name: defect for defect in defects()}
 
 

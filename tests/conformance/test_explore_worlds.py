@@ -150,8 +150,8 @@ def test_merging_times_changes_nothing_that_can_be_seen(wallet: bool) -> None:
 
 def test_merged_and_exact_times_reach_the_same_verdict() -> None:
     """A second opinion on the merge: without it the world is larger, and as safe and live."""
-    merged = explored(Composition(Setting("merged", loss=1, merged=True)))
-    exact = explored(Composition(Setting("exact", loss=1, merged=False)))
+    merged = explored(Composition(Setting("merged", periodic=True, merged=True)))
+    exact = explored(Composition(Setting("exact", periodic=True, merged=False)))
 
     assert exact.states > merged.states
     assert (merged.broken, merged.stranded) == (exact.broken, exact.stranded) == (None, 0)
