@@ -475,6 +475,7 @@ def test_history_is_bounded_and_sums_are_not() -> None:
     engine = Engine(config, Timers())
     account = engine.accounts[KEY]
     engine.feed(BookTicker("BTC-USDT", 600_000 * TICK, 10**12, 600_001 * TICK, 10**12, START_NS), START_NS)
+    engine.transfer(account, 77, START_NS)
     for number in range(1000):
         side: Side = "BUY" if number % 2 == 0 else "SELL"
         new = NewOrder("BTC-USDT", side, "LONG", "MARKET", "GTC", 10 * LOT, 0, False, f"c{number}")
@@ -485,3 +486,4 @@ def test_history_is_bounded_and_sums_are_not() -> None:
     assert (len(account.orders), len(account.by_client_id), len(account.fills), len(account.income)) == (50, 50, 40, 30)
     assert (record.orders_made, record.fills_made, record.wallet_difference) == (1000, 1000, 0)
     assert list(account.used_client_ids) == [f"c{number}" for number in range(800, 1000)]
+    assert [(row.income_type, row.income) for row in account.older_income] == [("TRANSFER", 77)]

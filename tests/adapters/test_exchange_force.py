@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dita.adapters.exchange import AccountConfig, ExchangeConfig
+from dita.adapters.exchange import AccountConfig, ExchangeConfig, Retention
 from dita.adapters.exchange.margin import liquidation_price, positions_to_liquidate
 from dita.adapters.exchange.orders import NewOrder
 from dita.adapters.exchange.record import take_record
@@ -186,6 +186,16 @@ async def test_force_over_the_wire() -> None:
         assert await client.data("GET", f"{SWAP}/v2/user/positions") == []
         with pytest.raises(ValueError, match="is no open position"):
             server.deleverage(KEY, "BTC-USDT", "LONG", scaled("0.001", 8))
+
+
+async def test_what_moved_money_beside_trades_outlives_the_rows_of_trades() -> None:
+    """Few rows are kept, of trades only the newest: a deposit from before them all is told, after them."""
+    async with exchange(exchange_config(retention=Retention(income=3))) as (server, client):
+        server.transfer(KEY, 7 * USDT)
+        for _ in range(4):
+            await client.submit()
+        rows = await client.data("GET", f"{SWAP}/v2/user/income", limit=1000)
+        assert [row["incomeType"] for row in rows] == ["TRADING_FEE"] * 3 + ["TRANSFER"]
 
 
 async def test_isolated_margin_can_be_added_and_taken_out() -> None:

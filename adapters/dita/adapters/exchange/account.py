@@ -6,7 +6,7 @@ The wallet is only ever changed together with one of five running totals, so tha
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Final, Literal
 
 from dita.adapters.exchange.config import AccountConfig, Contract, Retention
 from dita.adapters.exchange.decimals import divide_half_even, divide_up
@@ -14,6 +14,8 @@ from dita.adapters.exchange.orders import Fill, IncomeRow, IncomeType, Order, Po
 from dita.spec.scales import NOTIONAL_DIVISOR, RATE_SCALE
 
 MarginType = Literal["CROSSED", "ISOLATED"]
+
+_BESIDE_TRADES: Final = frozenset({"FUNDING_FEE", "TRANSFER"})
 
 
 class Account:
@@ -37,6 +39,7 @@ class Account:
         self.used_client_ids: OrderedDict[str, None] = OrderedDict()  # a set whose oldest member goes first
         self.fills: deque[Fill] = deque(maxlen=retention.fills)
         self.income: deque[IncomeRow] = deque(maxlen=retention.income)
+        self.older_income: deque[IncomeRow] = deque(maxlen=retention.income)  # beside trades, and beyond the newest
         self.fills_made = 0
         self.orders_made = 0
         self.positions: dict[tuple[str, PositionSide], Position] = {}
@@ -245,6 +248,8 @@ class Account:
     ) -> None:
         self.wallet += amount
         self._transactions += 1
+        if len(self.income) == self.income.maxlen and self.income[0].income_type in _BESIDE_TRADES:
+            self.older_income.append(self.income[0])
         self.income.append(IncomeRow(kind, symbol, amount, info, now_ns, self._transactions, trade_id, visible_ns))
 
     def _book_position(self, order: Order, price: int, quantity: int, notional: int, now_ns: int) -> int:

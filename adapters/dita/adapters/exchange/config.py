@@ -142,6 +142,8 @@ class WireVariants:
 class Retention:
     """How much history is kept per account; the oldest goes first.
 
+    ``income``: rows of all types, and as many older ones of funding and transfers, which are few; the venue keeps all
+    of three months.
     ``client_ids``: how many used ids are refused a second time. The venue does not say for how long it does that, so a
     client must never use one twice; here the number is far beyond every live order.
     """

@@ -1,5 +1,6 @@
 """Balance, positions, settings, income and listen keys (BingX, swap account and user data stream pages)."""
 
+from itertools import chain
 from typing import Final
 
 from dita.adapters.exchange.account import MarginType
@@ -87,7 +88,7 @@ def income(call: Call) -> object:
     start_ms = parameters.integer("startTime", max(0, end_ms - _WEEK_MS), 0, _TIME_MAX)
     limit = parameters.integer("limit", 100, 1, 1000)
     found: list[IncomeRow] = []
-    for row in reversed(call.account.income):
+    for row in chain(reversed(call.account.income), reversed(call.account.older_income)):
         time_ms = milliseconds(row.time_ns)
         if time_ms <= start_ms or len(found) == limit:
             break

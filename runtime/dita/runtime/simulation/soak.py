@@ -37,6 +37,9 @@ _SLACK_HANDLES: Final = 2
 _SLACK_CONNECTIONS: Final = 32  # both ends of those that the transport may keep open
 _SLACK_TASKS: Final = 8
 _SLACK_OBJECTS: Final = 5_000
+_ORDERS_A_SECOND: Final = 4  # that the exchange remembers; more than are placed
+_FILLS_A_SECOND: Final = 15
+_SPARE_SECONDS: Final = 120.0
 _MADE_BY: Final = "soak"
 _HANDLES: Final = Path("/proc/self/fd")  # Linux, proc(5)
 
@@ -121,7 +124,7 @@ def soak(
     began = time.process_time()
     try:
         with simulation_folder() as folder, quiet_logs(), virtual_library_clocks(loop):
-            retention = Retention(terminal_orders=20_000, fills=60_000, income=20_000, client_ids=20_000)
+            retention = _retention(round_seconds)
             disk = Disk(folder.resolve(), keeps=False)
             world = World(loop, network, disk, first, certified, HEAL_SECONDS, retention=retention, made_by=_MADE_BY)
             soaked = loop.run_until_complete(_Soak(world, round_seconds, rounds, progress).run())
@@ -130,6 +133,12 @@ def soak(
         network.close()
     soaked.cpu_seconds = time.process_time() - began
     return soaked
+
+
+def _retention(round_seconds: float) -> Retention:
+    """A round's history and not much more, so that the second round already holds all that is ever held."""
+    orders, fills = (round(rate * (round_seconds + _SPARE_SECONDS)) for rate in (_ORDERS_A_SECOND, _FILLS_A_SECOND))
+    return Retention(terminal_orders=orders, fills=fills, income=fills, client_ids=orders)
 
 
 @final
