@@ -1,6 +1,6 @@
 """The exchange simulator is a mirror of the environment model that the explorer searches: same schedule, same venue.
 
-Some schedules are the same at every commit, some rotate with it; a campaign plays thousands. Every defect that is
+Some schedules are the same at every commit, some rotate with it; a campaign plays two thousand. Every defect that is
 planted in either venue is found by the fixed ones.
 """
 
@@ -17,7 +17,7 @@ from mirror_schedule import Schedule, drawn
 
 FIXED = (9, 11, 5, 8, 2)
 ROTATING = 8
-ROTATING_IN_CAMPAIGN = 3_000
+ROTATING_IN_CAMPAIGN = 2_000
 DEFECTS = {**OF_THE_SIMULATOR, **OF_THE_MODEL}
 
 
