@@ -27,7 +27,7 @@ from dita.adapters.bingx.limiter import Limiter, Quota
 from dita.adapters.bingx.messages import read_message
 from dita.adapters.bingx.orders import CancelKind, CancelResult, NewOrder, SubmitResult
 from dita.adapters.bingx.rest import BingxRest, PositionMode
-from dita.adapters.bingx.transport import Transport
+from dita.adapters.bingx.transport import Timeouts, Transport
 from dita.adapters.bingx.websocket import HEARTBEAT, decode_frame, document_of
 from dita.adapters.exchange import AccountConfig, Contract, ExchangeConfig, ExchangeServer
 from dita.adapters.exchange.config import MatchingRules
@@ -46,6 +46,7 @@ from slow_wire import Parcel, SlowWire
 SYMBOL: Final = "BTC-USDT"
 WINDOW_MS: Final = 2_000
 DEAD_MAN_S: Final = 10
+PATIENCE_SECONDS: Final = 60.0  # of real time: a slow machine must not look like a lost reply
 DEEP: Final = 1_000  # lots
 FINALE: Final = (  # something is held, an exit rests, and another hand closes everything
     Move("enter", lots=3, market=True, book=3),
@@ -364,11 +365,13 @@ class Mirror:
         self._server.venue.streams.push_snapshots()
         found: Counter[Heard] = Counter()
         while True:
-            data = await asyncio.wait_for(self._stream.recv(), 10)
+            data = await asyncio.wait_for(self._stream.recv(), PATIENCE_SECONDS)
             if '"SNAPSHOT"' in decode_frame(data):
                 return found
             document = document_of(data)
-            assert document is not HEARTBEAT
+            if document is HEARTBEAT:
+                await self._stream.send("Pong")
+                continue
             frame = read_message(AccountFrame, document, "account frame")
             if frame.event == "ORDER_TRADE_UPDATE":
                 row = read_message(OrderFrame, frame.order, "order frame").to_row(frame.time_ms)
@@ -435,7 +438,8 @@ async def client_of(url: str, clock: HandClock) -> AsyncGenerator[BingxRest]:
     """A production client; the test's clock stands still between moves, so that no limit of ours may make it wait."""
     unlimited = Limiter({endpoint.name: Quota(10**6) for endpoint in ENDPOINTS})
     credentials = Credentials(SecretStr(KEY), SecretStr(SECRET))
-    transport = Transport(credentials, ClientClock(clock), unlimited, recv_window_ms=WINDOW_MS)
+    patience = Timeouts(*([PATIENCE_SECONDS] * 6))
+    transport = Transport(credentials, ClientClock(clock), unlimited, patience, recv_window_ms=WINDOW_MS)
     rest = BingxRest(Api(transport, Hosts(url, None, url, url, "USDT"), Random(1)))
     try:
         await rest.sync_clock()
@@ -454,13 +458,16 @@ async def _play(schedule: Schedule, clearance: Clearance) -> Counter[str]:
             SlowWire(server.port).serving() as wire,
             client_of(wire.url, clock) as orders,
             client_of(server.rest_url, clock) as reads,
-            httpx.AsyncClient(base_url=server.rest_url, headers={"X-BX-APIKEY": KEY}, trust_env=False) as http,
+            httpx.AsyncClient(
+                base_url=server.rest_url, headers={"X-BX-APIKEY": KEY}, timeout=PATIENCE_SECONDS, trust_env=False
+            ) as http,
         ):
             hand = Client(server, clock, http)
             contracts = await reads.contracts([SYMBOL])
             mode = PositionMode.HEDGE if schedule.hedge else PositionMode.ONE_WAY
             desk = OrderDesk(orders, mode, contracts)
-            async with connect(f"{server.ws_url}?listenKey={await hand.listen_key()}", compression=None) as stream:
+            url = f"{server.ws_url}?listenKey={await hand.listen_key()}"
+            async with connect(url, compression=None, open_timeout=PATIENCE_SECONDS, ping_interval=None) as stream:
                 mirror = Mirror(schedule, clock, server, wire, desk, reads, hand, stream, clearance)
                 await mirror.play(schedule)
                 return mirror.done

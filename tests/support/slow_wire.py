@@ -44,7 +44,7 @@ class SlowWire:
 
     async def parcel(self) -> Parcel:
         """The next request that waits."""
-        return await asyncio.wait_for(self._parcels.get(), 10)
+        return await asyncio.wait_for(self._parcels.get(), 60)
 
     @asynccontextmanager
     async def serving(self) -> AsyncGenerator[Self]:
