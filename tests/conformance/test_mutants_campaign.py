@@ -76,7 +76,7 @@ def test_a_trial_ends_as_it_is_recorded(side: str, every: Catalogue, evidence: E
     The solver's kills are among them: what little traffic there is here does not notice those.
     """
     killed = recorded(every, evidence, side, "killed")
-    asked = some([row for row in killed if row[1].witness is not None], 2)
+    asked = some([row for row in killed if row[1].witness is not None], 1)
     asked += some([row for row in killed if SOLVER in row[1].answers], 1)
     asked += some(recorded(every, evidence, side, "equivalent"), 1) + recorded(every, evidence, side, "unviable")[:1]
 
@@ -120,7 +120,7 @@ def test_a_panic_that_can_be_reached_is_refused_by_the_build(repository: Path, b
 
 def test_predicates_asked_together_say_what_they_say_alone(every: Catalogue, evidence: Evidence, bench: Bench) -> None:
     """The same verdict, from one child for all or from one for each."""
-    mutants = [mutant for mutant, _ in some(recorded(every, evidence, "predicate", "killed"), 4)]
+    mutants = [mutant for mutant, _ in some(recorded(every, evidence, "predicate", "killed"), 2)]
     alone = [tried(bench, mutant).verdict for mutant in mutants]
 
     ask_together(bench, mutants)
