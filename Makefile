@@ -74,7 +74,7 @@ tampering: build ## every byte of certificate, evidence and image replaced in tu
 	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/conformance/test_tampering.py tests/kernel/test_boundary.py \
 	tests/scenarios/test_crash_suite.py
 
-mirror: build ## two thousand schedules on the exchange simulator and on the explorer's model of it: the same venue (ten minutes)
+mirror: build ## two thousand schedules on the exchange simulator and on the explorer's model of it: the same venue (twelve minutes)
 	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/adapters/test_exchange_mirrors_model.py
 
 campaign: build ## five minutes of random traces on two processes; adds to what earlier ones counted

@@ -16,7 +16,7 @@ from mirror_defects import OF_THE_MODEL, OF_THE_SIMULATOR
 from mirror_schedule import Schedule, drawn
 
 FIXED = (9, 11, 5, 8, 2)
-ROTATING = 8
+ROTATING = 6
 ROTATING_IN_CAMPAIGN = 2_000
 DEFECTS = {**OF_THE_SIMULATOR, **OF_THE_MODEL}
 
