@@ -143,11 +143,11 @@ def test_a_limit_that_allows_nothing_is_refused(quota: Quota) -> None:
 
 # Requests a second for one account, as the venue's pages and its notice of 2025-10-16 have them: a second list.
 PUBLISHED = {
-    "server time": 10, "contracts": 1, "balance": 5, "positions": 10, "position mode": 2, "set position mode": 4,
-    "margin mode": 2, "set margin mode": 2, "leverage": 5, "set leverage": 5, "commission rate": 5, "submit": 10,
-    "test submit": 5, "cancel": 10, "cancel all": 5, "cancel all after": 1, "close position": 5, "query order": 30,
-    "open orders": 5, "all orders": 5, "full order": 5, "fill history": 5, "income": 5, "create listen key": 2,
-    "extend listen key": 2, "delete listen key": 2,
+    "server time": 10, "contracts": 1, "premium index": 1, "balance": 5, "positions": 10, "position mode": 2,
+    "set position mode": 4, "margin mode": 2, "set margin mode": 2, "leverage": 5, "set leverage": 5,
+    "commission rate": 5, "submit": 10, "test submit": 5, "cancel": 10, "cancel all": 5, "cancel all after": 1,
+    "close position": 5, "query order": 30, "open orders": 5, "all orders": 5, "full order": 5, "fill history": 5,
+    "income": 5, "create listen key": 2, "extend listen key": 2, "delete listen key": 2,
 }  # fmt: skip
 
 
@@ -186,7 +186,9 @@ def test_addresses_share_what_is_counted_by_address() -> None:
     assert {name: (quota.requests, quota.seconds) for name, quota in SHARED_QUOTAS.items()} == {
         "account calls of this address": (2000, 10), "market calls of this address": (500, 10),
     }  # fmt: skip
-    assert [endpoint.name for endpoint in ENDPOINTS if "market" in endpoint.shares] == ["server time", "contracts"]
+    assert [endpoint.name for endpoint in ENDPOINTS if "market" in endpoint.shares] == [
+        "server time", "contracts", "premium index",
+    ]  # fmt: skip
 
 
 def pause(

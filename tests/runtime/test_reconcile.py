@@ -1,7 +1,6 @@
 """Positions and wallet: what differs is explained, adopted or booked as closed, and never on a single reading."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,22 +9,20 @@ import pytest
 from dita.adapters.bingx.orders import Rejected
 from dita.adapters.logic.mismatch import decide
 from dita.adapters.logic.positions import PositionReading
-from dita.adapters.logic.rows import E18_PER_MONEY_UNIT, Evidence, IncomeRow, OrderRow, OrderState, PositionRow
+from dita.adapters.logic.rows import PositionRow
 from dita.runtime.alerts import Alert
 from dita.runtime.mismatch import Mismatches
 from dita.runtime.protection import Protection
 from dita.runtime.reconcile import Intervals, PositionReader
-from dita.runtime.wallet import WalletReader
 from dita.spec import inputs
 from dita.spec.order_ids import OrderKey, client_order_id
-from dita.spec.scales import MONEY_SCALE, NANOSECONDS_PER_SECOND, QUANTITY_SCALE
+from dita.spec.scales import MONEY_SCALE, NANOSECONDS_PER_SECOND
 from dita.spec.state import capital
 from dita.spec.vocabulary import Code, Kind, Mode, OrderSide, Phase, RejectReason, Side
+from reconcile_parts import QUANTITY, foreign, income_row, wallet_of
 from runtime_parts import PRICE, opened
 from scripted_venue import SYMBOL, EngineRoom
 from virtual_time import VirtualClock, run_virtually
-
-QUANTITY = QUANTITY_SCALE // 10
 
 
 def reader_of(room: EngineRoom, protection: Protection | None = None) -> PositionReader:
@@ -37,14 +34,6 @@ def reader_of(room: EngineRoom, protection: Protection | None = None) -> Positio
 
 def held(side: Side, quantity: int) -> PositionRow:
     return PositionRow(SYMBOL, side, quantity, PRICE, 0, "1")
-
-
-def foreign(order_id: str = "77") -> OrderRow:
-    return OrderRow(
-        evidence=Evidence.LISTING, symbol=SYMBOL, order_id=order_id, client_order_id="", side=OrderSide.SELL,
-        position_side="LONG", state=OrderState.OPEN, status_text="NEW", type_text="LIMIT", ordered_quantity=QUANTITY,
-        cum_quantity=0, average_price=None, time_ns=1,
-    )  # fmt: skip
 
 
 async def with_position(room: EngineRoom, quantity: int = QUANTITY) -> None:
@@ -280,21 +269,6 @@ def test_what_moves_while_the_venue_is_asked_is_not_decided_on(tmp_path: Path) -
 
 
 # --- the wallet -------------------------------------------------------------------------------------------------------
-
-
-def no_quiet() -> AbstractAsyncContextManager[None]:
-    return nullcontext()
-
-
-def wallet_of(room: EngineRoom, dust: int = 0) -> WalletReader:
-    return WalletReader(
-        room.engine, room.venue, room.alerts, seeded_ns=1_000_000_000, quiet=no_quiet, interval_seconds=15.0,
-        again_seconds=1.0, age_seconds=60.0, income_seconds=60.0, dust=dust,
-    )  # fmt: skip
-
-
-def income_row(kind: str, amount: int, number: int, time_ns: int) -> IncomeRow:
-    return IncomeRow("", kind, amount * E18_PER_MONEY_UNIT, "USDT", time_ns, str(number), "")
 
 
 def test_funding_and_transfers_reach_the_books_before_the_wallet_is_compared(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from dita.adapters.bingx.endpoints import DEMO
 from dita.adapters.exchange import AccountRecord, CutStream, LoseReply, RefuseRequest, SplitFills
 from dita.adapters.exchange.orders import Status
 from dita.adapters.exchange.record import OrderRecord, PositionRecord
+from dita.adapters.logic.fees import Calibration
 from dita.runtime.audit_page import curve, write_audit_page
 from dita.runtime.connect import StartError, hosts_for
 from dita.runtime.instruments import Instrument, Instruments
@@ -80,7 +81,7 @@ def result_with(problems: tuple[str, ...]) -> SessionResult:
         memory=MemoryMarks(20, lambda: 2**20),
         alerts={"stream gap": 2}, certificate="quick", market="<script>alert(1)</script>", journal_rows=99,
         journal=Path("j"), assumptions=(("latency", "none at all"),), metrics=(),
-        decisions=(("DIRECTION", "DC_CONTRADICT", 7),),
+        decisions=(("DIRECTION", "DC_CONTRADICT", 7),), fee_check=None, calibration=Calibration(),
     )  # fmt: skip
 
 

@@ -23,10 +23,15 @@ QUOTE = QUANTITY * PRICE // 10**10
 E18 = 10**10
 
 
+async def nobody(_: tuple[FillRow, ...]) -> None:
+    """Whom these tests tell what was settled."""
+
+
 def settler_of(room: EngineRoom) -> Settler:
     settler = Settler(
-        room.engine, room.venue, room.instruments, room.orders, room.alerts, pause_seconds=0.1, again_seconds=1.0
-    )
+        room.engine, room.venue, room.instruments, room.orders, room.alerts, on_settled=nobody, pause_seconds=0.1,
+        again_seconds=1.0,
+    )  # fmt: skip
     room.engine.observers.append(settler.observe)
     return settler
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import time
+from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final
@@ -12,15 +13,19 @@ from rich.table import Table
 
 from dita.adapters.bingx.metrics import prometheus_text
 from dita.adapters.journal import JournalError
+from dita.adapters.logic.arithmetic import money_of_e18
+from dita.adapters.logic.fees import Agreement
 from dita.kernel.loader import CertifiedKernel
 from dita.runtime.audit_page import write_audit_page
 from dita.runtime.cli_report import CommandError, Report, Reporter, table
 from dita.runtime.doors import certified_kernel
+from dita.runtime.fees import FeeCheck
 from dita.runtime.replay import ReplayRefused
 from dita.runtime.report.command import report_page
-from dita.runtime.session import SessionResult, check_input, run_session
+from dita.runtime.session import SessionResult, check_input, money_text, run_session
 from dita.runtime.settings import Settings, load_settings
 from dita.runtime.simulation.ground import virtual_ground
+from dita.spec.scales import NANOSECONDS_PER_SECOND
 
 _METRICS: Final = "metrics.prom"  # what the adapter has counted, as Prometheus and its file collectors read it
 _REPORTED_ROWS_MAX: Final = 50_000  # some seconds; of a longer session `dita report` makes one when asked
@@ -59,7 +64,8 @@ def _told(settings: Settings, result: SessionResult, seconds: float, reporter: R
     report = _report(result, settings.out / "audit", reporter)
     page = write_audit_page(result, settings.out / "audit", seconds, report)
     (settings.out / _METRICS).write_text(prometheus_text(result.metrics), encoding="utf-8")
-    return Report(result.figures, result.problems, [_decisions(result), _summary(result, page, report, log_path)])
+    shown = [*_fee_table(result.fee_check), _decisions(result), _summary(result, page, report, log_path)]
+    return Report(result.figures, result.problems, shown)
 
 
 def _report(result: SessionResult, folder: Path, reporter: Reporter) -> Path | None:
@@ -115,8 +121,11 @@ async def _session(
 
 def _summary(result: SessionResult, page: Path, report: Path | None, log_path: Path) -> Table:
     rows: list[tuple[str, int | str]] = [*result.figures.items()]
+    average = result.calibration.ratio_ppm
     rows[-1] = ("certificate", f"{result.figures['certificate']} ({result.certificate})")
     rows += [
+        ("fees at the start", "not compared" if result.fee_check is None else result.fee_check.says),
+        ("fees settled of predicted", f"{average / 10_000:.4f} % ({result.calibration.samples} halves)"),
         ("memory at a tenth", _mebibytes(result.memory.early)),
         ("memory at the end", _mebibytes(result.memory.end)),
         ("inputs in the journal", result.journal_rows),
@@ -137,6 +146,28 @@ def _decisions(result: SessionResult) -> Table:
     for who, what, count in result.decisions:
         made.add_row(who, what, str(count))
     return made
+
+
+def _fee_table(check: FeeCheck | None) -> list[Table]:
+    """The fills that a start found doubtful or refused, with what each should have cost."""
+    if check is None or check.agreement in (Agreement.NOTHING, Agreement.AGREES):
+        return []
+    made = Table(title="fees of recent fills, USDT", title_justify="left", header_style="bold")
+    for name in ("time", "symbol", "role", "notional", "model", "charged"):
+        made.add_column(name, justify="left" if name in ("time", "symbol", "role") else "right")
+    for row, model_e18 in check.rows:
+        moment = datetime.fromtimestamp(row.time_ns // NANOSECONDS_PER_SECOND, UTC)
+        role = {True: "maker", False: "taker", None: "not said"}[row.is_maker]
+        model = "not known" if model_e18 is None else _usdt(model_e18)
+        made.add_row(
+            f"{moment:%Y-%m-%d %H:%M:%S}", row.symbol, role, _usdt(row.price * row.quantity), model,
+            _usdt(-row.commission_e18),
+        )  # fmt: skip
+    return [made]
+
+
+def _usdt(amount_e18: int) -> str:
+    return money_text(money_of_e18(amount_e18))
 
 
 def _mebibytes(count: int) -> str:

@@ -125,7 +125,7 @@ async def connect(
         await rest.sync_clock()
         await rest.probe_receive_window()
         mode = await rest.position_mode()
-        contracts = await rest.contracts(symbols)
+        contracts = await rest.terms(symbols)
     except VenueError as error:
         await transport.aclose()
         raise StartError(

@@ -42,6 +42,8 @@ class Commands(Protocol):
 
 
 Observer = Callable[[Input, Stepped], None]
+Annotator = Callable[[Input, Stepped], tuple[Note, ...]]
+"""Says something about an accepted input for its row; called before it is written, must not wait."""
 
 
 @final
@@ -73,6 +75,7 @@ class Engine:
         self.refusals: Counter[Code] = Counter()
         self.observers: list[Observer] = []
         self.beside: Callable[[], Sequence[Note]] = tuple  # notes that wait for any input to be written with
+        self.annotators: list[Annotator] = []
         self._commands: Commands | None = None
         self._wall_ns = wall_ns
         self.venue_now_ns = venue_now_ns
@@ -149,6 +152,8 @@ class Engine:
         if outcome.verdict == Verdict.REFUSED:
             self.refusals[Code(outcome.code)] += 1
             return outcome, None
+        for annotator in self.annotators:
+            notes += annotator(event, stepped)
         send_by_ns = self.venue_now_ns() + self._send_within_ns if outcome.submit else 0
         durable: Awaitable[None] | None = None
         if self.journal_error is None:

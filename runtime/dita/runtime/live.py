@@ -10,13 +10,13 @@ from typing import Final, final
 
 from dita.adapters.bingx.account_stream import AccountStream
 from dita.adapters.bingx.clock import Clock
-from dita.adapters.bingx.errors import VenueError
 from dita.adapters.bingx.market_stream import MarketStream
 from dita.adapters.bingx.metrics import Metric, adapter_metrics
 from dita.adapters.bingx.rest import BingxRest
 from dita.adapters.bingx.stream_base import StreamClosed
 from dita.adapters.bingx.stream_events import MarkPrice, StreamGap, StreamRestored, TopicRefused
 from dita.adapters.journal import NOTHING_MENDED, Journal
+from dita.adapters.logic.rows import FillRow
 from dita.runtime.account_watch import AccountWatch
 from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.backfilling import Backfiller
@@ -28,7 +28,9 @@ from dita.runtime.decisions import Decisions
 from dita.runtime.engine import Engine
 from dita.runtime.entries import Clocks, EntryMaker
 from dita.runtime.features import FeatureMap, read_features
+from dita.runtime.fees import FeeWatch
 from dita.runtime.flights import Flight
+from dita.runtime.freezing import FreezeWatch
 from dita.runtime.gate_settings import gates_of
 from dita.runtime.gates import Chain
 from dita.runtime.history import History
@@ -43,6 +45,7 @@ from dita.runtime.protection import Protection
 from dita.runtime.reconcile import Intervals, PositionReader
 from dita.runtime.recovery import doubts, flights_of, recover, setting_inputs
 from dita.runtime.resolving import Premises, Resolver
+from dita.runtime.seeding import Seeder
 from dita.runtime.settings import Settings
 from dita.runtime.settlement import Settler, unsettled
 from dita.runtime.silence import SilenceWatch
@@ -205,6 +208,7 @@ class Runtime:
             instruments,
             self.orders,
             self.alerts,
+            on_settled=self._settled,
             pause_seconds=pace.settle_pause,
             again_seconds=pace.settle_again,
         )
@@ -235,6 +239,10 @@ class Runtime:
             self._background,
             clock.monotonic_ns,
         )
+        self.engine.annotators.append(FreezeWatch(self.alerts).notes)
+        self.fees = FeeWatch(
+            self.engine, venue, instruments, self.alerts, hold=self.entries.keep_back, release=self.entries.release
+        )
         self._account_stream = AccountStream(connection.rest, instruments.symbols, rng)
         self._market_stream = MarketStream(
             connection.hosts.market_stream,
@@ -263,6 +271,11 @@ class Runtime:
             Mode[settings.mode.upper().replace("-", "_")],
             self.carrier.exits.may_exit,
         )
+        self.seeder = Seeder(
+            self.engine, venue, self.wallet, self.alerts, fallback=settings.seed_fallback,
+            wanted=lambda: self.switch.wanted, positions_known=lambda: self.positions.passes > 0,
+            hold=self.entries.keep_back, release=self.entries.release,
+        )  # fmt: skip
         self.dead_man = DeadMan(
             connection.rest.cancel_all_after, settings.dead_man_seconds, self.alerts,
             hold=self.entries.keep_back, release=self.entries.release,
@@ -289,7 +302,7 @@ class Runtime:
             outcome = await self.engine.apply(event)
             if outcome.verdict != Verdict.ACCEPTED:
                 raise StartError(f"instrument or limits: the kernel answered `{outcome}`; do not trade this contract")
-        await self._seed()
+        await self.seeder.seed()
         self.orders.restore(self.engine.state)
         for trade, began_ns in starts.items():
             self.settler.began(trade, began_ns)
@@ -303,6 +316,7 @@ class Runtime:
             (self._silence.run(), "silence"),
             (self.positions.run(), "positions"),
             (self.wallet.run(), "wallet"),
+            (self.wallet.follow_settlements(), "settled wallet"),
             (self.settler.run(), "settlement"),
             (self.dead_man.run(), "dead-man timer"),
         ):
@@ -314,6 +328,7 @@ class Runtime:
         wanted = self.switch.wanted
         if self.engine.state.account.mode != wanted:
             await self.engine.apply(inputs.set_mode(wanted))
+        await self.seeder.keep_to_closing()
         self.settler.wake()
 
     def _limits(self) -> Input:
@@ -323,24 +338,12 @@ class Runtime:
             tolerance=self.settings.tolerance,
         )
 
-    async def _seed(self) -> None:
-        if self.engine.state.account.seeded:
-            return
-        try:
-            server_ns = (await self.venue.reader.server_time()).server_ns
-            balance = await self.venue.reader.balance(self.venue.asset)
-        except VenueError as error:
-            raise StartError(f"wallet: it could not be read ({error}); try again") from error
-        outcome = await self.engine.apply(inputs.seed(amount=balance.balance, time_ns=server_ns))
-        if outcome.verdict != Verdict.ACCEPTED:
-            raise StartError(f"wallet: `{balance.balance}` (1e-8 {balance.asset}) cannot be traded with; deposit first")
-        self.wallet.seeded(server_ns)
-
     async def ready(self) -> None:
         """Wait until every order in flight is resolved and positions and wallet are read and explained."""
         while True:
             doubtful = any(slot.phase in _DOUBTFUL for slot in self.engine.state.slots)
-            if not doubtful and await self.positions.read() and await self.wallet.read():
+            read = not doubtful and await self.positions.read() and await self.wallet.read()
+            if read and await self.fees.check_recent():
                 return
             await asyncio.sleep(self._pace.again)
 
@@ -431,6 +434,10 @@ class Runtime:
         self.positions.request()
         self.wallet.request()
 
+    async def _settled(self, rows: tuple[FillRow, ...]) -> None:
+        self.wallet.settled()
+        await self.fees.settled(rows)
+
     def _quiet(self) -> AbstractAsyncContextManager[None]:
         return self.strategist.quiet()
 
@@ -514,7 +521,8 @@ def open_runtime(
     """
     numbers = {symbol: journal.instrument_number(symbol, INSTRUMENTS) for symbol in connection.desk.contracts}
     instruments = Instruments(
-        Instrument(numbers[symbol], contract) for symbol, contract in connection.desk.contracts.items()
+        Instrument(numbers[symbol], contract.charged(settings.fee_ratio_ppm))
+        for symbol, contract in connection.desk.contracts.items()
     )
     recovered = recover(journal, kernel, made_by=made_by, accept_migration=accept_migration, wall_ns=clock.wall_ns())
     runtime = Runtime(

@@ -19,11 +19,13 @@ from dita.adapters.bingx.endpoints import Hosts
 from dita.adapters.bingx.errors import VenueError
 from dita.adapters.bingx.metrics import Metric
 from dita.adapters.journal import AccountLock, make_tag, open_journal
+from dita.adapters.logic.fees import Calibration
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import CertifiedKernel, installed_bindings
 from dita.runtime.connect import Connection, Patience, StartError, account_name, connect, hosts_for, read_credentials
 from dita.runtime.features import read_features
 from dita.runtime.feeds import open_feed
+from dita.runtime.fees import FeeCheck
 from dita.runtime.ground import MACHINE, Ground
 from dita.runtime.live import Pace, Runtime, open_runtime
 from dita.runtime.memory import MemoryMarks
@@ -76,6 +78,8 @@ class SessionResult:
     journal_rows: int
     decisions: tuple[tuple[str, str, int], ...]  # who looked, what came of it, how often
     metrics: tuple[Metric, ...]
+    fee_check: FeeCheck | None  # None: it was never ready
+    calibration: Calibration
 
 
 @dataclass(slots=True)
@@ -307,7 +311,11 @@ async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, s
             steady = SteadyFeeder(paper, events, runtime.strategist)
             enough = parts.settings.round_trips
             feeding = asyncio.create_task(steady.run(lambda: tally.round_trips >= enough), name="feeder")
-        problems += await _until_done(parts, runtime, tally, signals.stop, feeding)
+        check = runtime.fees.check
+        if check is not None and runtime.fees.refuses:
+            problems.append(check.says)
+        else:
+            problems += await _until_done(parts, runtime, tally, signals.stop, feeding)
         parts.memory.finish(tally.round_trips)
         if paper is not None:
             paper.disarm()
@@ -446,6 +454,8 @@ def _result(
         journal_rows=runtime.engine.journal.position,
         decisions=runtime.decisions.table(),
         metrics=runtime.metrics(),
+        fee_check=runtime.fees.check,
+        calibration=runtime.fees.calibration,
     )
 
 

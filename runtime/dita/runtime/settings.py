@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     ] = ()  # as `dita keygen` prints them
     features: Path | None = None  # what is known of symbols besides their market, as JSON
     dust_usdt: Annotated[Decimal, Field(ge=0, le=1, decimal_places=8)] = Decimal(0)  # written off when flat
+    seed_fallback_usdt: Annotated[Decimal | None, Field(gt=0, le=10_000_000_000, decimal_places=8)] = None
+    fee_ratio_ppm: Annotated[int, Field(ge=1, le=4_000_000)] = 1_000_000  # what the account pays of the stated rates
     tolerance_usdt: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=8)] = Decimal(0)
 
     # --- what keeps entries back (0: not used, but for ppm)
@@ -168,6 +170,11 @@ class Settings(BaseSettings):
     def dust(self) -> int:
         """Largest wallet difference that is written off when flat and settled, 1e-8 USDT."""
         return int(self.dust_usdt * MONEY_SCALE)
+
+    @property
+    def seed_fallback(self) -> int | None:
+        """What the wallet holds by the operator's word, 1e-8 USDT; None: not said."""
+        return None if self.seed_fallback_usdt is None else int(self.seed_fallback_usdt * MONEY_SCALE)
 
     @property
     def read_lag_ns(self) -> int:

@@ -4,7 +4,7 @@ Which rows may settle what is judged by ``dita.adapters.logic.settle``; here the
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, NamedTuple, final
 
 from dita.adapters.bingx.errors import VenueError
@@ -76,15 +76,20 @@ class Settler:
         orders: OrderTruth,
         alerts: Alerts,
         *,
+        on_settled: Callable[[tuple[FillRow, ...]], Awaitable[None]],
         pause_seconds: float,
         again_seconds: float,
     ) -> None:
-        """``pause_seconds``: between passes at least. ``again_seconds``: when rows were not complete yet."""
+        """``pause_seconds``: between passes at least. ``again_seconds``: when rows were not complete yet.
+
+        ``on_settled`` is told the rows of orders of ours with which a half was settled.
+        """
         self._engine = engine
         self._venue = venue
         self._instruments = instruments
         self._orders = orders
         self._alerts = alerts
+        self._on_settled = on_settled
         self._pause_seconds = pause_seconds
         self._again_seconds = again_seconds
         self._wanted = asyncio.Event()
@@ -175,7 +180,7 @@ class Settler:
         return frozenset(
             row.order_id
             for row in rows
-            if row.order_id not in owners and row.side is half.side and start_ns <= row.time_ns < end_ns
+            if self._is_nobodys(owners.get(row.order_id)) and row.side is half.side and start_ns <= row.time_ns < end_ns
         )
 
     def _is_old(self, half: Half) -> bool:
@@ -201,6 +206,16 @@ class Settler:
         start_ns = 0 if half.part == Part.ENTRY else first.get(half.trade, 0)
         later = [time_ns + NANOSECONDS_PER_SECOND for trade, time_ns in first.items() if half.trade < trade]
         return start_ns, min(later, default=WORD_MAX)
+
+    def _is_nobodys(self, key: OrderKey | None) -> bool:
+        """Whether an order's fills are in no trade's books: it is not ours, or its trade was given up before it filled.
+
+        What came of such an order was adopted, and settles the trade that it was adopted as.
+        """
+        if key is None:
+            return True
+        slot = self._engine.state.slots[key.slot]
+        return key.trade not in (slot.trade, *(tail.trade for tail in slot.tails))
 
     def _trades_of(self, instrument: int) -> Iterator[int]:
         """Trades of this instrument whose beginning is known."""
@@ -253,6 +268,7 @@ class Settler:
             return False
         self._tries.pop(key, None)
         self._why.pop(key, None)
+        await self._on_settled(tuple(row for row in rows if row.order_id in own))
         return True
 
     def _count_failure(self, half: Half) -> None:

@@ -6,11 +6,13 @@ then, and for the types alone that are booked.
 """
 
 import asyncio
-from collections.abc import Callable
+import json
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Final, final
+from typing import Final, NamedTuple, final
 
 from dita.adapters.bingx.errors import VenueError
+from dita.adapters.journal import ACCOUNT_NOTES, Note
 from dita.adapters.logic.income import FUNDING_TYPES, TRANSFER_TYPES, IncomeBook, IncomeError, income_input
 from dita.adapters.logic.rows import IncomeRow
 from dita.runtime.alerts import Alert, Alerts
@@ -19,14 +21,24 @@ from dita.runtime.venue_port import Venue
 from dita.spec import inputs
 from dita.spec.scales import NANOSECONDS_PER_SECOND
 from dita.spec.state import capital
-from dita.spec.vocabulary import Code, IncomeKind, Mode, Verdict
+from dita.spec.vocabulary import Code, IncomeKind, Mode, Phase, Verdict
 
 _LATE_NS: Final = 3600 * NANOSECONDS_PER_SECOND  # a row may appear late; within this it is still found
 _OVERLAP_NS: Final = 10 * NANOSECONDS_PER_SECOND  # of one reading of the newest rows with the last
 _BOOKED_TYPES: Final = tuple(sorted(FUNDING_TYPES | TRANSFER_TYPES))
 _HEAR_SECONDS: Final = 0.1  # what moved the wallet before the reading has been pushed by then
 
+_AT_REST: Final = (Phase.IDLE, Phase.POSITION_OPEN)
+
 Quiet = Callable[[], AbstractAsyncContextManager[None]]
+
+
+class Confirmation(NamedTuple):
+    """What to do with the first comparable reading after a guessed seed: the note on its row, and whom to tell."""
+
+    note: str
+    positions_known: Callable[[], bool]
+    confirmed: Callable[[], Awaitable[None]]
 
 
 @final
@@ -71,10 +83,21 @@ class WalletReader:
         self._wanted = asyncio.Event()
         self._comparable_at_ns = venue.clock.monotonic_ns()
         self._lowered = False  # we set REDUCE_ONLY because of the age
+        self._settled = asyncio.Event()
+        self._confirming: Confirmation | None = None
         self.readings = 0
 
     def request(self) -> None:
         """Read soon."""
+        self._wanted.set()
+
+    def settled(self) -> None:
+        """Something was settled: read soon, at most once in a fifth of the interval."""
+        self._settled.set()
+
+    def confirm_next(self, confirmation: Confirmation) -> None:
+        """Take the whole difference for a wrong seed, once, when flat and settled and nothing is unexplained."""
+        self._confirming = confirmation
         self._wanted.set()
 
     def seeded(self, time_ns: int) -> None:
@@ -101,6 +124,20 @@ class WalletReader:
                 doubt_seconds = 0.0
             await self._mind_the_age()
 
+    async def follow_settlements(self) -> None:
+        """For ever ask for a reading after what was settled.
+
+        A reading keeps the policy from acting, longest while it waits for orders in flight: hence only when there is
+        none, and with a pause.
+        """
+        while True:
+            await self._settled.wait()
+            while any(slot.phase not in _AT_REST for slot in self._engine.state.slots):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(_HEAR_SECONDS)
+            self._settled.clear()
+            self._wanted.set()
+            await asyncio.sleep(self._interval_seconds / 5)
+
     async def read(self) -> bool:
         """Income, then the wallet; whether the wallet was comparable."""
         try:
@@ -121,7 +158,7 @@ class WalletReader:
         comparable = outcome.verdict == Verdict.ACCEPTED or outcome.code == Code.NO_CHANGE
         if comparable:
             self._comparable_at_ns = self._venue.clock.monotonic_ns()
-            await self._write_off_dust(as_of_ns)
+            await self._adjust(as_of_ns)
         return comparable
 
     async def _read_income(self) -> None:
@@ -156,20 +193,32 @@ class WalletReader:
     def _after(self, time_ns: int, overlap_ns: int, now_ns: int) -> int:
         return min(max(self._seeded_ns, time_ns - overlap_ns), now_ns)  # the venue's clock may have been set back
 
-    async def _write_off_dust(self, as_of_ns: int) -> None:
+    async def _adjust(self, as_of_ns: int) -> None:
+        """Write off dust, or put a guessed seed right."""
         account = self._engine.state.account
         ledger = account.ledger
-        flat_and_settled = account.live_slots == 0 and ledger.fees_provisional == 0
-        if not (flat_and_settled and 0 < abs(ledger.difference) <= self._dust):
+        if account.live_slots or ledger.fees_provisional or account.unreconciled:
             return
+        confirming = self._confirming
+        if confirming is not None and not confirming.positions_known():
+            return
+        self._confirming = None
+        if confirming is None and not 0 < abs(ledger.difference) <= self._dust:
+            return
+        notes: tuple[Note, ...] = ()
+        if confirming is not None:
+            notes = (Note(ACCOUNT_NOTES, confirming.note, json.dumps({"difference": ledger.difference})),)
         await self._engine.apply(
             inputs.income(
                 kind=IncomeKind.ADJUSTMENT,
                 rows=ledger.adjustment_rows + 1,
                 total=ledger.adjustments + ledger.difference,
                 time_ns=as_of_ns,
-            )
+            ),
+            notes,
         )
+        if confirming is not None:
+            await confirming.confirmed()
 
     async def _mind_the_age(self) -> None:
         aged = self._venue.clock.monotonic_ns() - self._comparable_at_ns > self._age_ns

@@ -3,13 +3,15 @@
 Order quantities are always coins (BingX, contract list; observed). The minimum is both a quantity and a notional.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from pydantic import AliasChoices, Field
 
 from dita.adapters.bingx.messages import Count, Flag, MessageError, Money, Text, WireModel
 from dita.adapters.bingx.units import money_units, quantity_units, rate_ppb
-from dita.spec.scales import NOTIONAL_DIVISOR, PRICE_SCALE, QUANTITY_SCALE
+from dita.adapters.logic.arithmetic import half_even
+from dita.spec.scales import NOTIONAL_DIVISOR, PRICE_SCALE, QUANTITY_SCALE, RATIO_SCALE
 
 
 class ContractMessage(WireModel):
@@ -41,6 +43,12 @@ class Contract:
     taker_ppb: int
     maker_ppb: int
     tradable: bool  # may be opened and closed through the API now
+    funding_hours: int = 0  # between two fundings; 0: the venue did not say
+
+    def charged(self, ratio_ppm: int) -> Self:
+        """The same for an account that pays so much of the stated fees, each rate rounded once."""
+        taker_ppb = half_even(self.taker_ppb * ratio_ppm, RATIO_SCALE)
+        return replace(self, taker_ppb=taker_ppb, maker_ppb=half_even(self.maker_ppb * ratio_ppm, RATIO_SCALE))
 
 
 def contract_from(message: ContractMessage) -> Contract:

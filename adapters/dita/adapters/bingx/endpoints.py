@@ -71,6 +71,10 @@ SERVER_TIME: Final = Endpoint("server time", "GET", f"{_SWAP}/v2/server/time", 1
 CONTRACTS: Final = Endpoint(
     "contracts", "GET", f"{_SWAP}/v2/quote/contracts", 1, signed=False, with_key=False, body_bytes_max=8192 * _KIB
 )
+PREMIUM_INDEX: Final = Endpoint(
+    "premium index", "GET", f"{_SWAP}/v2/quote/premiumIndex", 1, signed=False, with_key=False,
+    body_bytes_max=4096 * _KIB,
+)  # fmt: skip
 BALANCE: Final = Endpoint("balance", "GET", f"{_SWAP}/v3/user/balance", 5)
 POSITIONS: Final = Endpoint("positions", "GET", f"{_SWAP}/v2/user/positions", 10, body_bytes_max=2048 * _KIB)
 POSITION_MODE: Final = Endpoint("position mode", "GET", f"{_SWAP}/v1/positionSide/dual", 2)
@@ -97,8 +101,8 @@ EXTEND_LISTEN_KEY: Final = Endpoint("extend listen key", "PUT", _LISTEN_KEY, 2)
 DELETE_LISTEN_KEY: Final = Endpoint("delete listen key", "DELETE", _LISTEN_KEY, 2)
 
 ENDPOINTS: Final = (
-    SERVER_TIME, CONTRACTS, BALANCE, POSITIONS, POSITION_MODE, SET_POSITION_MODE, MARGIN_MODE, SET_MARGIN_MODE,
-    LEVERAGE, SET_LEVERAGE, COMMISSION_RATE, SUBMIT, TEST_SUBMIT, CANCEL, CANCEL_ALL, CANCEL_ALL_AFTER, CLOSE_POSITION,
-    QUERY_ORDER, OPEN_ORDERS, ALL_ORDERS, FULL_ORDER, FILL_HISTORY, INCOME, CREATE_LISTEN_KEY, EXTEND_LISTEN_KEY,
-    DELETE_LISTEN_KEY,
+    SERVER_TIME, CONTRACTS, PREMIUM_INDEX, BALANCE, POSITIONS, POSITION_MODE, SET_POSITION_MODE, MARGIN_MODE,
+    SET_MARGIN_MODE, LEVERAGE, SET_LEVERAGE, COMMISSION_RATE, SUBMIT, TEST_SUBMIT, CANCEL, CANCEL_ALL, CANCEL_ALL_AFTER,
+    CLOSE_POSITION, QUERY_ORDER, OPEN_ORDERS, ALL_ORDERS, FULL_ORDER, FILL_HISTORY, INCOME, CREATE_LISTEN_KEY,
+    EXTEND_LISTEN_KEY, DELETE_LISTEN_KEY,
 )  # fmt: skip

@@ -291,6 +291,7 @@ class FillMessage(WireModel):
     quote: MaybeMoney = Field(None, validation_alias="quoteQty")
     commission: Money
     commission_asset: MaybeText = Field("", validation_alias="commissionAsset")
+    role: MaybeText = ""
     filled_time: Text = Field(validation_alias="filledTime")
 
     def to_row(self) -> FillRow:
@@ -325,6 +326,7 @@ class FillMessage(WireModel):
             commission_e18=money_e18(self.commission, "commission"),
             commission_asset=self.commission_asset,
             time_ns=_iso_nanoseconds(self.filled_time),
+            is_maker={"maker": True, "taker": False}.get(self.role.lower()),
         )
 
 
@@ -433,6 +435,13 @@ class CommissionMessage(WireModel):
     def rates_ppb(self) -> tuple[int, int]:
         """(taker, maker) in parts per billion."""
         return rate_ppb(self.taker, "takerCommissionRate"), rate_ppb(self.maker, "makerCommissionRate")
+
+
+class PremiumMessage(WireModel):
+    """One row of the premium index, of which only the funding interval is read."""
+
+    symbol: Text
+    funding_hours: Count = Field(validation_alias="fundingIntervalHours")
 
 
 class PositionModeMessage(WireModel):

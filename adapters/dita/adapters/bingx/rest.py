@@ -5,7 +5,7 @@ says nothing, and an incomplete listing is a failed read, never a short one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from random import Random
 from typing import Final, Self
@@ -33,6 +33,7 @@ from dita.adapters.bingx.endpoints import (
     OPEN_ORDERS,
     POSITION_MODE,
     POSITIONS,
+    PREMIUM_INDEX,
     QUERY_ORDER,
     SET_LEVERAGE,
     SET_MARGIN_MODE,
@@ -67,6 +68,7 @@ from dita.adapters.bingx.messages import (
     OrderMessage,
     PositionMessage,
     PositionModeMessage,
+    PremiumMessage,
     SwitchMessage,
     read_message,
 )
@@ -183,6 +185,22 @@ class BingxRest:
         if missing:
             raise BadReply(CONTRACTS.name, f"`{', '.join(missing)}` not listed; check the symbol, as in `BTC-USDT`")
         return found
+
+    async def terms(self, symbols: Sequence[str]) -> dict[str, Contract]:
+        """Terms of the named symbols for this account: its own fee rates, which win over listed ones, and funding."""
+        taker_ppb, maker_ppb = await self.commission_rates()
+        hours = await self._funding_hours(symbols)
+        return {
+            symbol: replace(contract, taker_ppb=taker_ppb, maker_ppb=maker_ppb, funding_hours=hours.get(symbol, 0))
+            for symbol, contract in (await self.contracts(symbols)).items()
+        }
+
+    async def _funding_hours(self, symbols: Sequence[str]) -> dict[str, int]:
+        """Hours between two fundings, of the symbols for which the venue says them."""
+        answer = await self.api.read(PREMIUM_INDEX, {})
+        rows = [row for row in rows_of(PREMIUM_INDEX, answer.data) if (as_object(row) or {}).get("symbol") in symbols]
+        said = [row for row in rows if "fundingIntervalHours" in (as_object(row) or {})]
+        return {row.symbol: row.funding_hours for row in converted(PREMIUM_INDEX, _premium, said)}
 
     async def balance(self, asset: str) -> BalanceRow:
         """The wallet of one settlement asset (USDT, or VST on the demo venue). Missing is an error, not zero."""
@@ -467,6 +485,10 @@ def _no_reply(endpoint: Endpoint, failure: Failure) -> NoReply:
 
 def _commission_rates(row: object) -> tuple[int, int]:
     return read_message(CommissionMessage, row, "commission").rates_ppb()
+
+
+def _premium(row: object) -> PremiumMessage:
+    return read_message(PremiumMessage, row, "premium index")
 
 
 def _fill_row(row: object) -> FillRow:

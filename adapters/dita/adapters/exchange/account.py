@@ -11,7 +11,7 @@ from typing import Final, Literal
 from dita.adapters.exchange.config import AccountConfig, Contract, Retention
 from dita.adapters.exchange.decimals import divide_half_even, divide_up
 from dita.adapters.exchange.orders import Fill, IncomeRow, IncomeType, Order, Position, PositionSide
-from dita.spec.scales import NOTIONAL_DIVISOR, RATE_SCALE
+from dita.spec.scales import NOTIONAL_DIVISOR, RATE_SCALE, RATIO_SCALE
 
 MarginType = Literal["CROSSED", "ISOLATED"]
 
@@ -189,7 +189,7 @@ class Account:
         rate = contract.maker_rate_ppb if maker else contract.taker_rate_ppb
         if order.profit_type == "ADL":
             rate = 0
-        commission = divide_half_even(notional * rate, RATE_SCALE)
+        commission = divide_half_even(notional * rate * contract.charged_ppm, RATE_SCALE * RATIO_SCALE)
         realised = self._book_position(order, price, quantity, notional, now_ns)
         fill = Fill(
             trade_id,

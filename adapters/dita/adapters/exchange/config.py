@@ -31,6 +31,7 @@ class Contract:
     min_notional: int = 2 * MONEY_SCALE
     taker_rate_ppb: int = 500_000
     maker_rate_ppb: int = 200_000
+    charged_ppm: int = RATIO_SCALE  # of these rates that is really charged, whatever the exchange says of itself
     max_leverage: int = 125
     maintenance_ppm: int = 4_000  # of the value at the mark price; below it a position is liquidated
     status: int = 1  # 1 trading, 25 suspended

@@ -20,6 +20,7 @@ from dita.adapters.journal.errors import (
 from dita.adapters.journal.journal import Journal, JournalReader, open_journal, open_reader
 from dita.adapters.journal.locks import AccountLock, Holder, is_held, read_lease
 from dita.adapters.journal.records import (
+    ACCOUNT_NOTES,
     NOTHING_MENDED,
     Entry,
     JournalMeta,
@@ -34,6 +35,7 @@ from dita.adapters.journal.switch import Switch, SwitchTo, clear_switch, read_sw
 from dita.adapters.journal.tags import make_tag
 
 __all__ = [
+    "ACCOUNT_NOTES",
     "NOTHING_MENDED",
     "AccountInUse",
     "AccountLock",

@@ -6,6 +6,7 @@ from dita.spec.inputs import Input
 from dita.spec.layout import unpack
 
 DIGEST_BYTES = 32
+ACCOUNT_NOTES = 0  # the trade number of notes about the account as a whole
 
 
 class Row(NamedTuple):

@@ -83,6 +83,7 @@ class FillRow:
     commission_e18: int  # as the venue signs it: negative is paid
     commission_asset: str
     time_ns: int  # one-second resolution
+    is_maker: bool | None = None  # None: the venue did not say
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Final
 from dita.adapters.exchange import AccountRecord, Contract, FillRecord, OrderRecord
 from dita.adapters.journal import Row
 from dita.runtime.alerts import Alert
-from dita.spec.scales import NOTIONAL_DIVISOR, RATE_SCALE
+from dita.spec.scales import NOTIONAL_DIVISOR, RATE_SCALE, RATIO_SCALE
 from dita.spec.vocabulary import Kind
 
 _PER_FILL: Final = 2  # 1e-8 USDT by which the exchange's own rounding of one fill's profit and fee may differ from ours
@@ -91,9 +91,11 @@ def commanded(tag: str, rows: Iterable[Row]) -> dict[str, Row]:
     submits: Counter[tuple[int, int]] = Counter()
     found: dict[str, Row] = {}
     for row in rows:
+        place = (row.input.trade, row.input.slot)
+        if row.input.kind == Kind.ADOPT:
+            submits[place] = 1  # it has no entry of ours
         if not row.send_by_ns:
             continue
-        place = (row.input.trade, row.input.slot)
         found[f"{tag}-{place[0]:x}-{place[1]:x}-{submits[place]:x}"] = row
         submits[place] += 1
     return found
@@ -152,7 +154,8 @@ def _books(
         rate = contract.maker_rate_ppb if fill.maker else contract.taker_rate_ppb
         if not fill.client_id and not fill.commission:
             rate = 0  # the venue takes no fee of a deleveraging
-        money.predicted += _profit(book, signed, notional, fill, found) - notional * rate / RATE_SCALE
+        charged = Fraction(rate * contract.charged_ppm, RATE_SCALE * RATIO_SCALE)
+        money.predicted += _profit(book, signed, notional, fill, found) - notional * charged
         money.booked += fill.realised - fill.commission
     return books, money
 
