@@ -7,7 +7,7 @@ instant; whoever keeps it running starts the next one on what the disk has kept.
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -23,7 +23,7 @@ from dita.runtime.connect import Patience, StartError, connect, hosts_for
 from dita.runtime.live import Pace, Runtime, open_runtime
 from dita.runtime.lockstep import Stepped
 from dita.runtime.order_names import make_spare_tag
-from dita.runtime.policies import Coin
+from dita.runtime.policy import Policy
 from dita.runtime.settings import Settings
 from dita.runtime.simulation.disk import Disk
 from dita.runtime.simulation.group_commit import TimedCommit
@@ -47,9 +47,7 @@ class Plan:
     settings: Settings
     exchange_url: str
     credentials: Credentials
-    open_chance: int
-    close_chance: int
-    limit_chance: int = 0
+    policy: Callable[[Random], Policy]
     made_by: str = ""  # in snapshots of the journal; "": none is made
     restart_seconds: float = 1.0
 
@@ -79,6 +77,7 @@ class Machine:
         self.is_ready = False
         self.may_trade = True
         self.last_error = ""
+        self.watchers: list[Callable[[Runtime], None]] = []  # told of each process's runtime before it begins
         self._loop = loop
         self._certified = certified
         self._plan = plan
@@ -187,8 +186,7 @@ class Machine:
             kernel = self._kernel = Kernel(self._certified.raw)
             opened = open_runtime(
                 settings=settings, connection=connection, journal=journal, kernel=kernel,
-                clearance=self._certified.clearance,
-                policy=Coin(rng, plan.open_chance, plan.close_chance, plan.limit_chance),
+                clearance=self._certified.clearance, policy=plan.policy(rng),
                 clock=self.clock, rng=rng, pace=_PACE,
                 spare_tag=make_spare_tag(journal.meta.tag, self._rng), made_by=plan.made_by,
             )  # fmt: skip
@@ -217,6 +215,8 @@ class Machine:
                 self.outputs.alerts[raised.alert] += 1
                 self._trace.event("alert", raised.alert.value, raised.text)
 
+        for watcher in self.watchers:
+            watcher(runtime)
         runtime.engine.observers.append(observe)
         runtime.alerts.listeners.append(alerted)
 

@@ -26,7 +26,7 @@ from dita.runtime.simulation.disk import Disk
 from dita.runtime.simulation.loop import START_SECONDS, VirtualLoop, virtual_library_clocks
 from dita.runtime.simulation.network import MemoryNetwork
 from dita.runtime.simulation.scenario import soak_scenario
-from dita.runtime.simulation.world import CONTRACTS, HEAL_SECONDS, World, quiet_logs, simulation_folder
+from dita.runtime.simulation.world import CONTRACTS, HEAL_SECONDS, World, claims_of, quiet_logs, simulation_folder
 
 ROUND_SECONDS: Final = 3600.0
 INPUTS_PER_SECOND_MIN: Final = 10
@@ -185,7 +185,7 @@ class _Soak:
             return False
         runtime = world.machine.runtime
         assert runtime is not None  # it has converged
-        evidence = self._evidence(world.claims(runtime), fired)
+        evidence = self._evidence(claims_of(runtime), fired)
         self._soaked.found += [f"round {number}: {one}" for one in audit(evidence)]
         runtime.trade()
         return True

@@ -6,18 +6,12 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Final, final
 
-from dita.adapters.bingx.api import Api
 from dita.adapters.bingx.credentials import Credentials
-from dita.adapters.bingx.desk import OrderDesk
-from dita.adapters.bingx.endpoints import SUBMIT
-from dita.adapters.bingx.errors import Call, VenueError
-from dita.adapters.bingx.orders import NewOrder, order_parameters
-from dita.adapters.bingx.rest import BingxRest, PositionMode
-from dita.adapters.bingx.transport import Transport
+from dita.adapters.bingx.orders import NewOrder
 from dita.adapters.exchange import ExchangeServer
 from dita.adapters.journal import Switch, SwitchTo, clear_switch, set_switch
-from dita.runtime.connect import hosts_for
 from dita.runtime.simulation.disk import Act, Disk, Point
+from dita.runtime.simulation.hand import Hand
 from dita.runtime.simulation.loop import SimulatedClock, VirtualLoop
 from dita.runtime.simulation.machine import Machine
 from dita.runtime.simulation.network import MemoryNetwork
@@ -56,9 +50,9 @@ class Troubles:
         self._machine = machine
         self._exchange = exchange
         self._api_key = credentials.api_key.get_secret_value()
-        self._credentials = credentials
         self._trace = trace
         self._rng = Random(f"troubles {scenario.seed}")
+        self._hand = Hand(loop, exchange, credentials, self._rng, trace)
         self._happened: Counter[str] = Counter()
         self._tasks: list[asyncio.Task[None]] = []
         self._points: list[_Armed] = []
@@ -220,28 +214,14 @@ class Troubles:
         self._count(what, f"{quantity} of {size} {position.symbol} as {name}")
         side = OrderSide.SELL if is_long else OrderSide.BUY
         order = NewOrder(position.symbol, name, side, True, quantity, 0, 0)
-        await self._by_hand(lambda desk: self._place(desk, order))
+        await self._hand.place(order)
 
     async def _hand_cancel(self, what: Happening) -> None:
         record = self._exchange.venue_record().account(self._api_key)
         if record.open_orders:
             order = self._rng.choice(record.open_orders)
             self._count(what, order.client_id)
-            await self._by_hand(lambda desk: desk.cancel(order.symbol, order.client_id))
-
-    async def _place(self, desk: OrderDesk, order: NewOrder) -> None:
-        await desk.rest.api.call(SUBMIT, order_parameters(order, desk.mode), Call.SUBMIT)
-
-    async def _by_hand(self, work: Callable[[OrderDesk], Awaitable[object]]) -> None:
-        mode = PositionMode.HEDGE if self._scenario.hedge_mode else PositionMode.ONE_WAY
-        transport = Transport(self._credentials, SimulatedClock(self._loop))
-        try:
-            rest = BingxRest(Api(transport, hosts_for(self._exchange.rest_url), self._rng))
-            await work(OrderDesk(rest, mode))
-        except VenueError as error:
-            self._trace.event("hand", "refused", str(error))
-        finally:
-            await transport.aclose()
+            await self._hand.cancel(order.symbol, order.client_id)
 
     async def _transfer(self, what: Happening) -> None:
         self._count(what, str(what.number))

@@ -38,6 +38,7 @@ from dita.adapters.journal import Row
 from dita.adapters.journal.store import JournalStore
 from dita.kernel.loader import CertifiedKernel
 from dita.runtime.live import Runtime
+from dita.runtime.policies import Coin
 from dita.runtime.settings import load_settings
 from dita.runtime.simulation.auditor import Claims, Evidence, Outside, audit
 from dita.runtime.simulation.disk import Disk, simulated_disk
@@ -203,9 +204,7 @@ class World:
                 settings=settings,
                 exchange_url=f"http://127.0.0.1:{_PORT}",
                 credentials=credentials,
-                open_chance=scenario.open_chance,
-                close_chance=scenario.close_chance,
-                limit_chance=scenario.limit_chance,
+                policy=lambda rng: Coin(rng, scenario.open_chance, scenario.close_chance, scenario.limit_chance),
                 made_by=made_by,
             ),
             self.trace,
@@ -253,7 +252,7 @@ class World:
         self.trace.event("heal", "begins")
         unconverged = await self.heal()
         runtime = self.machine.runtime
-        claims = None if runtime is None or unconverged else self.claims(runtime)
+        claims = None if runtime is None or unconverged else claims_of(runtime)
         await self.shut_down()
         evidence = self._evidence(claims, fired)
         self.trace.add(json.dumps(self.exchange.venue_record().to_json_object(), sort_keys=True).encode())
@@ -299,7 +298,7 @@ class World:
                 if task is None or task.done():
                     if task is not None and not task.cancelled() and not self._not_converged(runtime):
                         return ""
-                    task = self.machine.do(_converge(runtime))
+                    task = self.machine.do(converge(runtime))
             elif task is not None and task.done():
                 task = None
             await asyncio.sleep(_LOOK_SECONDS)
@@ -308,21 +307,10 @@ class World:
         return self._explained()
 
     def _not_converged(self, runtime: Runtime) -> str:
-        record = self.record()
-        reasons: list[str] = []
-        if any(position.quantity for position in record.positions):
-            reasons.append(f"the exchange holds {record.positions}")
-        if record.open_orders:
-            reasons.append(f"the exchange has open orders {record.open_orders}")
-        if (difference := record.wallet - capital(runtime.engine.state.account.ledger)) != 0:
-            reasons.append(f"wallet minus capital is {difference} (1e-8 USDT)")
+        reasons = [not_converged(runtime, self.record())]
         if self._gaps.unread:
             reasons.append(f"nobody has read what the account stream missed of {', '.join(self._gaps.unread)}")
-        if not runtime.is_flat_and_settled:
-            slots = enumerate(runtime.engine.state.slots)
-            live = [f"slot {number} {Phase(slot.phase).name}" for number, slot in slots if slot.phase]
-            reasons.append(f"the runtime has {', '.join(live) or 'trades without their fill rows'}")
-        return "; ".join(reasons)
+        return "; ".join(filter(None, reasons))
 
     def _explained(self) -> str:
         runtime = self.machine.runtime
@@ -355,25 +343,43 @@ class World:
         record = self.record()
         return Evidence(record, CONTRACTS, tag, rows, claims, self.outside(fired, record), self.machine.outputs.alerts)
 
-    def claims(self, runtime: Runtime) -> Claims:
-        """What the runtime says of itself."""
-        state = runtime.engine.state
-        held: Counter[str] = Counter()
-        for slot in state.slots:
-            if slot.phase != Phase.IDLE:
-                sign = 1 if slot.side == Side.LONG else -1
-                held[runtime.instruments[slot.instrument].symbol] += sign * remaining(slot)
-        return Claims(
-            positions=dict(held),
-            live_orders=sum(1 for slot in state.slots if slot.phase not in (Phase.IDLE, Phase.POSITION_OPEN)),
-            capital=capital(state.account.ledger),
-            divergences=runtime.engine.lockstep.divergences,
-        )
 
-
-async def _converge(runtime: Runtime) -> None:
+async def converge(runtime: Runtime) -> None:
+    """Get flat, settle, and read until everything is explained by readings newer than it."""
     await runtime.get_flat()
     while True:
         if await runtime.positions.read() and await runtime.wallet.read():
             return
         await asyncio.sleep(_LOOK_SECONDS)
+
+
+def claims_of(runtime: Runtime) -> Claims:
+    """What a runtime says of itself."""
+    state = runtime.engine.state
+    held: Counter[str] = Counter()
+    for slot in state.slots:
+        if slot.phase != Phase.IDLE:
+            sign = 1 if slot.side == Side.LONG else -1
+            held[runtime.instruments[slot.instrument].symbol] += sign * remaining(slot)
+    return Claims(
+        positions=dict(held),
+        live_orders=sum(1 for slot in state.slots if slot.phase not in (Phase.IDLE, Phase.POSITION_OPEN)),
+        capital=capital(state.account.ledger),
+        divergences=runtime.engine.lockstep.divergences,
+    )
+
+
+def not_converged(runtime: Runtime, record: AccountRecord) -> str:
+    """What is missing for everything to be flat, settled and equal; empty: nothing."""
+    reasons: list[str] = []
+    if any(position.quantity for position in record.positions):
+        reasons.append(f"the exchange holds {record.positions}")
+    if record.open_orders:
+        reasons.append(f"the exchange has open orders {record.open_orders}")
+    if (difference := record.wallet - capital(runtime.engine.state.account.ledger)) != 0:
+        reasons.append(f"wallet minus capital is {difference} (1e-8 USDT)")
+    if not runtime.is_flat_and_settled:
+        slots = enumerate(runtime.engine.state.slots)
+        live = [f"slot {number} {Phase(slot.phase).name}" for number, slot in slots if slot.phase]
+        reasons.append(f"the runtime has {', '.join(live) or 'trades without their fill rows'}")
+    return "; ".join(reasons)
