@@ -25,11 +25,15 @@ from dita.adapters.exchange import (
     StreamRules,
     When,
 )
+from dita.reference.arithmetic import cost_share
+from dita.reference.ledger import frozen
 from dita.runtime.feeds import snap_to_tick
 from dita.runtime.ground import MACHINE, Ground
 from dita.runtime.story import decimal_text
 from dita.runtime.strategist import Strategist
 from dita.spec.market import BookTicker, MarketEvent
+from dita.spec.state import Slot, State, exit_quantity, remaining
+from dita.spec.vocabulary import Phase
 
 API_KEY: Final = "paper"
 _MARGIN_IS_SHORT: Final = 101204
@@ -37,7 +41,8 @@ _BUSY_SECONDS: Final = 0.02
 _STEP_SECONDS: Final = 0.0005
 _CATCH_UP_SECONDS: Final = 0.05
 _AHEAD_MAX: Final = 4  # market events that the runtime may not have seen yet
-_REST_SECONDS: Final = 5.0  # for an order that rests in the book, or an event that never arrives
+_ROUNDED_UNITS: Final = 100  # 1e-8 USDT: what rounding of cost shares may come to
+_WAIT_SECONDS: Final = 5.0  # at most, for what never comes
 _KEPT: Final = 500  # orders the simulator remembers, about half a minute of them: settlement asks within seconds
 
 
@@ -168,20 +173,28 @@ class SteadyFeeder:
     """Feeds the exchange one event at a time, and the next one when nothing is under way any more.
 
     So what is decided and at which quotes orders fill does not depend on how long anything takes: a session on sockets
-    and one on virtual time come to the same. An order that rests in the book is waited for ``_REST_SECONDS`` only.
+    and one on virtual time come to the same. An order that rests in the book is not waited for.
     """
 
-    def __init__(self, exchange: PaperExchange, events: Iterator[MarketEvent], strategist: Strategist) -> None:
+    def __init__(
+        self,
+        exchange: PaperExchange,
+        events: Iterator[MarketEvent],
+        strategist: Strategist,
+        state: Callable[[], State],
+    ) -> None:
         self._exchange = exchange
         self._events = events
         self._strategist = strategist
+        self._state = state
+        self._rested: State | None = None  # the newest state in which nothing was under way
 
     async def run(self, is_over: Callable[[], bool]) -> None:
         """Until the market data ends, or is asked no more. Raises FeedError."""
         strategist = self._strategist
         try:
             for event in self._events:
-                await self._wait_while(lambda: strategist.is_quiet or strategist.is_busy)
+                await self._wait_while(self._is_under_way)
                 if is_over():
                     return
                 strategist.is_expecting = strategist.wants_trades or isinstance(event, BookTicker)
@@ -191,9 +204,37 @@ class SteadyFeeder:
                 if strategist.is_expecting:
                     await self._wait_while(partial(self._is_unseen, seen))
                     strategist.is_expecting = False
-            await self._wait_while(lambda: strategist.is_quiet or strategist.is_busy)
+            await self._wait_while(self._is_under_way)
         finally:
             strategist.is_expecting = False
+
+    def _is_under_way(self) -> bool:
+        """Whether time alone would change something: a reading, an intent, an order, a difference to be explained.
+
+        Nothing is, when books and exchange agree on what is held, on what was paid for it, on what was earned and on
+        the orders that rest.
+        """
+        strategist, state = self._strategist, self._state()
+        if strategist.is_quiet or strategist.is_deciding:
+            return True
+        if state is self._rested:
+            return False
+        account = state.account
+        if account.unreconciled or frozen(account.ledger, account.tolerance):
+            return True
+        in_flight = [slot for slot in state.slots if slot.phase not in (Phase.IDLE, Phase.POSITION_OPEN)]
+        if any(slot.phase not in (Phase.ENTRY_WORKING, Phase.EXIT_WORKING) for slot in in_flight):
+            return True
+        record = self._exchange.record()
+        held = sum(remaining(slot) for slot in state.slots)
+        cost = sum(_cost(slot) for slot in state.slots)
+        quantities = sum(abs(one.quantity) for one in record.positions), len(record.open_orders)
+        if quantities != (held, len(in_flight)) or abs(record.realised - account.ledger.realised) > _ROUNDED_UNITS:
+            return True
+        if abs(sum(abs(one.cost) for one in record.positions) - cost) > _ROUNDED_UNITS:
+            return True
+        self._rested = state
+        return False
 
     def _is_unseen(self, seen: int) -> bool:
         return self._strategist.events == seen
@@ -201,9 +242,14 @@ class SteadyFeeder:
     @staticmethod
     async def _wait_while(holds: Callable[[], bool]) -> None:
         waited = 0.0
-        while holds() and waited < _REST_SECONDS:
+        while holds() and waited < _WAIT_SECONDS:
             await asyncio.sleep(_STEP_SECONDS)
             waited += _STEP_SECONDS
+
+
+def _cost(slot: Slot) -> int:
+    """What was paid for all that a slot holds, 1e-8 USDT."""
+    return slot.entry.quote - cost_share(slot.entry.quote, slot.entry.quantity, exit_quantity(slot))
 
 
 def assumptions(exchange: PaperExchange, ground: Ground, *, market_waits: bool) -> tuple[tuple[str, str], ...]:

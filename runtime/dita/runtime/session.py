@@ -308,7 +308,7 @@ async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, s
             paper.arm()
         runtime.trade()
         if paper is not None and events is not None and waits:
-            steady = SteadyFeeder(paper, events, runtime.strategist)
+            steady = SteadyFeeder(paper, events, runtime.strategist, lambda: runtime.engine.state)
             enough = parts.settings.round_trips
             feeding = asyncio.create_task(steady.run(lambda: tally.round_trips >= enough), name="feeder")
         check = runtime.fees.check

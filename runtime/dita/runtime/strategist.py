@@ -87,7 +87,12 @@ class Strategist:
     @property
     def is_busy(self) -> bool:
         """Whether an intent is on its way to an order, or an order to its end: nothing new is decided until then."""
-        return any(self._flights) or any(task is not None and not task.done() for task in self._under_way.values())
+        return any(self._flights) or self.is_deciding
+
+    @property
+    def is_deciding(self) -> bool:
+        """Whether an intent is on its way to an order."""
+        return any(task is not None and not task.done() for task in self._under_way.values())
 
     @property
     def is_quiet(self) -> bool:
