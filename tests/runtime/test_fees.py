@@ -2,14 +2,17 @@
 
 import asyncio
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from dita.adapters.logic.fees import Agreement
+from dita.adapters.logic.fees import Agreement, FeeSum
 from dita.adapters.logic.rows import FillRow
 from dita.runtime.alerts import Alert
-from dita.runtime.fees import HOLD, FeeWatch
+from dita.runtime.cli_session import fee_table
+from dita.runtime.fees import HOLD, FeeCheck, FeeRow, FeeWatch
 from dita.spec.scales import MONEY_SCALE, NANOSECONDS_PER_SECOND, PRICE_SCALE, QUANTITY_SCALE
 from dita.spec.vocabulary import OrderSide
 from reconcile_parts import foreign
@@ -25,11 +28,11 @@ def watch_of(room: EngineRoom) -> tuple[FeeWatch, set[str]]:
     return watch, held
 
 
-def fill(clock: VirtualClock, number: int, paid: int, order_id: str = "10") -> FillRow:
+def fill(now_ns: int, number: int, paid: int, order_id: str = "10") -> FillRow:
     return FillRow(
         symbol=SYMBOL, trade_id=str(number), order_id=order_id, side=OrderSide.BUY, position_side="LONG",
         price=60_000 * PRICE_SCALE, quantity=QUANTITY_SCALE // 10, commission_e18=-paid * 10**10,
-        commission_asset="USDT", time_ns=clock.wall_ns() - number * NANOSECONDS_PER_SECOND, is_maker=False,
+        commission_asset="USDT", time_ns=now_ns - number * NANOSECONDS_PER_SECOND, is_maker=False,
     )  # fmt: skip
 
 
@@ -48,7 +51,7 @@ def test_recent_fills_are_compared_and_a_wrong_model_opens_nothing(
     async def work(clock: VirtualClock) -> None:
         room = EngineRoom(tmp_path, clock)
         await room.open_shop()
-        room.script.fills = tuple(fill(clock, number, FAIR * paid_percent // 100) for number in range(5))
+        room.script.fills = tuple(fill(clock.wall_ns(), number, FAIR * paid_percent // 100) for number in range(5))
         watch, held = watch_of(room)
         assert await watch.check_recent()
         assert watch.check is not None
@@ -60,6 +63,19 @@ def test_recent_fills_are_compared_and_a_wrong_model_opens_nothing(
         await room.close()
 
     run_virtually(work)
+
+
+def test_refused_fees_are_shown_fill_by_fill() -> None:
+    """Time, symbol, role, notional, what the model says and what was charged; nothing is shown of what agrees."""
+    row = fill(1_760_000_000 * NANOSECONDS_PER_SECOND, 0, 2 * FAIR)
+    rows = (FeeRow(row, FAIR * 10**10), FeeRow(replace(row, is_maker=None), None))
+    fees = FeeSum(1, 1, FAIR * 10**10, 2 * FAIR * 10**10)
+    console = Console(width=140, record=True, file=StringIO())
+    console.print(*fee_table(FeeCheck(Agreement.REFUSED, fees, rows)))
+    shown = console.export_text()
+    for word in ("2025-10-09 08:53:20", SYMBOL, "taker", "6000.00000000", "3.00000000", "not said", "not known"):
+        assert word in shown, word
+    assert fee_table(FeeCheck(Agreement.AGREES, fees, rows)) == fee_table(None) == []
 
 
 def test_an_account_without_fills_has_nothing_to_compare(tmp_path: Path) -> None:
@@ -84,7 +100,7 @@ def test_a_forced_close_is_left_out(tmp_path: Path) -> None:
         room = EngineRoom(tmp_path, clock)
         await room.open_shop()
         room.script.orders = {"": replace(foreign("77"), type_text="LIQUIDATION")}
-        room.script.fills = (fill(clock, 1, FAIR), fill(clock, 2, 0, "77"))
+        room.script.fills = (fill(clock.wall_ns(), 1, FAIR), fill(clock.wall_ns(), 2, 0, "77"))
         watch, held = watch_of(room)
         assert await watch.check_recent()
         assert watch.check is not None
@@ -105,7 +121,7 @@ def test_a_comparison_that_could_not_be_read_is_not_done(tmp_path: Path) -> None
         assert not await watch.check_recent()
         assert watch.check is None
         room.script.down = False
-        room.script.fills = (fill(clock, 1, 2 * FAIR),)
+        room.script.fills = (fill(clock.wall_ns(), 1, 2 * FAIR),)
         await asyncio.sleep(1)
         assert await watch.check_recent()
         assert watch.refuses
@@ -123,16 +139,16 @@ def test_the_average_reaches_the_kernel_and_holds_new_trades_while_it_is_off(tmp
         watch, held = watch_of(room)
         holding: list[bool] = []
         for number in range(8):
-            await watch.settled((fill(clock, number, FAIR * 11 // 10),))
+            await watch.settled((fill(clock.wall_ns(), number, FAIR * 11 // 10),))
             holding.append(HOLD in held)
             assert room.engine.state.account.calibration_ppm == watch.calibration.ratio_ppm
         assert holding == [False] * 5 + [True] * 3
         for number in range(20):
-            await watch.settled((fill(clock, number, FAIR),))
+            await watch.settled((fill(clock.wall_ns(), number, FAIR),))
         assert held == set()
         assert abs(room.engine.state.account.calibration_ppm - watch.calibration.ratio_ppm) < 1000
         assert room.alerts.counts[Alert.FEE_MODEL] == 2
-        room.script.fills = (fill(clock, 1, FAIR * 102 // 100),)
+        room.script.fills = (fill(clock.wall_ns(), 1, FAIR * 102 // 100),)
         fresh, _ = watch_of(room)
         assert await fresh.check_recent()
         assert room.engine.state.account.calibration_ppm == fresh.calibration.ratio_ppm == 1_020_000

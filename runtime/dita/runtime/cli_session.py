@@ -64,7 +64,7 @@ def _told(settings: Settings, result: SessionResult, seconds: float, reporter: R
     report = _report(result, settings.out / "audit", reporter)
     page = write_audit_page(result, settings.out / "audit", seconds, report)
     (settings.out / _METRICS).write_text(prometheus_text(result.metrics), encoding="utf-8")
-    shown = [*_fee_table(result.fee_check), _decisions(result), _summary(result, page, report, log_path)]
+    shown = [*fee_table(result.fee_check), _decisions(result), _summary(result, page, report, log_path)]
     return Report(result.figures, result.problems, shown)
 
 
@@ -148,7 +148,7 @@ def _decisions(result: SessionResult) -> Table:
     return made
 
 
-def _fee_table(check: FeeCheck | None) -> list[Table]:
+def fee_table(check: FeeCheck | None) -> list[Table]:
     """The fills that a start found doubtful or refused, with what each should have cost."""
     if check is None or check.agreement in (Agreement.NOTHING, Agreement.AGREES):
         return []
