@@ -173,7 +173,8 @@ class SteadyFeeder:
     """Feeds the exchange one event at a time, and the next one when nothing is under way any more.
 
     So what is decided and at which quotes orders fill does not depend on how long anything takes: a session on sockets
-    and one on virtual time come to the same. An order that rests in the book is not waited for.
+    and one on virtual time come to the same. An order that rests in the book is not waited for: the quote that fills it
+    and the news of its fill come by two streams, and on sockets it is chance which the policy sees first.
     """
 
     def __init__(
