@@ -130,6 +130,49 @@ def test_a_start_that_lies_in_the_future_does_not_keep_a_trade_unsettled(tmp_pat
     run_virtually(work)
 
 
+@pytest.mark.parametrize("remembered", [True, False])
+def test_a_trade_of_our_own_is_not_settled_by_the_rows_of_others(tmp_path: Path, remembered: bool) -> None:
+    """Our clock was ahead, so that its own rows are not read at first; somebody traded as much on the same side.
+
+    It is known to be all our own, or, after a restart, that the others' rows are of the other position side.
+    """
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        settler = settler_of(room)
+        await finished_trade(room)
+        own = list(whole_fills(room, 5, 6))
+        for attempt in (0, 1):
+            key = OrderKey(1, 0, attempt)
+            known = room.orders.order_id(key)
+            assert known is not None
+            row = replace(order_row(key), order_id=known)
+            room.script.orders[row.client_order_id] = row
+            own[attempt] = replace(own[attempt], order_id=known)
+            if remembered:
+                await room.orders.tell(key, 0, row)
+        await asyncio.sleep(30)
+        others = [
+            fill(room, number, f"9{number}", side, QUANTITY, 700)
+            for number, side in ((3, OrderSide.BUY), (4, OrderSide.SELL))
+        ]
+        room.script.fills = (
+            *own,
+            *(one if remembered else replace(one, position_side="SHORT") for one in others),
+        )
+        settler.began(1, clock.wall_ns() - 5 * NANOSECONDS_PER_SECOND)
+        room.background.start(settler.run(), "settle")
+        settler.wake()
+        await asyncio.sleep(60)
+        tail = room.engine.state.slots[0].tails[0]
+        assert (tail.entry.fee, tail.exit.fee) == (5, 6)
+        assert next(unsettled(room.engine.state), None) is None
+        await room.close()
+
+    run_virtually(work)
+
+
 def test_rows_that_are_not_complete_are_waited_for(tmp_path: Path) -> None:
     """Half of the rows settle nothing; when the rest has come, a second later, it does, without a reminder."""
 

@@ -174,14 +174,27 @@ class Settler:
     def _likely(self, half: Half, rows: tuple[FillRow, ...], owners: dict[str, OrderKey]) -> frozenset[str]:
         """Orders that nobody owns and that can have moved this half: its side, before the instrument's next trade.
 
-        Only one trade at a time holds an instrument, so that two positions closed by hand have rows apart.
+        Only one trade at a time holds an instrument, so that two positions closed by hand have rows apart. None, when
+        our own orders have moved all of it: their rows are late, or our clock is wrong.
         """
+        if self._is_our_own(half):
+            return frozenset()
+        sides = (_position_side(half), "BOTH", "")
         start_ns, end_ns = self._held_by_rows(half, rows, owners) if self._is_old(half) else self._held_by_clock(half)
         return frozenset(
             row.order_id
             for row in rows
-            if self._is_nobodys(owners.get(row.order_id)) and row.side is half.side and start_ns <= row.time_ns < end_ns
+            if self._is_nobodys(owners.get(row.order_id))
+            and row.side is half.side
+            and row.position_side in sides
+            and start_ns <= row.time_ns < end_ns
         )
+
+    def _is_our_own(self, half: Half) -> bool:
+        """Whether the kernel was told of so much by orders of ours, as far as this process remembers."""
+        attempts = (0,) if half.part == Part.ENTRY else range(1, half.last_attempt + 1)
+        told = [self._orders.forwarded(OrderKey(half.trade, half.slot, attempt)) for attempt in attempts]
+        return sum(snapshot.quantity for snapshot in told if snapshot is not None) >= half.quantity
 
     def _is_old(self, half: Half) -> bool:
         """Whether it was tried so often that what our own clock has said of it must be wrong."""
@@ -280,6 +293,11 @@ class Settler:
         for memory in (self._tries, self._why):
             while len(memory) > _STARTS_MAX:
                 del memory[min(memory)]
+
+
+def _position_side(half: Half) -> str:
+    """The venue's word for the side that the half's trade holds, where it keeps them apart."""
+    return "LONG" if (half.side is OrderSide.BUY) == (half.part == Part.ENTRY) else "SHORT"
 
 
 def _belongs(half: Half, key: OrderKey | None) -> bool:
