@@ -12,10 +12,11 @@ from unittest import mock
 import pytest
 
 from dita.adapters.exchange import Contract
-from dita.adapters.journal import open_reader
+from dita.adapters.journal import AccountLock, open_reader
 from dita.adapters.journal.store import JournalStore
 from dita.kernel.image import IMAGE_PATH
 from dita.kernel.loader import CertifiedKernel, installed_bindings, load_certified, load_for_conformance
+from dita.runtime import session
 from dita.runtime.cli_report import CommandError, Reporter
 from dita.runtime.cli_session import backtest
 from dita.runtime.ground import MACHINE, Ground
@@ -125,6 +126,24 @@ def test_a_recording_is_played_once_to_its_end(certified: CertifiedKernel, tmp_p
     assert result.problems == ()
     assert 0 < result.figures["round_trips"] < 1000  # type: ignore[operator] # a count
     assert result.figures["final_position"] == 0
+
+
+def test_backtests_side_by_side_are_no_runtimes_of_one_account(certified: CertifiedKernel, tmp_path: Path) -> None:
+    """The exchange of each is in the memory of its process; on sockets, one address is one account."""
+    short = write_recording(tmp_path / "short", 60)
+    locked: list[str] = []
+
+    def lock(account: str) -> AccountLock:
+        locked.append(account)
+        return AccountLock(account)
+
+    with mock.patch.object(session, "AccountLock", lock), mock.patch("os.getpid", return_value=1):
+        on_virtual_time(settings_of(short, tmp_path / "first", "coin", 1), certified)
+    with AccountLock(locked[0]), mock.patch.object(session, "AccountLock", lock):
+        on_virtual_time(settings_of(short, tmp_path / "second", "coin", 1), certified)
+
+    assert len(set(locked)) == 2
+    assert MACHINE.within == ""
 
 
 def test_the_command_says_what_it_grants_and_writes_the_report(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ class Ground:
     """``name``: folder of the journal of a session on our own exchange. ``wire``: what messages to it take, in words.
 
     ``listen`` and ``port``: where that exchange listens; port 0 takes a free one. ``is_watched``: whether a thread
-    looks whether the loop still runs.
+    looks whether the loop still runs. ``within``: whose addresses these are, empty for the machine's: an exchange in
+    the memory of a process is another than one at the same address in another process.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Ground:
     listen: Callable[[str, int], socket.socket]
     port: int
     is_watched: bool
+    within: str = ""
 
 
 MACHINE: Final = Ground("paper", "sockets on loopback", SystemClock(), ThreadCommit, open_listener, 0, is_watched=True)

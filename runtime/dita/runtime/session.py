@@ -207,7 +207,7 @@ async def _open_runtime_at(venue: _Venue, parts: _Parts, policy: Policy, stack: 
     account = account_name(venue.hosts, venue.credentials)
     reached = await _connect(venue, parts, settings.symbols)  # before there is a journal: nothing is left half-made
     await reached.aclose()
-    lock = AccountLock(account)
+    lock = AccountLock(account + parts.ground.within)
     stack.callback(lock.close)
     path = settings.journal
     if venue.paper is not None:

@@ -1,5 +1,6 @@
 """The ground of a session that runs on virtual time: one loop, connections in memory, a journal without a thread."""
 
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from random import Random
@@ -34,6 +35,7 @@ def virtual_ground(seed: int) -> Generator[tuple[VirtualLoop, Ground]]:
         listen=MemoryListener,  # type: ignore[arg-type] # stands for a socket
         port=_PORT,
         is_watched=False,
+        within=f" in the memory of process {os.getpid()}",
     )
     try:
         with virtual_library_clocks(loop):
