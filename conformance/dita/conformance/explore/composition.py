@@ -286,8 +286,8 @@ class Composition(Feeding):
             for lots in {1, held}:
                 after = self._moved(spent, env.closed_by_hand(venue, lots))
                 self._add(out, after, ("position is closed BY HAND", lots), False)
-        if self.setting.added and self.setting.adjusts and view.phase == Phase.ENTRY_UNRESOLVED and held > 0:
-            # Beside a position that is not ours an entry of unknown fate is never believed absent: a person has to act.
+        if self.setting.adjusts and view.phase == Phase.ENTRY_UNRESOLVED and held > 0:
+            # Beside a position that nobody expects, an entry of unknown fate is never believed absent: a person acts.
             self._add(out, self._moved(world, env.closed_by_hand(venue, 1)), ("operator closes a lot", None), True)
         if faults.added > 0:
             spent = world._replace(faults=faults._replace(added=faults.added - 1))

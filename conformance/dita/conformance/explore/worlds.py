@@ -43,7 +43,7 @@ FULL: Final = (
     Setting("two lots, a wrong absence, a loss, periodic snapshots", lots=2, wrong=1, loss=1, periodic=True),
     Setting("one lot, three frames, a wrong absence, periodic snapshots", net=3, wrong=1, periodic=True),
     Setting("one lot, two wrong absences, periodic snapshots", wrong=2, periodic=True),
-    Setting("two trades, a wrong absence, periodic snapshots", trades=2, wrong=1, periodic=True),
+    Setting("two trades, a wrong absence, adjusted", trades=2, wrong=1, periodic=True, adjusts=True),
     Setting("endless trades", trades=-1),
     Setting("three trades, four tails", trades=3, tails=4),
     Setting(
