@@ -412,7 +412,7 @@ async def test_both_forms_of_a_fill_are_one_row_eight_hours_before_its_mislabell
     body = '{"code":0,"msg":"","data":{' + around.replace("{}", fill) + "}}"
     assert await answer(body, lambda rest: rest.fill_history("BTC-USDT", T0, T1)) == (
         FillRow("BTC-USDT", "362700001", "1976209350456246273", OrderSide.BUY, "LONG", 600_001_000_000_000, 500_000,
-                -60_000_000_000_000_000, "USDT", 1_702_083_906_000 * MS),
+                -60_000_000_000_000_000, "USDT", 1_702_083_906_000 * MS, is_maker=True),
     )  # fmt: skip
 
 

@@ -54,6 +54,6 @@ def test_make_test_measures_the_judge_and_runs_the_rest(repository: Path) -> Non
     assert len(runs) == 2
     assert "coverage" in measured[0]
     assert left_out == {*named, "tests/services"}
-    assert {"tests/conformance", "tests/runtime/test_cli.py"} <= set(named)
+    assert {"tests/conformance/test_coverage_gate.py", "tests/runtime/test_cli.py"} <= set(named)
     assert [word for word in rest if word.startswith("tests") and word not in left_out] == []
     assert all((repository / path).exists() for path in named)
