@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from command import DITA
 from dita.conformance.campaign_book import Subject, read_book
 from dita.conformance.cluster import ClusterRefused, DaskWorkers, dask_workers
 from dita.conformance.floors import NO_FLOORS
@@ -85,7 +85,7 @@ def test_a_killed_worker_loses_nothing_and_nothing_is_counted_twice(raw_kernel: 
 @pytest.mark.timeout(240)
 def test_the_command_ends_cleanly_when_it_is_stopped(tmp_path: Path) -> None:
     """``dita conform --tier campaign`` on two workers, one of them killed, then Ctrl-C: a summary, no process left."""
-    command = [sys.executable, "-c", "from dita.runtime.cli import main; main()", "conform", "--tier", "campaign",
+    command = [*DITA, "conform", "--tier", "campaign",
                "--minutes", "5", "--cluster", "local", "--json", "c.json"]  # fmt: skip
     output = tmp_path / "output"
     with output.open("w") as file:

@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from command import DITA
 from dita.conformance.declare import never
 from dita.conformance.defects import DEFECTS, defects
 from dita.conformance.exhaustive import Finding
@@ -224,7 +224,7 @@ def test_the_printed_command_works(tmp_path: Path) -> None:
     path = kept("what", 1, '{"format": "dita-trace", "version": 1}\n{"kind": "SET_MODE", "mode": "HALTED"}\n', tmp_path)
     bad = tmp_path / "bad.jsonl"
     bad.write_text("nothing\n")
-    command = [sys.executable, "-c", "from dita.runtime.cli import main; main()", *AGAIN.split()[1:]]
+    command = [*DITA, *AGAIN.split()[1:]]
 
     good, refused = (
         subprocess.run([*command, str(file)], capture_output=True, text=True, check=False, timeout=60, env=os.environ)

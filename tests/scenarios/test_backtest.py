@@ -3,7 +3,6 @@
 import asyncio
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +10,7 @@ from unittest import mock
 
 import pytest
 
+from command import DITA
 from dita.adapters.exchange import Contract
 from dita.adapters.journal import AccountLock, open_reader
 from dita.adapters.journal.store import JournalStore
@@ -30,7 +30,6 @@ from sample_certificate import written_certificate
 from small_recording import write_recording
 
 DECISIONS: Final = frozenset((Kind.ENTER, Kind.EXIT, Kind.FLATTEN, Kind.CANCEL))
-DITA: Final = [sys.executable, "-c", "from dita.runtime.cli import main; main()"]
 TIMES: Final = ("wanted_ns", "filled_ns", "ended_ns", "ended_by")
 ROUND_TRIPS: Final = 8
 

@@ -27,6 +27,12 @@ TierOption = Annotated[Tier, typer.Option(help="How large; every tier runs every
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random.")]
 Symbols = Annotated[list[str] | None, typer.Option("--symbol", help="Such as BTC-USDT; may be repeated.")]
 ExchangeUrl = Annotated[str | None, typer.Option("--exchange", metavar="URL", help="Trade there, not on our own.")]
+PolicyName = Annotated[
+    str | None, typer.Option("--policy", help="Strategy: reversion, dislocation, coin, idle, or a plug-in.")
+]
+CertificatePath = Annotated[
+    Path | None, typer.Option("--certificate", help="Certificate file; must be there and hold.")
+]
 JournalPath = Annotated[Path | None, typer.Option("--journal", metavar="PATH", help="Where the journal is.")]
 
 
@@ -167,10 +173,8 @@ def run(
     seed: Seed = None,
     exchange_url: ExchangeUrl = None,
     journal: JournalPath = None,
-    policy: Annotated[
-        str | None, typer.Option(help="Strategy: reversion, dislocation, coin, idle, or a plug-in.")
-    ] = None,
-    certificate: Annotated[Path | None, typer.Option(help="Certificate file; must be there and hold.")] = None,
+    policy: PolicyName = None,
+    certificate: CertificatePath = None,
     accept_migration: Annotated[bool, typer.Option(help="Accept that the journal replays differently.")] = False,
     json_file: JsonFile = Path("session.json"),
 ) -> None:
@@ -194,8 +198,8 @@ def backtest(
     symbols: Symbols = None,
     round_trips: Annotated[int | None, typer.Option(help="End, flat, after so many finished trades.")] = None,
     seed: Seed = None,
-    policy: Annotated[str | None, typer.Option(help="Strategy: reversion, coin, idle, or a plug-in.")] = None,
-    certificate: Annotated[Path | None, typer.Option(help="Certificate file; must be there and hold.")] = None,
+    policy: PolicyName = None,
+    certificate: CertificatePath = None,
     json_file: JsonFile = Path("backtest.json"),
 ) -> None:
     """Trade on virtual time, on an exchange of our own whose market waits for our orders, and say what that grants."""
