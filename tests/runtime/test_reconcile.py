@@ -11,6 +11,7 @@ from dita.adapters.logic.mismatch import decide
 from dita.adapters.logic.positions import PositionReading
 from dita.adapters.logic.rows import PositionRow
 from dita.runtime.alerts import Alert
+from dita.runtime.history import History
 from dita.runtime.mismatch import Mismatches
 from dita.runtime.protection import Protection
 from dita.runtime.reconcile import Intervals, PositionReader
@@ -314,6 +315,37 @@ def test_income_that_appears_late_is_found(tmp_path: Path) -> None:
             assert await wallet.read()
         ledger = room.engine.state.account.ledger
         assert (ledger.difference, ledger.funding, ledger.transfers) == (0, 30, -30)
+        await room.close()
+
+    run_virtually(work)
+
+
+@pytest.mark.parametrize("forgets", [False, True], ids=["as it is", "a start that forgets what was booked"])
+def test_income_that_the_venue_shows_no_more_stays_booked(tmp_path: Path, *, forgets: bool) -> None:
+    """A start a hundred days after the seed, when only the newest of four booked rows is shown, counts on from them.
+
+    The planted defect counts from nothing: then four rows are fewer than the kernel knows, and the new one is lost.
+    """
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        rows = [income_row("FUNDING_FEE", 10 + number, number, clock.wall_ns() + number) for number in range(3)]
+        room.script.incomes = (*rows, income_row("TRANSFER", 100, 3, clock.wall_ns()))
+        room.script.wallet += 133
+        assert await wallet_of(room, history=room.engine.history).read()
+        await asyncio.sleep(100 * 24 * 3600)
+        room.script.incomes = (rows[2], income_row("FUNDING_FEE", 5, 4, clock.wall_ns()))
+        room.script.wallet += 5
+
+        history = History.from_text(room.engine.history.to_text())
+        if forgets:
+            history.income_ns.clear()
+        assert await wallet_of(room, history=history).read()
+
+        ledger = room.engine.state.account.ledger
+        booked = (ledger.funding, ledger.funding_rows, ledger.transfers, ledger.difference)
+        assert booked == ((33, 3, 100, 5) if forgets else (38, 4, 100, 0))
         await room.close()
 
     run_virtually(work)

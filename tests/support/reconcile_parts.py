@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from dita.adapters.logic.rows import E18_PER_MONEY_UNIT, Evidence, IncomeRow, OrderRow, OrderState
+from dita.runtime.history import History
 from dita.runtime.wallet import WalletReader
 from dita.spec.scales import QUANTITY_SCALE
 from dita.spec.vocabulary import OrderSide
@@ -23,10 +24,10 @@ def no_quiet() -> AbstractAsyncContextManager[None]:
     return nullcontext()
 
 
-def wallet_of(room: EngineRoom, dust: int = 0) -> WalletReader:
+def wallet_of(room: EngineRoom, dust: int = 0, history: History | None = None) -> WalletReader:
     return WalletReader(
-        room.engine, room.venue, room.alerts, seeded_ns=1_000_000_000, quiet=no_quiet, interval_seconds=15.0,
-        again_seconds=1.0, age_seconds=60.0, income_seconds=60.0, dust=dust,
+        room.engine, room.venue, room.alerts, history=history or History(1_000_000_000), quiet=no_quiet,
+        interval_seconds=15.0, again_seconds=1.0, age_seconds=60.0, income_seconds=60.0, dust=dust,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from dita.runtime.trading_day import TradingDay, result
 from dita.spec.inputs import Input
 from dita.spec.order_ids import OrderKey
 from dita.spec.state import State
-from dita.spec.vocabulary import Code, Kind, Side, Verdict
+from dita.spec.vocabulary import Code, IncomeKind, Kind, Side, Verdict
 
 
 @final
@@ -23,6 +23,8 @@ class History:
     submits: dict[int, tuple[OrderKey, int]] = field(default_factory=dict[int, tuple[OrderKey, int]])
     """The newest order of each slot, and the venue time after which it may not be written any more."""
     day: TradingDay = field(default_factory=TradingDay)
+    income_ns: dict[IncomeKind, int] = field(default_factory=dict[IncomeKind, int])
+    """Venue time of the newest row in the booked total of each kind."""
 
     def observe(self, event: Input, stepped: Stepped, *, send_by_ns: int, wall_ns: int) -> None:
         """Take one input in."""
@@ -30,6 +32,8 @@ class History:
         self.day = day_after(self.day, event, stepped, wall_ns)
         if event.kind == Kind.SEED:
             self.seeded_ns = event.time_ns
+        if event.kind == Kind.INCOME and outcome.verdict == Verdict.ACCEPTED:
+            self.income_ns[IncomeKind(event.income_kind)] = event.time_ns
         if outcome.moves and event.kind == Kind.ENTER:  # an adopted one began at a time nobody knows
             self.starts[event.trade] = wall_ns
         if outcome.submit:
@@ -48,6 +52,7 @@ class History:
             "starts": sorted(self.starts.items()),
             "submits": sorted((*key, send_by_ns) for key, send_by_ns in self.submits.values()),
             "day": self.day._asdict(),
+            "income_ns": sorted(self.income_ns.items()),
         }
         return json.dumps(document, separators=(",", ":"))
 
@@ -62,7 +67,8 @@ class History:
                 for trade, slot, attempt, send_by_ns in document["submits"]
             }
             day = TradingDay(**{name: int(document["day"][name]) for name in TradingDay._fields})
-            return cls(int(document["seeded_ns"]), starts, submits, day)
+            income_ns = {IncomeKind(kind): int(time_ns) for kind, time_ns in document["income_ns"]}
+            return cls(int(document["seeded_ns"]), starts, submits, day, income_ns)
         except (KeyError, TypeError) as error:
             raise ValueError(f"history: `{text[:80]}` is not what `to_text` gives") from error
 

@@ -189,7 +189,7 @@ class Runtime:
             self.engine,
             venue,
             self.alerts,
-            seeded_ns=history.seeded_ns,
+            history=history,
             quiet=self._quiet,
             interval_seconds=settings.wallet_interval_ms * _MILLI,
             again_seconds=pace.again,

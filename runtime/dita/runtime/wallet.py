@@ -13,10 +13,11 @@ from typing import Final, NamedTuple, final
 
 from dita.adapters.bingx.errors import VenueError
 from dita.adapters.journal import ACCOUNT_NOTES, Note
-from dita.adapters.logic.income import FUNDING_TYPES, TRANSFER_TYPES, IncomeBook, IncomeError, income_input
+from dita.adapters.logic.income import FUNDING_TYPES, TRANSFER_TYPES, IncomeBook, IncomeError, IncomeTotal, income_input
 from dita.adapters.logic.rows import IncomeRow
 from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.engine import Engine
+from dita.runtime.history import History
 from dita.runtime.venue_port import Venue
 from dita.spec import inputs
 from dita.spec.scales import NANOSECONDS_PER_SECOND
@@ -26,6 +27,7 @@ from dita.spec.vocabulary import Code, IncomeKind, Mode, Phase, Verdict
 _LATE_NS: Final = 3600 * NANOSECONDS_PER_SECOND  # a row may appear late; within this it is still found
 _OVERLAP_NS: Final = 10 * NANOSECONDS_PER_SECOND  # of one reading of the newest rows with the last
 _BOOKED_TYPES: Final = tuple(sorted(FUNDING_TYPES | TRANSFER_TYPES))
+_SHOWN_NS: Final = 80 * 24 * 3600 * NANOSECONDS_PER_SECOND  # the venue keeps income for three months
 _HEAR_SECONDS: Final = 0.1  # what moved the wallet before the reading has been pushed by then
 
 _AT_REST: Final = (Phase.IDLE, Phase.POSITION_OPEN)
@@ -51,7 +53,7 @@ class WalletReader:
         venue: Venue,
         alerts: Alerts,
         *,
-        seeded_ns: int,
+        history: History,
         quiet: Quiet,
         interval_seconds: float,
         again_seconds: float,
@@ -61,7 +63,8 @@ class WalletReader:
     ) -> None:
         """``income_seconds``: how often late income is looked for; at once when a settled wallet is not explained.
 
-        ``seeded_ns``: venue time of the seed. ``dust``: largest difference that is written off when flat.
+        ``history``: when the books were seeded, and how far income was booked before this start. ``dust``: largest
+        difference that is written off when flat.
 
         ``quiet`` keeps new intents back while the wallet is read.
         """
@@ -69,15 +72,16 @@ class WalletReader:
         self._engine = engine
         self._venue = venue
         self._alerts = alerts
-        self._seeded_ns = seeded_ns
+        self._seeded_ns = history.seeded_ns
         self._interval_seconds = interval_seconds
         self._again_seconds = again_seconds
         self._age_ns = int(age_seconds * NANOSECONDS_PER_SECOND)
         self._dust = dust
-        self._book = IncomeBook(seeded_ns, venue.asset)
+        self._book = IncomeBook(history.seeded_ns, venue.asset)
+        self._booked_ns = dict(history.income_ns)  # what the venue may not show any more; empty once that is settled
         self._unknown_types = 0
         self._income_ns = int(income_seconds * NANOSECONDS_PER_SECOND)
-        self._read_to_ns = seeded_ns  # venue time up to which the newest income was read
+        self._read_to_ns = history.seeded_ns  # venue time up to which the newest income was read
         self._looked_back_to_ns = 0  # and up to which late income was looked for
         self._look_back_at_ns = venue.clock.monotonic_ns() + self._income_ns
         self._wanted = asyncio.Event()
@@ -104,6 +108,7 @@ class WalletReader:
         """The books begin here."""
         self._seeded_ns = self._read_to_ns = time_ns
         self._book = IncomeBook(time_ns, self._venue.asset)
+        self._booked_ns.clear()
 
     async def run(self) -> None:
         """Read for ever. A difference is looked at again soon, then later and later: it may be a predicted fee."""
@@ -163,6 +168,7 @@ class WalletReader:
 
     async def _read_income(self) -> None:
         now_ns = (await self._venue.reader.server_time()).server_ns
+        self._go_on(now_ns)
         rows = [*await self._venue.reader.income(self._after(self._read_to_ns, _OVERLAP_NS, now_ns), now_ns)]
         ledger = self._engine.state.account.ledger
         unexplained = ledger.difference != 0 and ledger.fees_provisional == 0
@@ -180,6 +186,18 @@ class WalletReader:
             self._unknown_types = len(self._book.unknown_types)
             names = ", ".join(sorted(self._book.unknown_types))
             self._alerts.raise_(Alert.UNKNOWN_INCOME, f"income of types nobody knows is not booked: {names}")
+
+    def _go_on(self, now_ns: int) -> None:
+        """At a start: where the venue does not show all rows since the seed any more, count on from what is booked."""
+        if self._booked_ns and now_ns - self._seeded_ns > _SHOWN_NS:
+            ledger = self._engine.state.account.ledger
+            for kind, rows, total in (
+                (IncomeKind.FUNDING, ledger.funding_rows, ledger.funding),
+                (IncomeKind.TRANSFER, ledger.transfer_rows, ledger.transfers),
+            ):
+                if kind in self._booked_ns:
+                    self._book.restore(IncomeTotal(kind, rows, total, self._booked_ns[kind]))
+        self._booked_ns.clear()
 
     async def _late_income(self, now_ns: int) -> list[IncomeRow]:
         """What is booked, since an hour before the last look; the first time since the seed."""
