@@ -144,6 +144,16 @@ class CancelsOnce:
         return after, outcome._replace(cancel=0) if again else outcome
 
 
+class OldWallet:
+    """The reference, but for clause L5: a reading of the wallet is as new as it has to be to be compared."""
+
+    def __call__(self, state: State, event: Input) -> tuple[State, Outcome]:
+        """Date it by the newest booked money."""
+        if event.kind == Kind.WALLET:
+            event = event._replace(time_ns=max(event.time_ns, state.account.ledger.last_money_time_ns))
+        return step(state, event)
+
+
 class BeginsAgain(Conduct):
     """Silence asks about the order anew, and drops the question under way."""
 
@@ -170,6 +180,10 @@ GROWTHS: tuple[Growth, ...] = (
     Growth(
         "the wallet is read while money moves", "proof-wallet-corrects-the-books", "BOOKS",
         Setting("the wallet is read", net=1, wallet=True, judged=False), Setting("not judged", net=1, judged=False),
+    ),
+    Growth(
+        "a wallet from before the newest booking", OldWallet(), "WALLET",
+        Setting("the wallet is read", wallet=True, judged=False), Setting("not judged", judged=False),
     ),
     Growth(
         "legs and a crash", "explore-legs-not-followed", "STRANDED",
