@@ -9,7 +9,7 @@ from dita.adapters.journal import Note
 from dita.runtime.decisions import Hold
 from dita.spec.decisions import Check, Reason
 from dita.spec.vocabulary import Side
-from planted_module import GateDefect, Module, gate_defects, planted_module
+from planted_module import Module, ModuleDefect, gate_defects, planted_module
 from scripted_venue import SYMBOL
 
 SECOND = 1_000_000_000
@@ -85,7 +85,7 @@ def test_what_repeats_is_written_as_counts() -> None:
 
 
 @pytest.mark.parametrize("defect", gate_defects("decisions"), ids=lambda defect: defect.name)
-def test_a_defect_of_the_record_shows(defect: GateDefect) -> None:
+def test_a_defect_of_the_record_shows(defect: ModuleDefect) -> None:
     """Flooded, forgotten, miscounted."""
     with planted_module(defect.file, defect) as module:
         assert scribe_failures(module) != []

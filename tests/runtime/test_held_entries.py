@@ -28,7 +28,7 @@ from dita.spec.decisions import Check, Feature, Reason
 from dita.spec.market import Depth, MarketTrade
 from dita.spec.scales import MONEY_SCALE, PRICE_SCALE
 from dita.spec.vocabulary import Mode, Phase, RejectReason, Side
-from planted_module import GateDefect, Module, gate_defects, planted_module
+from planted_module import Module, ModuleDefect, gate_defects, planted_module
 from runtime_parts import PRICE, opened
 from scripted_venue import SYMBOL, EngineRoom
 from strategy_room import SIZING, Scripted, quote, strategist_of
@@ -141,7 +141,7 @@ def test_exits_pass_no_gate(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("defect", gate_defects("strategist"), ids=lambda defect: defect.name)
-def test_an_exit_that_is_judged_shows(tmp_path: Path, defect: GateDefect) -> None:
+def test_an_exit_that_is_judged_shows(tmp_path: Path, defect: ModuleDefect) -> None:
     """The planted defect keeps a position open."""
 
     async def work(room: EngineRoom) -> None:
@@ -197,7 +197,7 @@ def test_an_entry_is_asked_again_when_it_is_made(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("defect", gate_defects("entries"), ids=lambda defect: defect.name)
-def test_a_defect_of_making_entries_shows(tmp_path: Path, defect: GateDefect) -> None:
+def test_a_defect_of_making_entries_shows(tmp_path: Path, defect: ModuleDefect) -> None:
     """With a planted defect an entry is made that should not be."""
 
     async def work(room: EngineRoom) -> None:

@@ -12,7 +12,7 @@ from dita.runtime.sizing import Contract, Sized, Sizing, Unsized, limit_price_fo
 from dita.spec.decisions import Reason
 from dita.spec.scales import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE
 from dita.spec.vocabulary import Side
-from planted_module import GateDefect, Module, gate_defects, planted_module
+from planted_module import Module, ModuleDefect, gate_defects, planted_module
 
 USDT = MONEY_SCALE
 ONE_PERCENT = Sizing(fraction_ppm=10_000, leverage_ppm=2_000_000, leverage_max_ppm=3_000_000)
@@ -96,7 +96,7 @@ def test_sizing_does_what_its_rule_says() -> None:
 
 
 @pytest.mark.parametrize("defect", gate_defects("sizing"), ids=lambda defect: defect.name)
-def test_a_defect_of_sizing_shows(defect: GateDefect) -> None:
+def test_a_defect_of_sizing_shows(defect: ModuleDefect) -> None:
     """With a planted defect at least one row goes wrong."""
     with planted_module(defect.file, defect) as module:
         assert failures(module) != []

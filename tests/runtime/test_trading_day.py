@@ -10,7 +10,7 @@ from dita.spec import inputs
 from dita.spec.inputs import Input
 from dita.spec.scales import MONEY_SCALE, QUANTITY_SCALE
 from dita.spec.vocabulary import RejectReason, Side
-from planted_module import GateDefect, Module, gate_defects, planted_module
+from planted_module import Module, ModuleDefect, gate_defects, planted_module
 from runtime_parts import PRICE, SECOND, ReferenceKernel, registered
 
 HOUR = 3600 * SECOND
@@ -97,7 +97,7 @@ def test_the_day_is_what_was_worked_out_by_hand(file: str) -> None:
 @pytest.mark.parametrize(
     "defect", [*gate_defects("history"), *gate_defects("trading_day")], ids=lambda defect: defect.name
 )
-def test_a_defect_of_the_day_shows(defect: GateDefect) -> None:
+def test_a_defect_of_the_day_shows(defect: ModuleDefect) -> None:
     """With a planted defect the day is another."""
     with planted_module(defect.file, defect) as module:
         assert CHECKED[defect.file](module) != []

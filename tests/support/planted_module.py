@@ -22,7 +22,7 @@ ROOM = "runtime/dita/runtime"
 
 
 @dataclass(frozen=True)
-class GateDefect:
+class ModuleDefect:
     """A patch of one file of the runtime, such as ``gates/boost.py``."""
 
     name: str
@@ -30,18 +30,23 @@ class GateDefect:
     defect: Defect
 
 
-def gate_defects(prefix: str = "") -> list[GateDefect]:
-    """Every ``gate-`` patch of a file that begins so."""
-    found: list[GateDefect] = []
+def module_defects(named: str, prefix: str = "") -> list[ModuleDefect]:
+    """Every patch that is named so, of a file that begins with ``prefix``."""
+    found: list[ModuleDefect] = []
     for defect in defects():
-        if defect.name.startswith("gate-"):
+        if defect.name.startswith(named):
             (line,) = [line for line in defect.path.read_text().splitlines() if line.startswith("+++ ")]
-            found.append(GateDefect(defect.name, line.removeprefix(f"+++ b/{ROOM}/"), defect))
+            found.append(ModuleDefect(defect.name, line.removeprefix(f"+++ b/{ROOM}/"), defect))
     return [defect for defect in found if defect.file.startswith(prefix)]
 
 
+def gate_defects(prefix: str = "") -> list[ModuleDefect]:
+    """Every ``gate-`` patch of a file that begins with ``prefix``."""
+    return module_defects("gate-", prefix)
+
+
 @contextmanager
-def planted_module(file: str, defect: GateDefect | None = None) -> Generator[Module]:
+def planted_module(file: str, defect: ModuleDefect | None = None) -> Generator[Module]:
     """The module of a file, with the defect or without. Raises PatchRefused when the patch no longer applies."""
     with tempfile.TemporaryDirectory() as scratch:
         original = REPOSITORY / ROOM / file

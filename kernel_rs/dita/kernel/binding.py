@@ -19,7 +19,7 @@ from dita.spec.layout import size_of, unpack
 from dita.spec.outcome import Outcome
 from dita.spec.state import Account, Instrument, Slot, State
 
-__all__ = ["FocusRecords", "Kernel", "raise_for"]
+__all__ = ["FocusContent", "FocusRecords", "Kernel", "raise_for"]
 
 _STATE_BYTES: Final = size_of(State)
 
@@ -30,6 +30,14 @@ class FocusRecords(NamedTuple):
     account: Account
     instrument: Instrument
     slot: Slot
+
+
+class FocusContent(NamedTuple):
+    """The same as bytes, laid out as ``dita.spec.layout`` says."""
+
+    account: bytes
+    instrument: bytes
+    slot: bytes
 
 
 class Kernel:
@@ -89,13 +97,19 @@ class Kernel:
 
     def focus(self, slot: int, instrument: int) -> FocusRecords:
         """What a step on this slot and instrument can change. Raises BufferRefused when there is no such place."""
+        account, contract, place = self.focus_content(slot, instrument)
+        return FocusRecords(unpack(Account, account), unpack(Instrument, contract), unpack(Slot, place))
+
+    def focus_content(self, slot: int, instrument: int) -> FocusContent:
+        """The same as bytes. Raises BufferRefused when there is no such place."""
         self._enter()
         try:
             raise_for(self._lib.dita_read_focus(self._handle, slot, instrument, *self._focus))
-            account, contract, place = (bytes(self._ffi.buffer(pointer)) for pointer in self._focus)
+            account, contract, place = self._focus
+            buffer = self._ffi.buffer
+            return FocusContent(bytes(buffer(account)), bytes(buffer(contract)), bytes(buffer(place)))
         finally:
             self._busy.release()
-        return FocusRecords(unpack(Account, account), unpack(Instrument, contract), unpack(Slot, place))
 
     def snapshot(self) -> bytes:
         """The whole state as bytes, laid out as ``dita.spec.layout`` says. Raises KernelClosed, KernelBusy."""

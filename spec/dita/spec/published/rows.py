@@ -72,7 +72,7 @@ class IntentEvent(NamedTuple):
     limit_price_e10_usdt: Annotated[int, "the limit; 0: market"]
     legs: Annotated[Count, "legs of the exit plan (ENTER)"]
     leg: Annotated[Count, "the leg that was believed to be next (EXIT)"]
-    mode: Annotated[str, Names(Mode), "the mode that was asked for (SET_MODE)"]
+    mode: Annotated[str, Names(Mode), "the mode that was asked for (SET_MODE), or that of then"]
     verdict: VerdictName
     code: CodeName
 
