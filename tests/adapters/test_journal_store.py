@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from dita.adapters.journal import (
+    GROUP_MAX,
     AccountInUse,
     AccountLock,
+    GroupedCommit,
     InlineCommit,
     Journal,
     JournalCorrupt,
@@ -59,9 +61,9 @@ async def write_numbers(journal: Journal, count: int) -> None:
     await asyncio.gather(*waiting)
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@pytest.mark.parametrize("driver", [*DRIVERS, GroupedCommit])
 async def test_rows_come_back_in_the_order_of_the_calls(tmp_path: Path, driver: Driver) -> None:
-    """Both drivers keep every field and the order in which ``append`` was called, over a close and a new open."""
+    """All drivers keep every field and the order in which ``append`` was called, over a close and a new open."""
     journal = journal_at(tmp_path / "j", driver)
     await write_numbers(journal, 700)
     await journal.close()
@@ -138,6 +140,25 @@ def test_every_tag_makes_valid_order_ids() -> None:
     tags = [make_tag(rng) for _ in range(10_000)]
     assert len(set(tags)) == len(tags)
     assert all(client_order_id(tag, OrderKey(1, 0, 0)).startswith(tag) for tag in tags)
+
+
+async def test_a_group_is_in_the_file_when_it_is_full_and_its_failure_is_final(tmp_path: Path) -> None:
+    """A reader sees whole groups only; once one could not be written, no later entry counts as durable."""
+    journal = journal_at(tmp_path / "j", GroupedCommit)
+    await write_numbers(journal, GROUP_MAX + 5)
+    assert open_reader(tmp_path / "j").position == GROUP_MAX
+    await journal.close()
+    assert open_reader(tmp_path / "j").position == GROUP_MAX + 5
+
+    store = JournalStore(tmp_path / "other")
+    store.create(META)
+    commit = GroupedCommit(store)
+    row = Row(1, event(1), 0, digest(1), 1)
+    twice = [commit.commit(Entry(row)) for _ in range(GROUP_MAX)]  # one place twice: refused by the table
+    assert [one.failure is None for one in twice] == [True] * (GROUP_MAX - 1) + [False]
+    with pytest.raises(JournalError):
+        await commit.commit(Entry(row))
+    store.close()
 
 
 async def test_a_journal_of_another_account_is_refused(tmp_path: Path) -> None:

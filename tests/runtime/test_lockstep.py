@@ -1,17 +1,21 @@
 """Lockstep: kernel and reference are compared in everything, and a disagreement is never survived in silence."""
 
 import random
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import RawKernel
 from dita.runtime.lockstep import KernelPort, Lockstep
+from dita.runtime.packing import packed_account, packed_input, packed_instrument, packed_outcome, packed_slot
 from dita.runtime.state_image import StateImage
 from dita.spec import inputs
 from dita.spec.inputs import Input
-from dita.spec.layout import pack
-from dita.spec.state import initial_state
+from dita.spec.layout import filled, pack, word_names
+from dita.spec.outcome import Outcome
+from dita.spec.state import Account, Instrument, Slot, initial_state
 from dita.spec.vocabulary import Code, Kind, Verdict
 from runtime_parts import ReferenceKernel, WrongKernel, trades
 
@@ -26,6 +30,23 @@ def test_the_image_is_what_packing_anew_would_give() -> None:
         image.update(stepped.before, stepped.after, event)
         if rng.random() < 0.5 or number < 10:
             assert image.content == pack(lockstep.state)
+
+
+@pytest.mark.parametrize(
+    ("kind", "packed"),
+    [
+        (Input, packed_input),
+        (Outcome, packed_outcome),
+        (Account, packed_account),
+        (Instrument, packed_instrument),
+        (Slot, packed_slot),
+    ],
+)
+def test_each_record_is_packed_as_its_layout_says(kind: type[Any], packed: Callable[[Any], bytes]) -> None:
+    """With another number in every word, so that none can stand in the place of another."""
+    rng = random.Random(kind.__name__)
+    record = filled(kind(), [rng.randint(-(2**63), 2**63 - 1) for _ in word_names(kind)])
+    assert packed(record) == pack(record)
 
 
 def test_kernel_and_reference_agree_on_a_history(raw_kernel: RawKernel) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from dita.adapters.bingx.orders import CancelKind, Unknown, UnknownReason
 from dita.adapters.bingx.rest import PositionMode
 from dita.runtime.alerts import Alert
-from dita.runtime.resolving import Premises, Resolver
+from dita.runtime.resolving import AskedPremises, Resolver
 from dita.spec import inputs
 from dita.spec.scales import NANOSECONDS_PER_SECOND, QUANTITY_SCALE
 from dita.spec.vocabulary import Phase, Side
@@ -21,7 +21,7 @@ SET_BACK_NS = 60 * NANOSECONDS_PER_SECOND
 
 def resolver_of(room: EngineRoom, *, set_back_ns: int = 0) -> Resolver:
     """A resolver whose idea of the venue's clock is so much behind what it was when the order was sent."""
-    premises = Premises(cast("Any", None), PositionMode.HEDGE, room.instruments, "test0")
+    premises = AskedPremises(cast("Any", None), PositionMode.HEDGE, room.instruments, "test0")
     premises.echo_seen = premises.stale_refused = True
     venue = replace(room.venue, venue_now_ns=lambda: room.clock.wall_ns() - set_back_ns)
     return Resolver(

@@ -19,12 +19,14 @@ from dita.kernel.loader import CertifiedKernel, installed_bindings, load_certifi
 from dita.runtime import session
 from dita.runtime.cli_report import CommandError, Reporter
 from dita.runtime.cli_session import backtest
+from dita.runtime.direct.account import DirectAccount
 from dita.runtime.ground import MACHINE, Ground
 from dita.runtime.paper import PaperExchange, SteadyFeeder, assumptions
 from dita.runtime.report.command import read_facts
 from dita.runtime.session import SessionResult, run_session
 from dita.runtime.settings import Settings, load_settings
 from dita.runtime.simulation.ground import virtual_ground
+from dita.spec.market import MarketEvent
 from dita.spec.vocabulary import Kind
 from sample_certificate import written_certificate
 from small_recording import write_recording
@@ -61,8 +63,8 @@ def on_sockets(settings: Settings, certified: CertifiedKernel) -> SessionResult:
     return asyncio.run(run_session(settings, certified, told))
 
 
-def on_virtual_time(settings: Settings, certified: CertifiedKernel) -> SessionResult:
-    with virtual_ground(settings.seed) as (loop, ground):
+def on_virtual_time(settings: Settings, certified: CertifiedKernel, *, is_direct: bool = False) -> SessionResult:
+    with virtual_ground(settings.seed, is_direct=is_direct) as (loop, ground):
         return loop.run_until_complete(run_session(settings, certified, told, ground=ground))
 
 
@@ -103,6 +105,39 @@ def test_virtual_time_and_sockets_come_to_the_same(
     assert len(decided(virtual)) >= 2 * ROUND_TRIPS
     assert decided(virtual) == decided(real)
     assert books(virtual) == books(real)
+
+
+@pytest.mark.parametrize("policy", ["reversion", "coin"])
+def test_calls_and_stacks_come_to_the_same(
+    policy: str, recording: Path, certified: CertifiedKernel, tmp_path: Path
+) -> None:
+    """Without any wire: the same decisions in the same order, the same fills, the same books, a sound journal."""
+    stacks = on_virtual_time(settings_of(recording, tmp_path / "stacks", policy), certified)
+    direct = on_virtual_time(settings_of(recording, tmp_path / "direct", policy), certified, is_direct=True)
+    assert stacks.problems == direct.problems == ()
+    assert stacks.figures == direct.figures
+    assert direct.journal_rows < stacks.journal_rows  # no acceptance of what is filled at once
+    assert decided(stacks) == decided(direct)
+    assert books(stacks) == books(direct)
+
+
+def test_an_exchange_that_is_called_and_fills_otherwise_is_seen(
+    recording: Path, certified: CertifiedKernel, tmp_path: Path
+) -> None:
+    """Planted: called directly, the exchange sees each quote only after the policy has decided on it."""
+    stacks = on_virtual_time(settings_of(recording, tmp_path / "stacks", "coin"), certified)
+    late: list[MarketEvent] = []
+    feed = DirectAccount.feed
+
+    async def feed_late(account: DirectAccount, event: MarketEvent) -> None:
+        late.append(event)
+        if len(late) > 1:
+            await feed(account, late.pop(0))
+
+    with mock.patch.object(DirectAccount, "feed", feed_late):
+        direct = on_virtual_time(settings_of(recording, tmp_path / "direct", "coin"), certified, is_direct=True)
+    assert direct.problems == ()
+    assert books(stacks) != books(direct)
 
 
 def test_a_market_that_does_not_wait_is_seen(recording: Path, certified: CertifiedKernel, tmp_path: Path) -> None:

@@ -60,11 +60,15 @@ class AccountWatch:
                 event = await self._stream.next_event()
             except StreamClosed:
                 return
-            try:
-                await self._on_event(event)
-            except Exception as error:  # noqa: BLE001 - one bad event must not end the watching
-                self._alerts.raise_(Alert.OWN_BUG, f"account event {type(event).__name__} raised {error!r}")
-                self._positions.request()
+            await self.take(event)
+
+    async def take(self, event: AccountEvent) -> None:
+        """One event. Never raises."""
+        try:
+            await self._on_event(event)
+        except Exception as error:  # noqa: BLE001 - one bad event must not end the watching
+            self._alerts.raise_(Alert.OWN_BUG, f"account event {type(event).__name__} raised {error!r}")
+            self._positions.request()
 
     async def _on_event(self, event: AccountEvent) -> None:
         match event:

@@ -1,7 +1,8 @@
 """Tasks that belong to somebody: bounded, named, never silently dead."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
+from functools import partial
 from typing import Any, Final, final
 
 from dita.runtime.alerts import Alert, Alerts
@@ -13,8 +14,10 @@ _TASKS_MAX: Final = 256  # far above what 16 slots can need; beyond it something
 class Background:
     """Holds running tasks; an exception in one becomes an alert and ends that task only."""
 
-    def __init__(self, alerts: Alerts) -> None:
+    def __init__(self, alerts: Alerts, *, at_once: bool = False) -> None:
+        """``at_once``: what is ``begun`` runs within the call until it first waits, and so mostly to its end."""
         self._alerts = alerts
+        self._at_once = at_once
         self._tasks: set[asyncio.Task[None]] = set()
         self.dropped = 0
 
@@ -30,6 +33,20 @@ class Background:
         task.add_done_callback(self._tasks.discard)
         return task
 
+    def begin(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None] | None":
+        """As ``start``; where nothing is ever waited for it may be over when this returns, and then there is no task.
+
+        Not for work that asks for its task, as ``asyncio.timeout`` does.
+        """
+        if not self._at_once:
+            return self.start(work, name)
+        guarded = self._guarded(work, name)
+        try:
+            waited_for = guarded.send(None)
+        except StopIteration:
+            return None
+        return self.start(_gone_on(guarded, waited_for), name)
+
     async def _guarded(self, work: Coroutine[Any, Any, None], name: str) -> None:
         try:
             await work
@@ -42,3 +59,31 @@ class Background:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _gone_on(work: Coroutine[Any, Any, None], waited_for: Any) -> None:
+    await _Rest(work, waited_for)
+
+
+@final
+class _Rest:
+    """The rest of a coroutine that waits for something; what comes of it, or a cancellation, is handed on."""
+
+    def __init__(self, work: Coroutine[Any, Any, None], waited_for: Any) -> None:
+        self._work = work
+        self._waited_for = waited_for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        """To its end."""
+        waited_for = self._waited_for
+        while True:
+            try:
+                came = yield waited_for
+            except BaseException as error:  # noqa: BLE001 - it is the work's to meet
+                step = partial(self._work.throw, error)
+            else:
+                step = partial(self._work.send, came)
+            try:
+                waited_for = step()
+            except StopIteration:
+                return

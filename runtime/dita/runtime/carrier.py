@@ -90,7 +90,7 @@ class Carrier:
         if outcome.submit:
             flight = self._flight(outcome, send_by_ns)
             self.flights.put(flight)
-            self._background.start(self._submit(flight, outcome), f"submit {flight.client_order_id}")
+            self._background.begin(self._submit(flight, outcome), f"submit {flight.client_order_id}")
         if outcome.cancel:
             self._begin_cancel(outcome)
         if outcome.resolve:

@@ -43,19 +43,28 @@ def run(reporter: Reporter, *, options: dict[str, object], accept_migration: boo
     return _told(settings, result, time.monotonic() - began, reporter, log_path)
 
 
-def backtest(reporter: Reporter, *, options: dict[str, object]) -> Report:
+def backtest(reporter: Reporter, *, options: dict[str, object], transport: str = "stacks") -> Report:
     """The same session on virtual time, on an exchange of our own whose market waits for our orders.
 
-    Raises what is wrong with its input, and CommandError for an exchange, which knows no virtual time.
+    ``transport``: ``stacks`` (HTTP and websockets, in memory) or ``direct`` (calls).
+
+    Raises what is wrong with its input, and CommandError for an exchange, which knows no virtual time, and for books,
+    which only a stream tells.
     """
     settings = load_settings(**options, market="waits")
     if settings.exchange is not None:
         raise CommandError(f"DITA_EXCHANGE: `{settings.exchange}` has a time of its own; a backtest needs none")
+    is_direct = transport == "direct"
+    if is_direct and settings.book_levels:
+        raise CommandError(
+            f"DITA_BOOK_LEVELS: `{settings.book_levels}`: an exchange that is called tells no books; leave it 0, or use"
+            " --transport stacks"
+        )
     check_input(settings, reporter.progress)
     certified = _certified(settings, reporter)
     log_path = log_to(settings.out)
     began = time.monotonic()
-    with virtual_ground(settings.seed) as (loop, ground):
+    with virtual_ground(settings.seed, is_direct=is_direct) as (loop, ground):
         result = loop.run_until_complete(run_session(settings, certified, reporter.progress, ground=ground))
     return _told(settings, result, time.monotonic() - began, reporter, log_path)
 

@@ -3,23 +3,29 @@
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Final
 from urllib.parse import urlsplit
 
+from dita.adapters.bingx.account_stream import AccountStream
 from dita.adapters.bingx.api import Api
 from dita.adapters.bingx.clock import Clock
+from dita.adapters.bingx.contracts import Contract
 from dita.adapters.bingx.credentials import Credentials, credentials_from_environment, credentials_from_file
 from dita.adapters.bingx.desk import OrderDesk
 from dita.adapters.bingx.endpoints import DEMO, ENDPOINTS, LIVE, Hosts
 from dita.adapters.bingx.errors import VenueError
 from dita.adapters.bingx.limiter import Limiter, Quota
+from dita.adapters.bingx.market_stream import MarketStream
+from dita.adapters.bingx.metrics import Metric, adapter_metrics
 from dita.adapters.bingx.rest import BingxRest
 from dita.adapters.bingx.trading import BingxCloser, BingxTrader
 from dita.adapters.bingx.transport import Timeouts, Transport, default_limiter
-from dita.runtime.venue_port import Venue
+from dita.runtime.instruments import Instruments
+from dita.runtime.resolving import AskedPremises
+from dita.runtime.venue_port import Premises, Venue
 from dita.spec.clearance import Clearance
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
@@ -74,6 +80,15 @@ class Connection:
     hosts: Hosts
     desk: OrderDesk
     closer: BingxCloser
+    answers_at_once: bool = field(default=False, init=False)
+    _streams: list[AccountStream | MarketStream] = field(
+        default_factory=list[AccountStream | MarketStream], init=False, repr=False
+    )
+
+    @property
+    def contracts(self) -> Mapping[str, Contract]:
+        """See ``Link``."""
+        return self.desk.contracts
 
     @property
     def rest(self) -> BingxRest:
@@ -86,7 +101,7 @@ class Connection:
         return self.desk.rest.api.transport
 
     def venue(self, clearance: Clearance, clock: Clock, read_lag_ns: int) -> Venue:
-        """The account as the runtime holds it, with leave to open."""
+        """See ``Link``."""
         return Venue(
             trader=BingxTrader(self.desk, clearance),
             reader=self.rest,
@@ -97,6 +112,32 @@ class Connection:
             window_ns=self.transport.window_ns,
             read_lag_ns=read_lag_ns,
         )
+
+    def premises(self, instruments: Instruments, tag: str) -> Premises:
+        """See ``Link``."""
+        return AskedPremises(self.rest, self.desk.mode, instruments, tag)
+
+    def account_stream(self, symbols: tuple[str, ...], rng: Random) -> AccountStream:
+        """See ``Link``."""
+        stream = AccountStream(self.rest, symbols, rng)
+        self._streams.append(stream)
+        return stream
+
+    def market_stream(
+        self, symbols: tuple[str, ...], clock: Clock, rng: Random, *, trades: bool, depth: int
+    ) -> MarketStream:
+        """See ``Link``."""
+        stream = MarketStream(self.hosts.market_stream, symbols, clock, rng, trades=trades, depth=depth)
+        self._streams.append(stream)
+        return stream
+
+    async def cancel_all_after(self, seconds: int) -> None:
+        """See ``Link``."""
+        await self.rest.cancel_all_after(seconds)
+
+    def metrics(self) -> tuple[Metric, ...]:
+        """See ``Link``."""
+        return adapter_metrics(self.desk, self._streams)
 
     async def aclose(self) -> None:
         """Release every connection."""

@@ -6,11 +6,11 @@ Nothing here raises into the loop; what goes wrong takes risk away and raises an
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
-from typing import Final, Protocol, final
+from typing import Final, NamedTuple, Protocol, final
 
-from dita.adapters.journal import Journal, JournalError, JournalFenced, Note, Snapshot, checked_note
+from dita.adapters.journal import AtOnce, Journal, JournalError, JournalFenced, Note, Snapshot, checked_note
 from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.history import History
 from dita.runtime.lockstep import Divergence, Lockstep, Stepped
@@ -44,6 +44,14 @@ class Commands(Protocol):
 Observer = Callable[[Input, Stepped], None]
 Annotator = Callable[[Input, Stepped], tuple[Note, ...]]
 """Says something about an accepted input for its row; called before it is written, must not wait."""
+
+
+class _Durable(NamedTuple):
+    """An input whose row is written, and by when an order that it commands must be sent."""
+
+    event: Input
+    stepped: Stepped
+    send_by_ns: int
 
 
 @final
@@ -85,6 +93,7 @@ class Engine:
         self._made_by = made_by
         self._snapshot_every = snapshot_every
         self._tasks: set[asyncio.Task[None]] = set()
+        self._due: deque[_Durable] = deque()
 
     def connect(self, commands: Commands) -> None:
         """Say who carries out commands; before that, none is."""
@@ -158,6 +167,9 @@ class Engine:
         durable: Awaitable[None] | None = None
         if self.journal_error is None:
             durable = self._append(event, stepped, send_by_ns, notes)
+        if isinstance(durable, AtOnce):
+            self._finish_at_once(_Durable(event, stepped, send_by_ns), durable.failure)
+            return outcome, None
         task = asyncio.create_task(self._finish(event, stepped, send_by_ns, durable))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -189,6 +201,22 @@ class Engine:
                 await durable
             except JournalError as error:
                 self._journal_failed(error)
+        self._carry(event, stepped, send_by_ns)
+
+    def _finish_at_once(self, done: "_Durable", failure: JournalError | None) -> None:
+        """The commands of an input that is durable already. Those of inputs that they cause follow them, not inside."""
+        if failure is not None:
+            self._journal_failed(failure)
+        self._due.append(done)
+        if len(self._due) > 1:
+            return  # whoever carries the first one out goes on with this
+        while self._due:
+            try:
+                self._carry(*self._due[0])
+            finally:
+                self._due.popleft()
+
+    def _carry(self, event: Input, stepped: Stepped, send_by_ns: int) -> None:
         if self.is_fenced:
             return  # whoever took over answers for the orders now
         if self.journal_error is not None and _commands_anything(stepped.outcome):

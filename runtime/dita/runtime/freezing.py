@@ -28,6 +28,8 @@ class FreezeWatch:
 
     def notes(self, event: Input, stepped: Stepped) -> tuple[Note, ...]:
         """The note for the row of this step; none when nothing changed. Raises an alert with the same words."""
+        if stepped.after.account is stepped.before.account:
+            return ()
         now = _is_frozen(stepped.after.account)
         if now is _is_frozen(stepped.before.account):
             return ()

@@ -17,7 +17,8 @@ class Ground:
 
     ``listen`` and ``port``: where that exchange listens; port 0 takes a free one. ``is_watched``: whether a thread
     looks whether the loop still runs. ``within``: whose addresses these are, empty for the machine's: an exchange in
-    the memory of a process is another than one at the same address in another process.
+    the memory of a process is another than one at the same address in another process. ``pass_time`` is there
+    when that exchange is called without any wire: it lets so many seconds pass at once.
     """
 
     name: str
@@ -28,6 +29,12 @@ class Ground:
     port: int
     is_watched: bool
     within: str = ""
+    pass_time: Callable[[float], None] | None = None
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether that exchange is called, without any wire."""
+        return self.pass_time is not None
 
 
 MACHINE: Final = Ground("paper", "sockets on loopback", SystemClock(), ThreadCommit, open_listener, 0, is_watched=True)

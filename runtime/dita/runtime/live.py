@@ -8,11 +8,8 @@ from pathlib import Path
 from random import Random
 from typing import Final, final
 
-from dita.adapters.bingx.account_stream import AccountStream
 from dita.adapters.bingx.clock import Clock
-from dita.adapters.bingx.market_stream import MarketStream
-from dita.adapters.bingx.metrics import Metric, adapter_metrics
-from dita.adapters.bingx.rest import BingxRest
+from dita.adapters.bingx.metrics import Metric
 from dita.adapters.bingx.stream_base import StreamClosed
 from dita.adapters.bingx.stream_events import MarkPrice, StreamGap, StreamRestored, TopicRefused
 from dita.adapters.journal import NOTHING_MENDED, Journal
@@ -22,7 +19,7 @@ from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.backfilling import Backfiller
 from dita.runtime.background import Background
 from dita.runtime.carrier import Carrier
-from dita.runtime.connect import Connection, StartError
+from dita.runtime.connect import StartError
 from dita.runtime.dead_man import DeadMan
 from dita.runtime.decisions import Decisions
 from dita.runtime.engine import Engine
@@ -44,7 +41,7 @@ from dita.runtime.policy import Policy
 from dita.runtime.protection import Protection
 from dita.runtime.reconcile import Intervals, PositionReader
 from dita.runtime.recovery import doubts, flights_of, recover, setting_inputs
-from dita.runtime.resolving import Premises, Resolver
+from dita.runtime.resolving import Resolver
 from dita.runtime.seeding import Seeder
 from dita.runtime.settings import Settings
 from dita.runtime.settlement import Settler, unsettled
@@ -52,6 +49,7 @@ from dita.runtime.silence import SilenceWatch
 from dita.runtime.sizing import Sizing
 from dita.runtime.stages import Stages
 from dita.runtime.strategist import Strategist
+from dita.runtime.venue_port import Link
 from dita.runtime.wallet import WalletReader
 from dita.spec import inputs
 from dita.spec.clearance import Clearance
@@ -129,7 +127,7 @@ class Runtime:
         self,
         *,
         settings: Settings,
-        connection: Connection,
+        connection: Link,
         journal: Journal,
         lockstep: Lockstep,
         clearance: Clearance,
@@ -150,7 +148,7 @@ class Runtime:
         self._connection = connection
         self._clock = clock
         self._pace = pace
-        self._background = Background(self.alerts)
+        self._background = Background(self.alerts, at_once=connection.answers_at_once)
         venue = connection.venue(clearance, clock, settings.read_lag_ns)
         self.venue = venue
         send_within_ns = settings.send_within_ms * NANOSECONDS_PER_MILLISECOND
@@ -173,7 +171,6 @@ class Runtime:
         self.orders = OrderTruth(
             self.engine, venue, instruments, self.alerts, lambda _: self.positions.request(), names
         )
-        premises = Premises(connection.rest, connection.desk.mode, instruments, journal.meta.tag)
         self.protection = Protection(venue)
         self.positions = PositionReader(
             self.engine,
@@ -198,7 +195,13 @@ class Runtime:
             dust=settings.dust,
         )
         resolver = Resolver(
-            self.engine, venue, instruments, self.orders, premises, self.alerts, send_within_ns=send_within_ns
+            self.engine,
+            venue,
+            instruments,
+            self.orders,
+            connection.premises(instruments, journal.meta.tag),
+            self.alerts,
+            send_within_ns=send_within_ns,
         )
         truth = LiveTruth(resolver, self.orders, self.positions, self.wallet, self.protection)
         self.carrier = Carrier(self.engine, venue, truth, instruments, self.alerts, self._background, names)
@@ -243,14 +246,9 @@ class Runtime:
         self.fees = FeeWatch(
             self.engine, venue, instruments, self.alerts, hold=self.entries.keep_back, release=self.entries.release
         )
-        self._account_stream = AccountStream(connection.rest, instruments.symbols, rng)
-        self._market_stream = MarketStream(
-            connection.hosts.market_stream,
-            settings.symbols,
-            clock,
-            rng,
-            trades=policy.wants_trades,
-            depth=settings.book_levels,
+        self._account_stream = connection.account_stream(instruments.symbols, rng)
+        self._market_stream = connection.market_stream(
+            settings.symbols, clock, rng, trades=policy.wants_trades, depth=settings.book_levels
         )
         self.backfiller = Backfiller(
             venue, instruments, self.orders, self.carrier.flights, self._background, self.alerts, self._wake_readers
@@ -277,7 +275,7 @@ class Runtime:
             hold=self.entries.keep_back, release=self.entries.release,
         )  # fmt: skip
         self.dead_man = DeadMan(
-            connection.rest.cancel_all_after, settings.dead_man_seconds, self.alerts,
+            connection.cancel_all_after, settings.dead_man_seconds, self.alerts,
             hold=self.entries.keep_back, release=self.entries.release,
         )  # fmt: skip
         self._silence = SilenceWatch(
@@ -286,10 +284,9 @@ class Runtime:
 
     def metrics(self) -> tuple[Metric, ...]:
         """Everything that the adapter has counted for this account, and the back-fills."""
-        streams = (self._account_stream, self._market_stream)
         read = Metric("bingx_backfills_total", "gaps that were read completely", (), self.backfiller.done)
         news = Metric("bingx_backfill_news_total", "orders of which a back-fill told more", (), self.backfiller.news)
-        return (*adapter_metrics(self._connection.desk, streams), read, news)
+        return (*self._connection.metrics(), read, news)
 
     # --- starting ----------------------------------------------------------------------------------------------------
 
@@ -378,11 +375,6 @@ class Runtime:
                 return
             self.settler.wake()
             await asyncio.sleep(self._pace.settle_pause)
-
-    @property
-    def rest(self) -> BingxRest:
-        """Fresh reads of the account."""
-        return self._connection.rest
 
     @property
     def is_flat_and_settled(self) -> bool:
@@ -501,7 +493,7 @@ class Opened:
 def open_runtime(
     *,
     settings: Settings,
-    connection: Connection,
+    connection: Link,
     journal: Journal,
     kernel: KernelPort,
     clearance: Clearance,
@@ -519,10 +511,10 @@ def open_runtime(
 
     The caller closes journal and connection when this raises.
     """
-    numbers = {symbol: journal.instrument_number(symbol, INSTRUMENTS) for symbol in connection.desk.contracts}
+    numbers = {symbol: journal.instrument_number(symbol, INSTRUMENTS) for symbol in connection.contracts}
     instruments = Instruments(
         Instrument(numbers[symbol], contract.charged(settings.fee_ratio_ppm))
-        for symbol, contract in connection.desk.contracts.items()
+        for symbol, contract in connection.contracts.items()
     )
     recovered = recover(journal, kernel, made_by=made_by, accept_migration=accept_migration, wall_ns=clock.wall_ns())
     runtime = Runtime(

@@ -10,9 +10,9 @@ import struct
 from typing import NamedTuple, Protocol, final
 
 from dita.reference import step
+from dita.runtime.packing import packed_input, packed_outcome
 from dita.runtime.state_image import StateImage, first_difference
 from dita.spec.inputs import Input
-from dita.spec.layout import pack
 from dita.spec.outcome import Outcome, refused
 from dita.spec.state import State, initial_state
 from dita.spec.vocabulary import Code
@@ -20,7 +20,7 @@ from dita.spec.vocabulary import Code
 
 def _fits(event: Input) -> bool:
     try:
-        pack(event)
+        packed_input(event)
     except struct.error:
         return False
     return True
@@ -95,7 +95,7 @@ class Lockstep:
 
     def digest(self, event: Input, outcome: Outcome) -> bytes:
         """Of an input, its outcome and the whole present state."""
-        return step_digest(pack(event), pack(outcome), self._image.content)
+        return step_digest(packed_input(event), packed_outcome(outcome), self._image.content)
 
     @property
     def packed_state(self) -> bytes:

@@ -25,6 +25,7 @@ from dita.adapters.exchange import (
     StreamRules,
     When,
 )
+from dita.adapters.journal import GROUP_MAX
 from dita.reference.arithmetic import cost_share
 from dita.reference.ledger import frozen
 from dita.runtime.feeds import snap_to_tick
@@ -261,6 +262,9 @@ def assumptions(exchange: PaperExchange, ground: Ground, *, market_waits: bool) 
         depth = (
             f"of {rules.ladder_levels} levels, each as large as the best one and {rules.ladder_step_ticks} tick further"
         )
+    rows = "in the file before its commands are carried out"
+    if ground.is_direct:
+        rows = f"in the file with up to {GROUP_MAX - 1} others: a backtest that is killed loses these"
     moves = f"the market moves on while an order is under way, one event in {_BUSY_SECONDS * 1000:g} ms"
     if market_waits:
         moves = "the market waits for every order, so latency costs nothing, and time between quotes is not played back"
@@ -274,4 +278,5 @@ def assumptions(exchange: PaperExchange, ground: Ground, *, market_waits: bool) 
         ("fees", "; ".join(fees)),
         ("funding", ", ".join(f"{decimal_text(rate, 1000)} ppm" for rate in funding)),
         ("faults", f"{len(exchange.faults)} planned"),
+        ("each input", f"reference and kernel take it side by side, here as everywhere; its row is {rows}"),
     )

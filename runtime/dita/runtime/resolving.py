@@ -44,7 +44,7 @@ from dita.runtime.engine import Engine
 from dita.runtime.flights import Flight
 from dita.runtime.instruments import Instruments
 from dita.runtime.order_truth import OrderTruth
-from dita.runtime.venue_port import Venue
+from dita.runtime.venue_port import Premises, Venue
 from dita.spec.scales import NANOSECONDS_PER_SECOND
 from dita.spec.state import remaining
 from dita.spec.vocabulary import OrderSide, Side
@@ -57,11 +57,8 @@ _AN_ORDER: Final = (CancelKind.REQUESTED, CancelKind.ALREADY_DONE)
 
 
 @final
-class Premises:
-    """What must have been seen of a venue before an order may be believed absent (clause U4).
-
-    Asked of the call that never matches; an answer is kept for the life of the process.
-    """
+class AskedPremises:
+    """``Premises``, asked of the call that never matches; an answer is kept for the life of the process."""
 
     def __init__(self, rest: BingxRest, mode: PositionMode, instruments: Instruments, tag: str) -> None:
         self._rest = rest

@@ -22,7 +22,9 @@ from dita.adapters.journal import AccountLock, make_tag, open_journal
 from dita.adapters.logic.fees import Calibration
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import CertifiedKernel, installed_bindings
-from dita.runtime.connect import Connection, Patience, StartError, account_name, connect, hosts_for, read_credentials
+from dita.runtime.connect import Patience, StartError, account_name, connect, hosts_for, read_credentials
+from dita.runtime.direct.connection import DirectConnection
+from dita.runtime.direct.feeder import DirectFeeder
 from dita.runtime.features import read_features
 from dita.runtime.feeds import open_feed
 from dita.runtime.fees import FeeCheck
@@ -35,6 +37,7 @@ from dita.runtime.policies import make_policy
 from dita.runtime.policy import Policy
 from dita.runtime.settings import Settings, for_paper
 from dita.runtime.tally import Tally
+from dita.runtime.venue_port import Link
 from dita.runtime.venue_truth import VenueTruth, truth_of_paper, truth_of_venue
 from dita.runtime.watchdog import Watchdog
 from dita.spec.canonical import sha256_hex
@@ -92,6 +95,7 @@ class _Venue:
     pace: Pace
     paper: PaperExchange | None
     events: Iterator[MarketEvent] | None
+    direct: DirectConnection | None = None
 
 
 def check_input(settings: Settings, progress: Progress) -> None:
@@ -196,10 +200,12 @@ async def _open_venue(settings: Settings, ground: Ground, stack: AsyncExitStack)
     except ValueError as error:
         raise StartError(str(error)) from None
     events = _market(settings, loops=1 if settings.market == "waits" else _LOOPS)
-    await paper.start()
-    stack.push_async_callback(paper.stop)
     patience = Patience(settings.receive_window_ms, _PAPER_REPLY_SECONDS, unlimited=True)
-    return _Venue(hosts_for(paper.server.rest_url), paper.credentials, patience, _PAPER_PACE, paper, events)
+    direct = DirectConnection(paper, ground.clock) if ground.is_direct else None
+    if direct is None:
+        await paper.start()
+        stack.push_async_callback(paper.stop)
+    return _Venue(hosts_for(paper.server.rest_url), paper.credentials, patience, _PAPER_PACE, paper, events, direct)
 
 
 async def _open_runtime_at(venue: _Venue, parts: _Parts, policy: Policy, stack: AsyncExitStack) -> Runtime:
@@ -268,7 +274,9 @@ def _made_by(certified: CertifiedKernel) -> str:
     return sha256_hex(f"{installed.image_sha256} {installed.reference_sha256} {installed.spec_sha256}".encode())
 
 
-async def _connect(venue: _Venue, parts: _Parts, symbols: tuple[str, ...]) -> Connection:
+async def _connect(venue: _Venue, parts: _Parts, symbols: tuple[str, ...]) -> Link:
+    if venue.direct is not None:
+        return venue.direct
     rng = Random(parts.settings.seed)
     return await connect(venue.hosts, venue.credentials, symbols, parts.ground.clock, rng, venue.patience)
 
@@ -308,7 +316,7 @@ async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, s
             paper.arm()
         runtime.trade()
         if paper is not None and events is not None and waits:
-            steady = SteadyFeeder(paper, events, runtime.strategist, lambda: runtime.engine.state)
+            steady = _steady(parts, venue, paper, events, runtime)
             enough = parts.settings.round_trips
             feeding = asyncio.create_task(steady.run(lambda: tally.round_trips >= enough), name="feeder")
         check = runtime.fees.check
@@ -332,6 +340,17 @@ async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, s
             feeding.cancel()
             await asyncio.gather(feeding, return_exceptions=True)
     return problems
+
+
+def _steady(
+    parts: _Parts, venue: _Venue, paper: PaperExchange, events: Iterator[MarketEvent], runtime: Runtime
+) -> SteadyFeeder | DirectFeeder:
+    if venue.direct is None or parts.ground.pass_time is None:
+        return SteadyFeeder(paper, events, runtime.strategist, lambda: runtime.engine.state)
+    return DirectFeeder(
+        paper, venue.direct.account, events, runtime.strategist, runtime.settler, runtime.watch.take,
+        lambda: runtime.engine.state, parts.ground.pass_time,
+    )  # fmt: skip
 
 
 async def _got_flat(runtime: Runtime, now: asyncio.Event) -> bool:
@@ -412,7 +431,7 @@ async def _truth(venue: _Venue, runtime: Runtime, problems: list[str]) -> VenueT
     if venue.paper is not None:
         return truth_of_paper(venue.paper.record())
     try:
-        return await truth_of_venue(runtime.rest, runtime.instruments.symbols, venue.hosts.settlement_asset)
+        return await truth_of_venue(runtime.venue.reader, runtime.instruments.symbols, venue.hosts.settlement_asset)
     except VenueError as error:
         problems.append(f"the exchange could not be asked for its record: {error}")
         return None

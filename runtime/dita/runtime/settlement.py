@@ -45,6 +45,8 @@ def unsettled(state: State) -> Iterator[Half]:
     """Every half that could be settled now: of finished trades, and entries of open positions."""
     for number, slot in enumerate(state.slots):
         for tail in slot.tails:
+            if tail.entry.graded and tail.exit.graded:
+                continue
             sides = _sides(tail.side)
             if not tail.entry.graded:
                 yield Half(number, tail.instrument, tail.trade, Part.ENTRY, sides[0], tail.entry.quantity, 0)
@@ -123,6 +125,13 @@ class Settler:
     def wake(self) -> None:
         """Look now."""
         self._wanted.set()
+
+    async def settle_wanted(self) -> None:
+        """Settle now what has just become ready, where the venue answers at once. What is left is left to ``run``."""
+        if self._wanted.is_set():
+            self._wanted.clear()
+            if not await self.settle():
+                self._wanted.set()
 
     async def run(self) -> None:
         """Settle for ever."""

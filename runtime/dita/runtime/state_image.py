@@ -7,6 +7,7 @@ state after every step therefore also finds a kernel that touched something else
 import struct
 from typing import Final, final
 
+from dita.runtime.packing import packed_account, packed_instrument, packed_slot
 from dita.spec.inputs import Input
 from dita.spec.layout import WORD_BYTES, pack, size_of, word_names
 from dita.spec.state import Account, Instrument, Slot, State
@@ -35,15 +36,15 @@ class StateImage:
             return
         content = self._content
         if after.account is not before.account:
-            content[0:_INSTRUMENTS_AT] = pack(after.account)
+            content[0:_INSTRUMENTS_AT] = packed_account(after.account)
         i = event.instrument
         if after.instruments[i] is not before.instruments[i]:
             start = _INSTRUMENTS_AT + i * _INSTRUMENT_BYTES
-            content[start : start + _INSTRUMENT_BYTES] = pack(after.instruments[i])
+            content[start : start + _INSTRUMENT_BYTES] = packed_instrument(after.instruments[i])
         i = event.slot
         if after.slots[i] is not before.slots[i]:
             start = self._slots_at + i * _SLOT_BYTES
-            content[start : start + _SLOT_BYTES] = pack(after.slots[i])
+            content[start : start + _SLOT_BYTES] = packed_slot(after.slots[i])
 
 
 def first_difference(left: bytes, right: bytes) -> tuple[str, int, int]:

@@ -192,7 +192,7 @@ class Strategist:
         return Hold(fault)
 
     def _begin(self, instrument: Instrument, work: Coroutine[Any, Any, None]) -> None:
-        self._under_way[instrument.symbol] = self._background.start(work, f"intent {instrument.symbol}")
+        self._under_way[instrument.symbol] = self._background.begin(work, f"intent {instrument.symbol}")
 
     async def _open(self, wanted: Wanted) -> None:
         held = await self._tried(wanted)

@@ -1,12 +1,22 @@
 """What the runtime asks of a venue. ``BingxTrader`` and ``BingxRest`` are it; tests stand in with less."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from random import Random
+from typing import Protocol, TypeVar
 
 from dita.adapters.bingx.clock import Clock, ClockSample
+from dita.adapters.bingx.contracts import Contract
+from dita.adapters.bingx.metrics import Metric
 from dita.adapters.bingx.orders import CancelResult, NewOrder, SubmitResult
+from dita.adapters.bingx.stream_events import AccountEvent, MarkPrice, StreamGap, StreamRestored, TopicRefused
 from dita.adapters.logic.rows import BalanceRow, FillRow, IncomeRow, OrderRow, PositionRow
+from dita.runtime.instruments import Instruments
+from dita.spec.clearance import Clearance
+from dita.spec.market import BookTicker, Depth, MarketTrade
+
+E_co = TypeVar("E_co", covariant=True)
+MarketStreamEvent = BookTicker | MarketTrade | Depth | MarkPrice | TopicRefused | StreamGap | StreamRestored
 
 
 class Trader(Protocol):
@@ -85,3 +95,74 @@ class Venue:
     asset: str  # of settlement
     window_ns: int  # how long after its timestamp the venue may still admit a request
     read_lag_ns: int  # how long after an effect a read may not show it
+
+
+class Premises(Protocol):
+    """What must have been seen of a venue before an order may be believed absent (clause U4)."""
+
+    echo_seen: bool
+    stale_refused: bool
+
+    async def ask(self) -> None:
+        """Find out what is not known yet. Raises VenueError when the venue did not answer."""
+        ...
+
+
+class Stream(Protocol[E_co]):
+    """Events as they come."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    async def next_event(self) -> E_co:
+        """The next one. Raises StreamClosed at the end."""
+        ...
+
+    async def aclose(self) -> None:
+        """End it."""
+        ...
+
+
+class Link(Protocol):
+    """An account that answers, and all that a runtime gets from it. ``Connection`` is it for a venue behind a wire.
+
+    ``answers_at_once``: whether nothing is ever waited for; then what is begun ends within the call that begins it.
+    """
+
+    answers_at_once: bool
+
+    @property
+    def contracts(self) -> Mapping[str, Contract]:
+        """The terms of every symbol."""
+        ...
+
+    def venue(self, clearance: Clearance, clock: Clock, read_lag_ns: int) -> Venue:
+        """The account as the runtime holds it, with leave to open."""
+        ...
+
+    def premises(self, instruments: Instruments, tag: str) -> Premises:
+        """What is known of this venue."""
+        ...
+
+    def account_stream(self, symbols: tuple[str, ...], rng: Random) -> Stream[AccountEvent]:
+        """What the venue pushes about the account."""
+        ...
+
+    def market_stream(
+        self, symbols: tuple[str, ...], clock: Clock, rng: Random, *, trades: bool, depth: int
+    ) -> Stream[MarketStreamEvent]:
+        """What the venue pushes about its markets."""
+        ...
+
+    async def cancel_all_after(self, seconds: int) -> None:
+        """Wind the venue's dead-man timer, 0 stops it. Raises VenueError."""
+        ...
+
+    def metrics(self) -> tuple[Metric, ...]:
+        """Everything that was counted for the account, its streams included."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release everything. Never raises."""
+        ...

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from dita.adapters.bingx.rest import BingxRest
 from dita.adapters.exchange import AccountRecord
+from dita.runtime.venue_port import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ def truth_of_paper(record: AccountRecord) -> VenueTruth:
     )
 
 
-async def truth_of_venue(rest: BingxRest, symbols: tuple[str, ...], asset: str) -> VenueTruth:
+async def truth_of_venue(reader: Reader, symbols: tuple[str, ...], asset: str) -> VenueTruth:
     """From fresh reads of everything. Raises VenueError."""
-    positions = await rest.positions()
-    resting = [row for symbol in symbols for row in await rest.open_orders(symbol)]
-    balance = await rest.balance(asset)
+    positions = await reader.positions()
+    resting = [row for symbol in symbols for row in await reader.open_orders(symbol)]
+    balance = await reader.balance(asset)
     return VenueTruth(
         position=sum(row.quantity for row in positions if row.symbol in symbols),
         open_orders=len(resting),

@@ -4,7 +4,7 @@ Start at ``schema`` (the tables) and ``store`` (the SQL), then ``commit`` (who r
 together, and the locks); ``mending`` opens a file that is not as it was left.
 """
 
-from dita.adapters.journal.commit import Commit, InlineCommit, ThreadCommit
+from dita.adapters.journal.commit import GROUP_MAX, AtOnce, Commit, GroupedCommit, InlineCommit, ThreadCommit
 from dita.adapters.journal.errors import (
     AccountInUse,
     JournalCorrupt,
@@ -36,11 +36,14 @@ from dita.adapters.journal.tags import make_tag
 
 __all__ = [
     "ACCOUNT_NOTES",
+    "GROUP_MAX",
     "NOTHING_MENDED",
     "AccountInUse",
     "AccountLock",
+    "AtOnce",
     "Commit",
     "Entry",
+    "GroupedCommit",
     "Holder",
     "InlineCommit",
     "Journal",

@@ -1,4 +1,4 @@
-"""The journal's commit: one awaitable, two drivers over the same SQL.
+"""The journal's commit: one awaitable, three drivers over the same SQL.
 
 ``ThreadCommit`` is for live use: a writer thread takes everything that waits into one transaction, so that many inputs
 share one flush of the disk. ``InlineCommit`` writes at once and on the caller's thread, so that a simulation of one
@@ -9,7 +9,7 @@ is in memory is then ahead of the file, and only a new start from the file is so
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Generator, Iterable
 from typing import Final, Protocol, final
 
 from dita.adapters.journal.errors import JournalError, JournalUnwritable
@@ -56,6 +56,20 @@ async def _result(failure: JournalError | None) -> None:
 
 
 @final
+class AtOnce:
+    """What became of an entry, for a caller that need not wait: None, it is durable. Awaiting raises the failure."""
+
+    __slots__ = ("failure",)
+
+    def __init__(self, failure: JournalError | None) -> None:
+        self.failure = failure
+
+    def __await__(self) -> Generator[None]:
+        """At once."""
+        return _result(self.failure).__await__()
+
+
+@final
 class InlineCommit:
     """One transaction per entry, on the caller's thread, done when the call returns."""
 
@@ -74,6 +88,39 @@ class InlineCommit:
 
     async def close(self) -> None:
         """See ``Commit``."""
+
+
+@final
+class GroupedCommit:
+    """One transaction for many entries, on the caller's thread; for a journal that can be made again.
+
+    An entry counts as durable at once, and is in the file when its group is full or at the close: a process that is
+    killed takes up to a group with it.
+    """
+
+    def __init__(self, store: JournalStore) -> None:
+        self._store = store
+        self._failure: JournalError | None = None
+        self._group: list[Entry] = []
+
+    def commit(self, entry: Entry) -> AtOnce:
+        """See ``Commit``."""
+        self._group.append(entry)
+        if len(self._group) >= GROUP_MAX:
+            self._write()
+        return AtOnce(self._failure)
+
+    async def close(self) -> None:
+        """See ``Commit``."""
+        self._write()
+
+    def _write(self) -> None:
+        group, self._group = self._group, []
+        if self._failure is None:
+            try:
+                self._store.write(group)
+            except JournalError as error:
+                self._failure = error
 
 
 @final

@@ -3,6 +3,7 @@
 SQLite in WAL mode with ``synchronous=FULL``: a transaction that has returned survives the loss of power.
 """
 
+import struct
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,10 +32,12 @@ from dita.adapters.journal.schema import (
     snapshot_checksum,
     upgrade,
 )
-from dita.spec.layout import WORD_BYTES, pack
+from dita.spec.inputs import Input
+from dita.spec.layout import WORD_BYTES, size_of
 
 NOTE_BYTES_MAX: Final = 4096
 SNAPSHOTS_KEPT: Final = 2  # the newest may be of a state that nobody can rebuild any more: then there is one before it
+_INPUT: Final = struct.Struct(f"<{size_of(Input) // WORD_BYTES}q")
 _BUSY_MILLISECONDS: Final = 2000
 _WAL_BYTES_KEPT: Final = 16 * 1024 * 1024
 _FULL: Final = 2  # SQLite's number of it
@@ -407,7 +410,8 @@ class JournalStore:
 
 
 def _packed(row: Row) -> PackedRow:
-    return PackedRow(row.position, pack(row.input), row.send_by_ns, row.digest, row.wall_ns)
+    data = _INPUT.pack(*row.input[:-1], *row.input.ratios)  # as `layout.pack`, without finding out the shape each time
+    return PackedRow(row.position, data, row.send_by_ns, row.digest, row.wall_ns)
 
 
 def _note(columns: tuple[object, ...]) -> Note:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from random import Random
 from typing import Final
 
-from dita.adapters.journal import InlineCommit
+from dita.adapters.journal import GroupedCommit, InlineCommit
 from dita.adapters.journal.store import JournalStore
 from dita.runtime.ground import Ground
 from dita.runtime.simulation.loop import SimulatedClock, VirtualLoop, virtual_library_clocks
@@ -22,20 +22,28 @@ def _unsynced(store: JournalStore) -> InlineCommit:
     return InlineCommit(store)
 
 
+def _grouped(store: JournalStore) -> GroupedCommit:
+    """The same, in groups."""
+    store.stop_syncing()
+    return GroupedCommit(store)
+
+
 @contextmanager
-def virtual_ground(seed: int) -> Generator[tuple[VirtualLoop, Ground]]:
+def virtual_ground(seed: int, *, is_direct: bool = False) -> Generator[tuple[VirtualLoop, Ground]]:
     """A loop on virtual time, and the ground of a session that runs on it."""
+    wire = f"in memory, {LATENCY_SECONDS * 1000:g} ms of virtual time each way"
     network = MemoryNetwork(Random(f"network {seed}"), (LATENCY_SECONDS, LATENCY_SECONDS))
     loop = VirtualLoop(network)
     ground = Ground(
         name="backtest",
-        wire=f"in memory, {LATENCY_SECONDS * 1000:g} ms of virtual time each way",
+        wire="none, the exchange is called directly" if is_direct else wire,
         clock=SimulatedClock(loop),
-        driver=_unsynced,
+        driver=_grouped if is_direct else _unsynced,
         listen=MemoryListener,  # type: ignore[arg-type] # stands for a socket
         port=_PORT,
         is_watched=False,
         within=f" in the memory of process {os.getpid()}",
+        pass_time=loop.pass_time if is_direct else None,
     )
     try:
         with virtual_library_clocks(loop):

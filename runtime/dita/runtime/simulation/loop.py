@@ -41,6 +41,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """The virtual clock, in seconds."""
         return self._now
 
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass within the callback that runs, as work takes time. What becomes due waits for its end."""
+        self._now += seconds
+
     # --- processes ---------------------------------------------------------------------------------------------------
 
     def thaw(self, process: SimulatedProcess) -> None:
@@ -156,12 +160,16 @@ class SimulatedClock:
     """A machine's clock (``dita.adapters.bingx.clock.Clock``). ``stepped_ns``: by how much its wall clock is wrong."""
 
     def __init__(self, loop: VirtualLoop) -> None:
-        self._loop = loop
+        self._time = loop.time
+        self._seconds, self._ns = 0.0, 0  # of the last answer: asked many times an instant
         self.stepped_ns = 0
 
     def monotonic_ns(self) -> int:
         """Nanoseconds of the loop."""
-        return round(self._loop.time() * 1e9)
+        seconds = self._time()
+        if seconds != self._seconds:
+            self._seconds, self._ns = seconds, round(seconds * 1e9)
+        return self._ns
 
     def wall_ns(self) -> int:
         """UTC nanoseconds."""
