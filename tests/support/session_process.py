@@ -202,7 +202,8 @@ def start_session(
 ) -> BaseProcess:
     """Start a session that writes what it says to a file; for ``stuck`` and ``stalls`` see ``run_dita``."""
     arguments = session_arguments(exchange, certificate, folder, round_trips)
-    environment = QUICK | {"DITA_REPLY_WITHIN_MS": str(reply_within_ms)} | dict(more)
+    own = {"DITA_REPLY_WITHIN_MS": str(reply_within_ms), "DITA_PLANE": str(folder)}
+    environment = QUICK | own | dict(more)
     process = context.Process(
         target=run_dita, args=(str(folder), arguments, environment, str(output), stuck, tuple(stalls))
     )

@@ -45,6 +45,7 @@ class Alert(StrEnum):
     POLICY = "policy"
     STREAM_GAP = "stream gap"
     REFUSED = "refused"
+    PLANE = "plane"
 
 
 class Raised(NamedTuple):

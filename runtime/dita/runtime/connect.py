@@ -135,6 +135,11 @@ class Connection:
         """See ``Link``."""
         await self.rest.cancel_all_after(seconds)
 
+    @property
+    def streams(self) -> tuple[AccountStream | MarketStream, ...]:
+        """Those that were asked for."""
+        return tuple(self._streams)
+
     def metrics(self) -> tuple[Metric, ...]:
         """See ``Link``."""
         return adapter_metrics(self.desk, self._streams)

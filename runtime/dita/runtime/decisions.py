@@ -46,6 +46,7 @@ class _Run:
     newest: Hold
     newest_ns: int  # our wall clock
     count: int = 0
+    total: int = 0  # told or not
     written_ns: int | None = None  # our monotonic clock
 
 
@@ -77,6 +78,7 @@ class Decisions:
         run = self._runs.setdefault(key, _Run(hold, 0))
         run.newest, run.newest_ns = hold, self._wall_ns()
         run.count += 1
+        run.total += 1
         return self._write_if_due(run, SAME_NS if before == key else CHANGED_NS)
 
     def went_on(self, symbol: str) -> None:
@@ -96,6 +98,11 @@ class Decisions:
         """Who looked at entries, what came of it, and how often; exits last, which nobody looks at."""
         held = [(check.name, reason.name, count) for (check, reason), count in sorted(self.counts.items())]
         return (*held, (Check.KERNEL.name, "entered", self.entries), (Check.NONE.name, "exits asked for", self.exits))
+
+    def newest(self) -> list[tuple[Hold, int, int]]:
+        """The newest hold of each symbol and reason, our time of it, and how many there were; the newest first."""
+        runs = sorted(self._runs.values(), key=lambda run: -run.newest_ns)
+        return [(run.newest, run.newest_ns, run.total) for run in runs]
 
     def take(self) -> Sequence[Note]:
         """What waits to be written; the caller writes it now."""

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, Protocol, final
 from dita.adapters.journal import AtOnce, Journal, JournalError, JournalFenced, Note, Snapshot, checked_note
 from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.history import History
+from dita.runtime.latency import Latencies
 from dita.runtime.lockstep import Divergence, Lockstep, Stepped
 from dita.spec import inputs
 from dita.spec.inputs import Input
@@ -25,6 +26,8 @@ from dita.spec.vocabulary import Code, Kind, Mode, Phase, Verdict
 SNAPSHOT_EVERY: Final = 5_000  # rows; a start walks through at most so many with the reference, about a second
 SEND_WITHIN_NS: Final = 3 * NANOSECONDS_PER_SECOND  # an order that could not be written by then is not sent at all
 
+_INPUT_TO_COMMAND: Final = "input to command"  # from an input's arrival until what it commands has begun
+_INPUT_TO_JOURNAL: Final = "input to journal"  # the same of one that commands nothing
 
 _ENTRY_WORKS: Final = (Phase.ENTRY_WORKING, Phase.ENTRY_UNRESOLVED)
 
@@ -47,11 +50,12 @@ Annotator = Callable[[Input, Stepped], tuple[Note, ...]]
 
 
 class _Durable(NamedTuple):
-    """An input whose row is written, and by when an order that it commands must be sent."""
+    """An input whose row is written, by when an order that it commands must be sent, and when the input came."""
 
     event: Input
     stepped: Stepped
     send_by_ns: int
+    began_ns: int  # our monotonic clock
 
 
 @final
@@ -71,8 +75,9 @@ class Engine:
         history: History | None = None,
         made_by: str = "",
         snapshot_every: int = SNAPSHOT_EVERY,
+        now_ns: Callable[[], int] = lambda: 0,
     ) -> None:
-        """``history`` is that of the journal so far.
+        """``history`` is that of the journal so far. ``now_ns``: our monotonic clock, by which steps are measured.
 
         ``made_by`` names this version of the code in snapshots of the state, one every so many rows; "": none is made.
         """
@@ -92,6 +97,8 @@ class Engine:
         self.history = History() if history is None else history
         self._made_by = made_by
         self._snapshot_every = snapshot_every
+        self.latencies = Latencies()
+        self._now_ns = now_ns
         self._tasks: set[asyncio.Task[None]] = set()
         self._due: deque[_Durable] = deque()
 
@@ -152,6 +159,7 @@ class Engine:
     # --- one input ---------------------------------------------------------------------------------------------------
 
     def _take(self, event: Input, notes: tuple[Note, ...]) -> tuple[Outcome, "asyncio.Task[None] | None"]:
+        began_ns = self._now_ns()
         stepped = self.lockstep.step(event)
         outcome = stepped.outcome
         if stepped.diverged_now:
@@ -168,9 +176,9 @@ class Engine:
         if self.journal_error is None:
             durable = self._append(event, stepped, send_by_ns, notes)
         if isinstance(durable, AtOnce):
-            self._finish_at_once(_Durable(event, stepped, send_by_ns), durable.failure)
+            self._finish_at_once(_Durable(event, stepped, send_by_ns, began_ns), durable.failure)
             return outcome, None
-        task = asyncio.create_task(self._finish(event, stepped, send_by_ns, durable))
+        task = asyncio.create_task(self._finish(event, stepped, send_by_ns, durable, began_ns))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return outcome, task
@@ -195,13 +203,15 @@ class Engine:
             snapshot=snapshot if due and agreed else None,
         )
 
-    async def _finish(self, event: Input, stepped: Stepped, send_by_ns: int, durable: Awaitable[None] | None) -> None:
+    async def _finish(
+        self, event: Input, stepped: Stepped, send_by_ns: int, durable: Awaitable[None] | None, began_ns: int
+    ) -> None:
         if durable is not None:
             try:
                 await durable
             except JournalError as error:
                 self._journal_failed(error)
-        self._carry(event, stepped, send_by_ns)
+        self._carry(event, stepped, send_by_ns, began_ns)
 
     def _finish_at_once(self, done: "_Durable", failure: JournalError | None) -> None:
         """The commands of an input that is durable already. Those of inputs that they cause follow them, not inside."""
@@ -216,13 +226,15 @@ class Engine:
             finally:
                 self._due.popleft()
 
-    def _carry(self, event: Input, stepped: Stepped, send_by_ns: int) -> None:
+    def _carry(self, event: Input, stepped: Stepped, send_by_ns: int, began_ns: int) -> None:
         if self.is_fenced:
             return  # whoever took over answers for the orders now
         if self.journal_error is not None and _commands_anything(stepped.outcome):
             self.alerts.raise_(Alert.UNJOURNALED, f"{Kind(event.kind).name}: {stepped.outcome}")
         if self._commands is not None:
             self._commands.carry(event, stepped, send_by_ns)
+            what = _INPUT_TO_COMMAND if _commands_anything(stepped.outcome) else _INPUT_TO_JOURNAL
+            self.latencies.add(what, self._now_ns() - began_ns)
 
     # --- when something is wrong -------------------------------------------------------------------------------------
 

@@ -79,6 +79,11 @@ class EntryMaker:
         """This reason is over."""
         self._kept_back.discard(reason)
 
+    @property
+    def kept_back(self) -> tuple[str, ...]:
+        """What keeps entries back now."""
+        return tuple(sorted(self._kept_back))
+
     def observe(self, event: Input, stepped: Stepped) -> None:
         """Engine observer: after a rejected entry wait before the next one in that instrument, longer each time."""
         number = event.instrument
@@ -169,7 +174,7 @@ class EntryMaker:
         if not self._engine.may_add_risk:
             return Reason.NO_RISK, {}
         if self._kept_back:
-            return Reason.KEPT_BACK, {"by": ", ".join(sorted(self._kept_back))}
+            return Reason.KEPT_BACK, {"by": ", ".join(self.kept_back)}
         if state.instruments[instrument.number].holder:
             return Reason.INSTRUMENT_BUSY, {"slot": state.instruments[instrument.number].holder - 1}
         wait_ns = self._not_before_ns.get(instrument.number, 0) - self._clocks.now_ns()

@@ -25,6 +25,10 @@ class History:
     day: TradingDay = field(default_factory=TradingDay)
     income_ns: dict[IncomeKind, int] = field(default_factory=dict[IncomeKind, int])
     """Venue time of the newest row in the booked total of each kind."""
+    newest_ns: int = 0  # our time of the newest input
+    moved_ns: dict[int, int] = field(default_factory=dict[int, int])  # slot: our time of its last change of phase
+    commanded: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
+    """Of the newest order of each slot: our time of its command, its limit price (0: market)."""
 
     def observe(self, event: Input, stepped: Stepped, *, send_by_ns: int, wall_ns: int) -> None:
         """Take one input in."""
@@ -39,6 +43,10 @@ class History:
         if outcome.submit:
             key = OrderKey(outcome.trade, outcome.slot, outcome.attempt)
             self.submits[outcome.slot] = (key, send_by_ns)
+            self.commanded[outcome.slot] = (wall_ns, outcome.limit_price)
+        if outcome.moves:
+            self.moved_ns[event.slot] = wall_ns
+        self.newest_ns = wall_ns
 
     def keep(self, state: State) -> None:
         """Forget the starts of trades that the state does not remember either."""
@@ -53,6 +61,9 @@ class History:
             "submits": sorted((*key, send_by_ns) for key, send_by_ns in self.submits.values()),
             "day": self.day._asdict(),
             "income_ns": sorted(self.income_ns.items()),
+            "newest_ns": self.newest_ns,
+            "moved_ns": sorted(self.moved_ns.items()),
+            "commanded": sorted((slot, *values) for slot, values in self.commanded.items()),
         }
         return json.dumps(document, separators=(",", ":"))
 
@@ -68,7 +79,10 @@ class History:
             }
             day = TradingDay(**{name: int(document["day"][name]) for name in TradingDay._fields})
             income_ns = {IncomeKind(kind): int(time_ns) for kind, time_ns in document["income_ns"]}
-            return cls(int(document["seeded_ns"]), starts, submits, day, income_ns)
+            moved_ns = {int(slot): int(since) for slot, since in document["moved_ns"]}
+            commanded = {int(slot): (int(at), int(price)) for slot, at, price in document["commanded"]}
+            newest_ns = int(document["newest_ns"])
+            return cls(int(document["seeded_ns"]), starts, submits, day, income_ns, newest_ns, moved_ns, commanded)
         except (KeyError, TypeError) as error:
             raise ValueError(f"history: `{text[:80]}` is not what `to_text` gives") from error
 

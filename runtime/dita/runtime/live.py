@@ -162,6 +162,7 @@ class Runtime:
             send_within_ns=send_within_ns,
             history=history,
             made_by=made_by,
+            now_ns=clock.monotonic_ns,
         )
         if journal.mended != NOTHING_MENDED:
             what, newest = journal.mended.what, journal.mended.newest

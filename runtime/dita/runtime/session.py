@@ -31,6 +31,7 @@ from dita.runtime.fees import FeeCheck
 from dita.runtime.ground import MACHINE, Ground
 from dita.runtime.live import Pace, Runtime, open_runtime
 from dita.runtime.memory import MemoryMarks
+from dita.runtime.operations import Operations
 from dita.runtime.order_names import make_spare_tag
 from dita.runtime.paper import Feeder, PaperExchange, SteadyFeeder, assumptions, planned_faults
 from dita.runtime.policies import make_policy
@@ -57,6 +58,7 @@ _AT_THE_END: Final[dict[str, int | str]] = {
     "reference_divergences": 0,
     "certificate": "valid",
 }
+_UNSEEN: Final = {"plane": "off"}  # a session in the memory of a process is seen there, not from outside
 _LOOPS: Final = 1_000_000  # a recording is played again and again until the session has enough
 _PAPER_REPLY_SECONDS: Final = 1.0
 _PAPER_PACE: Final = Pace(again=0.2, settle_pause=0.2, settle_again=0.25)
@@ -150,11 +152,11 @@ async def run_session(
         parts = _Parts(settings, certified, ground, progress, accept_migration, memory)
         policy = make_policy(settings.policy, Random(settings.seed))
         venue = await _open_venue(settings, ground, stack)
-        runtime = await _open_runtime_at(venue, parts, policy, stack)
+        runtime, operations = await _open_runtime_at(venue, parts, policy, stack)
         tally = Tally(runtime.instruments)
         runtime.engine.observers.append(tally.observe)
         signals = _Signals(stop or asyncio.Event(), stop_now or asyncio.Event())
-        problems = await _trade(parts, runtime, venue, tally, signals)
+        problems = await _trade(parts, runtime, venue, tally, signals, on_ready=operations.ready)
         progress("asking the exchange", 0, 0)
         result = _result(parts, venue, runtime, tally, await _truth(venue, runtime, problems), problems)
     if runtime.unfinished:
@@ -208,7 +210,9 @@ async def _open_venue(settings: Settings, ground: Ground, stack: AsyncExitStack)
     return _Venue(hosts_for(paper.server.rest_url), paper.credentials, patience, _PAPER_PACE, paper, events, direct)
 
 
-async def _open_runtime_at(venue: _Venue, parts: _Parts, policy: Policy, stack: AsyncExitStack) -> Runtime:
+async def _open_runtime_at(
+    venue: _Venue, parts: _Parts, policy: Policy, stack: AsyncExitStack
+) -> tuple[Runtime, Operations]:
     settings = parts.settings
     account = account_name(venue.hosts, venue.credentials)
     reached = await _connect(venue, parts, settings.symbols)  # before there is a journal: nothing is left half-made
@@ -241,13 +245,19 @@ async def _open_runtime_at(venue: _Venue, parts: _Parts, policy: Policy, stack: 
             spare_tag=make_spare_tag(journal.meta.tag, SystemRandom()),
             accept_migration=parts.accept_migration,
         )
+        seen = settings if parts.ground.is_watched else settings.model_copy(update=_UNSEEN)
+        operations = Operations(
+            seen, opened.runtime, connection, parts.certified, venue.hosts.rest, parts.ground.clock
+        )  # fmt: skip
         opening.pop_all()
+    stack.push_async_callback(operations.aclose)  # when the runtime has stopped
     if parts.ground.is_watched:
         stack.enter_context(_watched(opened.runtime, settings))  # until after the stop
+    operations.start()
     runtime = await opened.start()
     stack.push_async_callback(runtime.stop)
     runtime.obey_switch()
-    return runtime
+    return runtime, operations
 
 
 @contextmanager
@@ -297,7 +307,14 @@ def fresh_journal_path(folder: Path) -> Path:
 # --- trading ---------------------------------------------------------------------------------------------------------
 
 
-async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, signals: _Signals) -> list[str]:
+async def _trade(
+    parts: _Parts,
+    runtime: Runtime,
+    venue: _Venue,
+    tally: Tally,
+    signals: _Signals,
+    on_ready: Callable[[], None],
+) -> list[str]:
     problems: list[str] = []
     feeding: asyncio.Task[None] | None = None
     paper, events = venue.paper, venue.events
@@ -312,6 +329,7 @@ async def _trade(parts: _Parts, runtime: Runtime, venue: _Venue, tally: Tally, s
         parts.progress("recovering and reconciling", 0, 0)
         async with asyncio.timeout(_READY_SECONDS):
             await runtime.ready()
+        on_ready()
         if paper is not None:
             paper.arm()
         runtime.trade()

@@ -106,6 +106,7 @@ class Settings(BaseSettings):
     journal: Path = Path("out/journal.sqlite")
     certificate: Path = Path("out/certificate.json")
     out: Path = Path("out")
+    plane: Literal["off"] | Path = Path("/dev/shm")  # noqa: S108 - in memory, in a folder that only we enter; see places
 
     @field_validator("symbols", mode="before")
     @classmethod

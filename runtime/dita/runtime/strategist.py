@@ -38,6 +38,7 @@ _ALERTS: Final = {Check.POLICY: Alert.POLICY, Check.SIZING: Alert.SIZING}  # as 
 class _Quote:
     bid_price: int = 0
     ask_price: int = 0
+    now_ns: int | None = None  # our monotonic clock when it came
 
 
 @final
@@ -107,8 +108,9 @@ class Strategist:
             return
         quote = self._quotes[event.symbol]
         if isinstance(event, BookTicker):
-            quote.bid_price, quote.ask_price = event.bid_price, event.ask_price
-            self._chain.see(event.symbol, Quoted(event, self._now_ns()))
+            now_ns = self._now_ns()
+            quote.bid_price, quote.ask_price, quote.now_ns = event.bid_price, event.ask_price, now_ns
+            self._chain.see(event.symbol, Quoted(event, now_ns))
         under_way = self._under_way[event.symbol]
         if not self.may_act or self._quiet or (under_way is not None and not under_way.done()):
             return
@@ -152,6 +154,10 @@ class Strategist:
             if holds():
                 return
             await asyncio.sleep(_QUIET_STEP_SECONDS)
+
+    def quotes(self) -> list[tuple[str, int, int, int | None]]:
+        """Symbol, best bid and ask (1e-10 USDT, 0 before the first), and our monotonic clock when they came."""
+        return [(symbol, quote.bid_price, quote.ask_price, quote.now_ns) for symbol, quote in self._quotes.items()]
 
     def price(self, symbol: str) -> int:
         """Middle of the newest quote, 0 before the first."""

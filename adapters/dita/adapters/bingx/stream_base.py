@@ -84,6 +84,11 @@ class ResilientStream(ABC, Generic[E]):
         """Whether events arrive now, as far as we know."""
         return self._live
 
+    @property
+    def silent_ns(self) -> int | None:
+        """How long ago the newest frame came; None before the first."""
+        return self._now_ns() - self._last_frame_ns if self._last_frame_ns else None
+
     def figures(self) -> dict[str, int]:
         """The counters by name, for whoever shows them; times in nanoseconds."""
         ended = {f"ended: {cause.value}": count for cause, count in self.endings.items()}
