@@ -145,9 +145,9 @@ def test_a_limit_that_allows_nothing_is_refused(quota: Quota) -> None:
 PUBLISHED = {
     "server time": 10, "contracts": 1, "premium index": 1, "balance": 5, "positions": 10, "position mode": 2,
     "set position mode": 4, "margin mode": 2, "set margin mode": 2, "leverage": 5, "set leverage": 5,
-    "commission rate": 5, "submit": 10, "test submit": 5, "cancel": 10, "cancel all": 5, "cancel all after": 1,
-    "close position": 5, "query order": 30, "open orders": 5, "all orders": 5, "full order": 5, "fill history": 5,
-    "income": 5, "create listen key": 2, "extend listen key": 2, "delete listen key": 2,
+    "commission rate": 5, "key permissions": 2, "submit": 10, "test submit": 5, "cancel": 10, "cancel all": 5,
+    "cancel all after": 1, "close position": 5, "query order": 30, "open orders": 5, "all orders": 5, "full order": 5,
+    "fill history": 5, "income": 5, "create listen key": 2, "extend listen key": 2, "delete listen key": 2,
 }  # fmt: skip
 
 

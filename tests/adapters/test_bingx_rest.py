@@ -12,7 +12,7 @@ from bingx_replies import scripted_rest
 from bingx_venue import START_NS, Say, StepClock, StubVenue, ask, connected, moving_clock, no, yes
 from dita.adapters.bingx.contracts import Contract
 from dita.adapters.bingx.errors import BadReply, VenueError, VenueRefused
-from dita.adapters.bingx.rest import BingxRest, PositionMode
+from dita.adapters.bingx.rest import BingxRest, KeyPermissions, PositionMode
 from dita.adapters.logic.rows import BalanceRow, Evidence, OrderRow, OrderState, PositionRow
 from dita.reference import step
 from dita.spec import inputs
@@ -300,6 +300,23 @@ async def test_settings_and_rates() -> None:
     assert venue.requests("POST", f"{SWAP}/v2/trade/leverage")[0].parameters["side"] == "BOTH"
     assert venue.requests("POST", f"{SWAP}/v1/positionSide/dual")[0].parameters["dualSidePosition"] == "false"
     assert all(seen.signature_holds for seen in venue.seen if "server/time" not in seen.path)
+
+
+async def test_what_a_key_may_do_is_told_in_full_or_not_at_all() -> None:
+    """Each of four flags counts; one that is missing or no flag is an error, never a No."""
+    path = "/openApi/v1/account/apiPermissions"
+    flags = {
+        "enableFutures": True, "enableWithdrawals": False, "permitsUniversalTransfer": "false", "ipRestrict": True,
+        "enableReading": True,
+    }  # fmt: skip
+
+    said = await ask(path, yes(flags), lambda rest: rest.key_permissions())
+
+    assert said == KeyPermissions(trades=True, withdraws=False, transfers=False, is_bound=True)
+    for name in ("enableFutures", "enableWithdrawals", "permitsUniversalTransfer", "ipRestrict"):
+        for spoilt in ({name: ""}, {name: 7}):
+            with pytest.raises(BadReply, match="key permissions"):
+                await ask(path, yes({**flags, **spoilt}), lambda rest: rest.key_permissions())
 
 
 async def test_a_listen_key_comes_bare_or_wrapped_and_is_extended_and_deleted() -> None:

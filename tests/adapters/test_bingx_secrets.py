@@ -157,7 +157,8 @@ def reads(rest: BingxRest) -> list[Callable[[], Awaitable[object]]]:
     start, end = 1_759_999_999 * 10**9, 1_760_000_000 * 10**9
     key = SecretStr(LISTEN_KEY)
     return [
-        rest.positions, rest.position_mode, rest.commission_rates, rest.server_time, rest.probe_receive_window,
+        rest.positions, rest.position_mode, rest.commission_rates, rest.key_permissions, rest.server_time,
+        rest.probe_receive_window,
         lambda: rest.balance("USDT"), lambda: rest.leverage("BTC-USDT"), lambda: rest.margin_mode("BTC-USDT"),
         lambda: rest.open_orders("BTC-USDT"), lambda: rest.all_orders("BTC-USDT", start, end),
         lambda: rest.fill_history("BTC-USDT", start, end), lambda: rest.income(start, end),

@@ -435,6 +435,20 @@ async def test_leverage_and_margin_type() -> None:
         assert rates == {"commission": {"takerCommissionRate": 0.0005, "makerCommissionRate": 0.0002}}
 
 
+async def test_a_key_says_what_it_may_do() -> None:
+    """The account's configuration, as the venue's page names the flags."""
+    path = "/openApi/v1/account/apiPermissions"
+    names = ("enableFutures", "enableWithdrawals", "ipRestrict", "permitsUniversalTransfer")
+    for config, wanted in (
+        ({}, (True, False, True, False)),
+        ({"can_trade": False, "can_withdraw": True, "address_bound": False}, (False, True, False, False)),
+    ):
+        account = AccountConfig(KEY, SECRET, **config)
+        async with exchange(exchange_config(accounts=(account,))) as (_, client):
+            said = await client.data("GET", path)
+        assert tuple(said[name] for name in names) == wanted
+
+
 async def test_test_orders_are_judged_and_not_placed() -> None:
     """order/test refuses what the real one would refuse and leaves no order behind."""
     async with exchange() as (server, client):

@@ -114,15 +114,15 @@ def test_doctor_finds_what_is_there_and_says_what_to_do(tmp_path: Path) -> None:
     done = dita(tmp_path, "doctor", "--json", "doctor.json")
     assert done.returncode == 0, done.stderr
     figures = json.loads((tmp_path / "doctor.json").read_text())["figures"]
-    assert figures["failed"] == 0
-    assert figures["held"] >= 3
+    assert figures["fail"] == 0
+    assert figures["ok"] >= 3
     assert "dita certify" in done.stdout
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "certificate.json").write_text("{}")
     done = dita(tmp_path, "doctor", "--json", "doctor.json")
     assert done.returncode == 1
     assert "certificate" in done.stderr
-    assert json.loads((tmp_path / "doctor.json").read_text())["figures"]["failed"] == 1
+    assert json.loads((tmp_path / "doctor.json").read_text())["figures"]["fail"] == 1
 
 
 def test_doctor_names_an_exchange_that_does_not_answer(tmp_path: Path) -> None:

@@ -383,9 +383,19 @@ def bench(
 
 
 @app.command()
-def doctor(exchange_url: ExchangeUrl = None, journal: JournalPath = None, json_file: JsonFile = None) -> None:
-    """Check the environment, the toolchain, image, certificate, journal and exchange, and say what to do next."""
-    _finish("doctor", "cli_doctor", "doctor", json_file, options={"exchange": exchange_url, "journal": journal})
+def doctor(
+    stage: Annotated[
+        Literal["paper", "vst", "live"] | None,
+        typer.Option(help="What is to begin; by default what the settings are for."),
+    ] = None,
+    exchange_url: ExchangeUrl = None,
+    journal: JournalPath = None,
+    running: Annotated[bool, typer.Option("--running", help="A runtime is to be at work, not about to begin.")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Check machine, certificate, settings, journal and account for a stage, and say what to do next."""
+    options = {"exchange": exchange_url, "journal": journal}
+    _finish("doctor", "doctor.command", "doctor", json_file, options=options, stage=stage, running=running)
 
 
 def _refuse(name: str, value: object, why: str) -> None:

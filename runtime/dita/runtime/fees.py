@@ -5,10 +5,11 @@ nothing; what is open is still closed. While trades settle, their ratio to the m
 with that average, and opening stops while it is as far off as would have refused the start.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, final
 
+from dita.adapters.bingx.contracts import Contract
 from dita.adapters.bingx.errors import VenueError
 from dita.adapters.logic.fees import (
     REFUSE_PPM,
@@ -26,7 +27,7 @@ from dita.adapters.logic.rows import FillRow
 from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.engine import Engine
 from dita.runtime.instruments import Instruments
-from dita.runtime.venue_port import Venue
+from dita.runtime.venue_port import Reader, Venue
 from dita.spec import inputs
 from dita.spec.scales import NANOSECONDS_PER_SECOND, RATIO_SCALE
 
@@ -66,6 +67,35 @@ class FeeCheck:
         return f"{said}: nothing is opened{wanted}, else ask the venue"
 
 
+def fee_terms(contracts: Iterable[Contract]) -> dict[str, FeeTerms]:
+    """What each symbol costs by its contract."""
+    return {contract.symbol: FeeTerms(contract.taker_ppb, contract.maker_ppb) for contract in contracts}
+
+
+async def recent_fees(reader: Reader, terms: Mapping[str, FeeTerms]) -> FeeCheck:
+    """The last day's fills of these symbols held against the model. Raises VenueError."""
+    end_ns = (await reader.server_time()).server_ns + NANOSECONDS_PER_SECOND
+    start_ns = end_ns - _RECENT_NS
+    rows: list[FillRow] = []
+    for symbol in terms:
+        rows += await reader.fill_history(symbol, start_ns, end_ns)
+    rows = sorted(rows, key=lambda row: row.time_ns)[-_RECENT_ROWS:]
+    if agreement(fee_sum(rows, terms)) in (Agreement.DOUBTFUL, Agreement.REFUSED):
+        forced = await _forced_orders(reader, {row.symbol for row in rows}, start_ns, end_ns)
+        rows = [row for row in rows if row.order_id not in forced]  # the venue sets their price by itself
+    fees = fee_sum(rows, terms)
+    shown = tuple(FeeRow(row, model_fee_e18(row, terms[row.symbol])) for row in rows)
+    return FeeCheck(agreement(fees), fees, shown)
+
+
+async def _forced_orders(reader: Reader, symbols: Iterable[str], start_ns: int, end_ns: int) -> set[str]:
+    found: set[str] = set()
+    for symbol in sorted(symbols):
+        orders = await reader.all_orders(symbol, start_ns, end_ns)
+        found |= {order.order_id for order in orders if order.type_text in _FORCED}
+    return found
+
+
 @final
 class FeeWatch:
     """See the module. ``hold`` and ``release`` stop new trades for a reason and let them go on."""
@@ -84,7 +114,7 @@ class FeeWatch:
         self._engine = engine
         self._venue = venue
         self._alerts = alerts
-        self._terms = {one.symbol: FeeTerms(one.contract.taker_ppb, one.contract.maker_ppb) for one in instruments}
+        self._terms = fee_terms(one.contract for one in instruments)
         self._hold = hold
         self._release = release
         self._is_off = False
@@ -94,8 +124,7 @@ class FeeWatch:
         if self.check is not None:
             return True
         try:
-            end_ns = (await self._venue.reader.server_time()).server_ns + NANOSECONDS_PER_SECOND
-            self.check = await self._checked(end_ns - _RECENT_NS, end_ns)
+            self.check = await recent_fees(self._venue.reader, self._terms)
         except VenueError as error:
             self._alerts.raise_(Alert.READ_FAILED, str(error))
             return False
@@ -136,22 +165,3 @@ class FeeWatch:
         ratio = self.calibration.ratio_ppm
         if abs(ratio - self._engine.state.account.calibration_ppm) >= _STEP_PPM:
             await self._engine.apply(inputs.calibrate(ratio))
-
-    async def _checked(self, start_ns: int, end_ns: int) -> FeeCheck:
-        rows: list[FillRow] = []
-        for symbol in self._terms:
-            rows += await self._venue.reader.fill_history(symbol, start_ns, end_ns)
-        rows = sorted(rows, key=lambda row: row.time_ns)[-_RECENT_ROWS:]
-        if agreement(fee_sum(rows, self._terms)) in (Agreement.DOUBTFUL, Agreement.REFUSED):
-            forced = await self._forced({row.symbol for row in rows}, start_ns, end_ns)
-            rows = [row for row in rows if row.order_id not in forced]  # the venue sets their price by itself
-        fees = fee_sum(rows, self._terms)
-        shown = tuple(FeeRow(row, model_fee_e18(row, self._terms[row.symbol])) for row in rows)
-        return FeeCheck(agreement(fees), fees, shown)
-
-    async def _forced(self, symbols: Iterable[str], start_ns: int, end_ns: int) -> set[str]:
-        found: set[str] = set()
-        for symbol in sorted(symbols):
-            orders = await self._venue.reader.all_orders(symbol, start_ns, end_ns)
-            found |= {order.order_id for order in orders if order.type_text in _FORCED}
-        return found

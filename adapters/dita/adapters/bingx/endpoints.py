@@ -84,6 +84,7 @@ SET_MARGIN_MODE: Final = Endpoint("set margin mode", "POST", f"{_SWAP}/v2/trade/
 LEVERAGE: Final = Endpoint("leverage", "GET", f"{_SWAP}/v2/trade/leverage", 5)
 SET_LEVERAGE: Final = Endpoint("set leverage", "POST", f"{_SWAP}/v2/trade/leverage", 5)
 COMMISSION_RATE: Final = Endpoint("commission rate", "GET", f"{_SWAP}/v2/user/commissionRate", 5)
+KEY_PERMISSIONS: Final = Endpoint("key permissions", "GET", "/openApi/v1/account/apiPermissions", 2)
 SUBMIT: Final = Endpoint("submit", "POST", f"{_SWAP}/v2/trade/order", 10, reserved=4)
 TEST_SUBMIT: Final = Endpoint("test submit", "POST", f"{_SWAP}/v2/trade/order/test", 5)
 CANCEL: Final = Endpoint("cancel", "DELETE", f"{_SWAP}/v2/trade/order", 10)
@@ -102,7 +103,7 @@ DELETE_LISTEN_KEY: Final = Endpoint("delete listen key", "DELETE", _LISTEN_KEY, 
 
 ENDPOINTS: Final = (
     SERVER_TIME, CONTRACTS, PREMIUM_INDEX, BALANCE, POSITIONS, POSITION_MODE, SET_POSITION_MODE, MARGIN_MODE,
-    SET_MARGIN_MODE, LEVERAGE, SET_LEVERAGE, COMMISSION_RATE, SUBMIT, TEST_SUBMIT, CANCEL, CANCEL_ALL, CANCEL_ALL_AFTER,
-    CLOSE_POSITION, QUERY_ORDER, OPEN_ORDERS, ALL_ORDERS, FULL_ORDER, FILL_HISTORY, INCOME, CREATE_LISTEN_KEY,
-    EXTEND_LISTEN_KEY, DELETE_LISTEN_KEY,
+    SET_MARGIN_MODE, LEVERAGE, SET_LEVERAGE, COMMISSION_RATE, KEY_PERMISSIONS, SUBMIT, TEST_SUBMIT, CANCEL, CANCEL_ALL,
+    CANCEL_ALL_AFTER, CLOSE_POSITION, QUERY_ORDER, OPEN_ORDERS, ALL_ORDERS, FULL_ORDER, FILL_HISTORY, INCOME,
+    CREATE_LISTEN_KEY, EXTEND_LISTEN_KEY, DELETE_LISTEN_KEY,
 )  # fmt: skip

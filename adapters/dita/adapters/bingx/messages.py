@@ -485,6 +485,15 @@ class LeverageMessage(WireModel):
     short_max: Count = Field(0, validation_alias="maxShortLeverage")
 
 
+class KeyPermissionsMessage(WireModel):
+    """``data`` of the key permissions call; each flag is told or the message is refused."""
+
+    trades: StrictFlag = Field(validation_alias="enableFutures")
+    withdraws: StrictFlag = Field(validation_alias="enableWithdrawals")
+    transfers: StrictFlag = Field(validation_alias="permitsUniversalTransfer")
+    is_bound: StrictFlag = Field(validation_alias="ipRestrict")
+
+
 class ServerTimeMessage(WireModel):
     """``data`` of the server time call."""
 

@@ -28,6 +28,7 @@ from dita.adapters.bingx.endpoints import (
     FILL_HISTORY,
     FULL_ORDER,
     INCOME,
+    KEY_PERMISSIONS,
     LEVERAGE,
     MARGIN_MODE,
     OPEN_ORDERS,
@@ -61,6 +62,7 @@ from dita.adapters.bingx.messages import (
     CommissionMessage,
     FillMessage,
     IncomeMessage,
+    KeyPermissionsMessage,
     LeverageMessage,
     ListenKeyMessage,
     MarginModeMessage,
@@ -103,6 +105,16 @@ class Leverage:
     short: int
     long_max: int
     short_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPermissions:
+    """What the API key may do. ``is_bound``: from the addresses on its list only."""
+
+    trades: bool
+    withdraws: bool
+    transfers: bool
+    is_bound: bool
 
 
 @dataclass(slots=True)
@@ -274,6 +286,14 @@ class BingxRest:
         inner = (as_object(answer.data) or {}).get("commission")
         (rates,) = converted(COMMISSION_RATE, _commission_rates, [inner])
         return rates
+
+    async def key_permissions(self) -> KeyPermissions:
+        """What this key may do (BingX, account page "Query API Key Permissions"). Raises VenueError."""
+        answer = await self.api.read(KEY_PERMISSIONS, {})
+        (said,) = converted(
+            KEY_PERMISSIONS, lambda row: read_message(KeyPermissionsMessage, row, "key permissions"), [answer.data]
+        )
+        return KeyPermissions(said.trades, said.withdraws, said.transfers, said.is_bound)
 
     # ---- orders
 

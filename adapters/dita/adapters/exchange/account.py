@@ -32,6 +32,8 @@ class Account:
         self.insurance = 0  # losses beyond the margin, which the venue's fund has taken over
         self.hedge_mode = config.hedge_mode
         self.can_trade = config.can_trade
+        self.can_withdraw = config.can_withdraw
+        self.address_bound = config.address_bound
         self.read_lag_ns = read_lag_ns
         self.orders: dict[int, Order] = {}  # kept orders, oldest first
         self.live: dict[int, Order] = {}

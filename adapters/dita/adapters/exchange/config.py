@@ -81,6 +81,8 @@ class AccountConfig:
     hedge_mode: bool = True
     leverage: int = 20
     can_trade: bool = True  # False: orders are refused with 100004
+    can_withdraw: bool = False  # what the key's permissions say; nothing here withdraws
+    address_bound: bool = True  # the same, of its list of addresses; every call here comes from this machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,6 +238,22 @@ def maintenance_ratio(call: Call) -> object:
     return [{**tier, "maintMarginRatio": ratio, "maintAmount": "0"}]
 
 
+def key_permissions(call: Call) -> object:
+    """GET v1 account/apiPermissions: what the key may do (BingX, account page "Query API Key Permissions")."""
+    account = call.account
+    return {
+        "ipRestrict": account.address_bound,
+        "createTime": 1_700_000_000_000,
+        "enableReading": True,
+        "enableSpotAndMarginTrading": False,
+        "enableWithdrawals": account.can_withdraw,
+        "enableInternalTransfer": False,
+        "enableFutures": account.can_trade,
+        "permitsUniversalTransfer": False,
+        "enableVanillaOptions": False,
+    }
+
+
 def create_listen_key(call: Call) -> object:
     """POST userDataStream: a bare object without an envelope."""
     key = call.venue.keys.create(call.account.key, call.now_ns, reuse=call.venue.config.wire.one_listen_key)
@@ -285,6 +301,7 @@ ACCOUNT_ROUTES: Final[Routes] = {
     ("POST", f"{SWAP}/v2/trade/marginType"): Route(set_margin_type, 2),
     ("POST", f"{SWAP}/v2/trade/positionMargin"): Route(change_margin, 2),
     ("GET", f"{SWAP}/v1/maintMarginRatio"): Route(maintenance_ratio, 5),
+    ("GET", "/openApi/v1/account/apiPermissions"): Route(key_permissions, 2),
     ("POST", _LISTEN_KEY): Route(create_listen_key, 2, security="key", occasion="listen_key"),
     ("PUT", _LISTEN_KEY): Route(extend_listen_key, 2, security="key", occasion="listen_key"),
     ("DELETE", _LISTEN_KEY): Route(delete_listen_key, 2, security="key", occasion="listen_key"),
