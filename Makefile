@@ -109,7 +109,7 @@ format: $(STAMP) ## put the code into the form that check asks for
 
 lock: $(STAMP) ## pin the newest allowed versions with hashes in requirements/ (network, minutes; needs pip-tools)
 	@for f in dev run; do if [ $$f = run ]; then cp requirements/dev.txt requirements/run.txt; set -- --reuse-hashes; \
-	else set -- --extra dev --extra campaign --upgrade; fi; pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	else set -- --extra dev --extra campaign --extra screen --upgrade; fi; pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host "$$@" \
 	--output-file requirements/$$f.txt pyproject.toml || exit 1; done
 	@pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url --upgrade \

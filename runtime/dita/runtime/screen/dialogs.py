@@ -1,0 +1,79 @@
+"""What lies over the screen for a moment: a question before a command, and the keys."""
+
+from typing import ClassVar, final
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from dita.runtime.screen.controls import CONTROLS, Control
+
+_KEYS = (
+    *((control.key, control.command) for control in CONTROLS),
+    ("? F1", "these keys"),
+    ("q", "quit; the runtime goes on"),
+)
+_REPLAY_KEYS = (
+    ("← →", "a row back or on"),
+    ("PgUp PgDn", "a hundred rows"),
+    ("Home End", "the first row, the last"),
+    ("space", "play, stop"),
+)
+
+
+@final
+class Ask(ModalScreen[int | None]):
+    """A question. Gives None for no, else the number that was asked for, or 0."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("y", "agree", "yes"), ("n", "dismiss_no", "no"), ("escape", "dismiss_no", "no"),
+    ]  # fmt: skip
+
+    def __init__(self, control: Control) -> None:
+        super().__init__()
+        self._control = control
+
+    def compose(self) -> ComposeResult:
+        """The question, and for a number a place to write it."""
+        with Vertical(classes="dialog"):
+            yield Static(f"[b]{self._control.command}[/b]\n\n{self._control.question}\n")
+            if self._control.asks_number:
+                yield Input(type="integer", placeholder="a number, then Enter; Esc leaves it", id="number")
+            else:
+                yield Static("[b]y[/b] yes   [b]n[/b] no")
+
+    def action_agree(self) -> None:
+        """Yes."""
+        if not self._control.asks_number:
+            _ = self.dismiss(0)
+
+    def action_dismiss_no(self) -> None:
+        """No."""
+        _ = self.dismiss(None)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """A number was entered; what is none leaves everything as it is."""
+        _ = self.dismiss(int(event.value) if event.value.isdigit() else None)
+
+
+@final
+class Keys(ModalScreen[None]):
+    """Help: every key, any key closes it."""
+
+    def __init__(self, *, replay: bool) -> None:
+        super().__init__()
+        self._replay = replay
+
+    def compose(self) -> ComposeResult:
+        """A line a key."""
+        rows = _REPLAY_KEYS + _KEYS[-2:] if self._replay else _KEYS
+        text = "\n".join(f"[b]{key:<9}[/b] {what}" for key, what in rows)
+        said = "A journal cannot be commanded." if self._replay else "Each command is asked about before it is sent."
+        with Vertical(classes="dialog"):
+            yield Static(f"{text}\n\n{said}\nRed above: the numbers are not those of now.\n\nany key closes this")
+
+    def on_key(self) -> None:
+        """Any."""
+        _ = self.dismiss(None)
