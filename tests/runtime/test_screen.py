@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from rich.text import Text
@@ -15,7 +15,8 @@ from dita.runtime.screen.controls import CONTROLS
 from dita.runtime.screen.look import OLD, Look, Standing
 from dita.runtime.screen.panels import BAD, NOT_SHOWN, PANELS, banner
 from dita.runtime.screen.words import age, amount, percent, price, span, times
-from dita.spec.published import Kind, LiveSnapshot, checked, declared
+from dita.spec.published import Kind, checked, declared
+from dita.spec.published.snapshot import LiveSnapshot
 from screen_looks import ENGINE, HEALTH, LIVE, NOW_NS, S
 from screen_shots import ALL, SHOTS, Shot, Still, never, on_screen, taken, text_of
 
@@ -307,4 +308,4 @@ def test_ages_are_short_and_never_negative() -> None:
 def test_shots_are_found_beside_the_tests() -> None:
     """Where a reader looks for them."""
     assert Path(__file__).parent / "screens" == SHOTS
-    assert cast("Shot", ALL["live"]).look is LIVE
+    assert ALL["live"].look is LIVE

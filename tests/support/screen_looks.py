@@ -1,9 +1,11 @@
 """Moments for the screen: a busy one that is made up by hand, and how its text is taken down."""
 
+from typing import Any
+
 from dita.runtime.screen.look import Look, Standing
-from dita.spec.published import EngineSnapshot
 from dita.spec.published.snapshot import (
     AlertView,
+    EngineSnapshot,
     GateView,
     Health,
     InstrumentView,
@@ -21,7 +23,7 @@ COIN = 10**8
 PRICE = 10**10
 
 
-def slot(number: int, trade: int, symbol: str, phase: str, **parts: object) -> SlotView:
+def slot(number: int, trade: int, symbol: str, phase: str, **parts: Any) -> SlotView:
     """A live trade that was filled in full, but for the parts given."""
     made = SlotView(
         slot=number, trade=trade, symbol=symbol, side="LONG", phase=phase, began_ns=NOW_NS - 90 * S,
@@ -33,7 +35,7 @@ def slot(number: int, trade: int, symbol: str, phase: str, **parts: object) -> S
     return made._replace(**parts)
 
 
-def order(view: SlotView, **parts: object) -> OrderView:
+def order(view: SlotView, **parts: Any) -> OrderView:
     """The order under way of a slot that leaves."""
     made = OrderView(
         client_order_id=f"q7x2-{view.trade:07d}", slot=view.slot, trade=view.trade, attempt=1, symbol=view.symbol,

@@ -274,9 +274,17 @@ def exchange(
 
 
 @app.command()
-def status(journal: JournalPath = None, json_file: JsonFile = None) -> None:
-    """Say what a journal holds: account, trades, what is live, capital."""
-    _finish("status", "cli_journal", "status", json_file, journal=journal)
+def status(
+    journal: JournalPath = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Print what the journal holds; as without a terminal.")
+    ] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Watch the runtime on one screen; with --journal go through a journal, row by row."""
+    if plain or json_file is not None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        _finish("status", "cli_journal", "status", json_file, journal=journal)
+    _finish("status", "screen.command", "status", None, journal=journal)
 
 
 @app.command()

@@ -28,13 +28,12 @@ from dita.runtime.lockstep import Lockstep, Stepped
 from dita.runtime.replay import ReplayRefused, replay
 from dita.runtime.session import money_text
 from dita.runtime.settings import load_settings
-from dita.runtime.story import Story, decimal_text
+from dita.runtime.story import Story, decimal_text, said
 from dita.spec.canonical import sha256_hex
-from dita.spec.inputs import Input
 from dita.spec.layout import flatten_words, pack, word_names
 from dita.spec.scales import NANOSECONDS_PER_SECOND
 from dita.spec.state import State, capital, initial_state, remaining
-from dita.spec.vocabulary import Kind, Mode, Phase, Side
+from dita.spec.vocabulary import Mode, Phase, Side
 
 _PROGRESS_EVERY = 500
 
@@ -241,22 +240,11 @@ def _line(row: Row, stepped: Stepped) -> tuple[str, ...]:
     return (
         str(row.position),
         _moment(row.wall_ns),
-        _said(event),
+        said(event),
         str(event.trade or ""),
         str(stepped.outcome.slot),
         str(stepped.outcome),
     )
-
-
-def _said(event: Input) -> str:
-    """The kind and every field that is not zero."""
-    default = Input()
-    named = [
-        f"{name}={value}"
-        for name, value in event._asdict().items()
-        if name not in ("kind", "slot", "trade", "ratios", "time_ns") and value != getattr(default, name)
-    ]
-    return " ".join((Kind(event.kind).name, *named))
 
 
 def _moment(time_ns: int) -> str:

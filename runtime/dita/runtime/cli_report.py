@@ -64,6 +64,10 @@ class Reporter:
             self._errors.print(f"{text} {done}/{total}" if total else text, highlight=False)
         self._text = text
 
+    def leave(self) -> None:
+        """Take the bar away: the terminal belongs to somebody else from now on."""
+        self.__exit__()
+
     def error(self, message: str) -> None:
         """What went wrong, on standard error."""
         self._errors.print(f"[bold red]error[/]: {escape(message)}", highlight=False, soft_wrap=True)

@@ -34,6 +34,17 @@ class Line(NamedTuple):
     answer: str
 
 
+def said(event: Input) -> str:
+    """An input in a line: its kind, and every field that is not zero."""
+    default = Input()
+    named = [
+        f"{name}={value}"
+        for name, value in event._asdict().items()
+        if name not in ("kind", "slot", "trade", "ratios", "time_ns") and value != getattr(default, name)
+    ]
+    return " ".join((Kind(event.kind).name, *named))
+
+
 @final
 class Story:
     """A replay observer for one trade."""

@@ -3,8 +3,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from dita.spec.published import EngineSnapshot
-from dita.spec.published.snapshot import Health
+from dita.spec.published.snapshot import EngineSnapshot, GateView, Health
 
 
 class Standing(StrEnum):
@@ -29,7 +28,9 @@ class Look(NamedTuple):
     standing: Standing
     now_ns: int
     engine: EngineSnapshot | None = None
-    health: Health | None = None  # None in a replay: a journal does not tell it
+    health: Health | None = None  # None in a replay: no journal tells it
     old_ns: int = 0  # since the writer's last word
     about: str = ""  # what is watched, or why nothing is seen
     damaged: int = 0  # packets that were skipped so far
+    gates: tuple[GateView, ...] = ()  # what a journal tells of entries that were held, the newest first
+    lines: tuple[str, ...] = ()  # its newest rows, the newest first

@@ -101,7 +101,7 @@ def banner(look: Look) -> Text:
     if health is not None:
         parts += [f"{health.profile} {health.account} {health.venue}", (f"  #{health.sequence}", FAINT)]
     if engine is not None:
-        parts += [(f" row {engine.journal_position} of {moment(engine.wall_ns)}", FAINT)]
+        parts += [(f"row {engine.journal_position} at {moment(engine.wall_ns)} UTC", FAINT)]
     return _line(*parts)
 
 
@@ -261,10 +261,12 @@ def _quote(view: QuoteView, now_ns: int) -> Iterable["str | tuple[str, str]"]:
 def gates(look: Look) -> Panel:
     """Why entries were held."""
     one = look.health
-    if one is None:
+    if one is None and look.standing is not Standing.REPLAY:
         return _untold("gates", look)
-    title = _title("gates", (f"  entries {one.entries}  exits {one.exits}", "default"))
-    return Panel(title, tuple(_gate(view, look.now_ns) for view in one.gates) or (Text("nothing was held", FAINT),))
+    views = look.gates if one is None else one.gates
+    told = "" if one is None else f"  entries {one.entries}  exits {one.exits}"
+    lines = tuple(_gate(view, look.now_ns) for view in views)
+    return Panel(_title("gates", (told, "default")), lines or (Text("nothing was held", FAINT),))
 
 
 def _gate(view: GateView, now_ns: int) -> Text:
@@ -318,9 +320,11 @@ def _latency(view: LatencyView) -> Text:
 
 
 def log(look: Look) -> Panel:
-    """The newest alerts; in a replay, which row this is."""
+    """The newest alerts; in a replay the newest rows."""
     if look.health is None:
-        return _untold("log", look)
+        if look.standing is not Standing.REPLAY:
+            return _untold("log", look)
+        return Panel(_title("rows"), tuple(map(Text, look.lines)) or (Text("none yet", FAINT),))
     lines = tuple(_alert(view) for view in look.health.alerts)
     return Panel(_title(f"log {len(lines)}"), lines or (Text("no alert", FAINT),))
 
