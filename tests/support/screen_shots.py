@@ -65,7 +65,7 @@ ALL: Final = {
     "stalled": Shot(LIVE._replace(standing=Standing.STALLED, old_ns=12 * S)),
     "died": Shot(LIVE._replace(standing=Standing.DIED, old_ns=7300 * S)),
     "missing": Shot(Look(Standing.MISSING, NOW_NS, about="nobody publishes for out/journal.sqlite")),
-    "replay": Shot(Look(Standing.REPLAY, ENGINE.wall_ns, ENGINE, about="row 1234 of 2000"), is_replay=True),
+    "replay": Shot(Look(Standing.REPLAY, ENGINE.wall_ns, ENGINE, about="journal.sqlite, 2000 rows:"), is_replay=True),
     "keys": Shot(LIVE, keys=("question_mark",)),
     "flatten": Shot(LIVE, keys=("f",)),
     "limit": Shot(LIVE, keys=("n", "1", "2")),
@@ -79,7 +79,8 @@ async def never(command: str, number: int | None) -> str:
 
 def text_of(app: StatusApp) -> str:
     """The terminal's text, lines without what is blank at their end."""
-    strips = app.screen._compositor.render_strips(app.size)
+    painter = app.screen._compositor  # pyright: ignore[reportPrivateUsage] - what paints the strips is not public
+    strips = painter.render_strips(app.size)
     return "".join(f"{strip.text.rstrip()}\n" for strip in strips)
 
 

@@ -78,9 +78,10 @@ def terminal(
     """Run a command on a terminal of its own; it is ended at the end."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+    beside = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}  # it asks us
     process = subprocess.Popen(
         command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-        env={**environment, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"},
+        env={**beside, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"},
     )  # fmt: skip
     os.close(theirs)
     try:

@@ -1,4 +1,4 @@
-"""A journal as a source: a moment for each of its newest rows, to be moved through; rows to come follow by themselves."""
+"""A journal as a source: a moment for each of its newest rows, to be moved through. Rows that are written follow."""
 
 from collections import deque
 from collections.abc import Callable
