@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from rich.text import Text
@@ -57,7 +57,7 @@ def test_a_panel_keeps_to_its_place_and_counts_what_it_leaves_out(width: int, he
 
 def leaves(record: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
     """Every plain field of a record: the way to it, its name with its record's, and a value that it has not."""
-    kind = cast("type[Any]", type(record))
+    kind: type[Any] = record.__class__
     for field, value in zip(declared(kind), record, strict=True):
         here = (*path, field.name)
         if field.kind is Kind.RECORD:

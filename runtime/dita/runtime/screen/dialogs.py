@@ -23,8 +23,19 @@ _REPLAY_KEYS = (
 )
 
 
+class _Dialog(ModalScreen[int | None]):
+    """Something that is closed once, however fast keys follow each other."""
+
+    _is_closed = False
+
+    def _close(self, result: int | None) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            _ = self.dismiss(result)
+
+
 @final
-class Ask(ModalScreen[int | None]):
+class Ask(_Dialog):
     """A question. Gives None for no, else the number that was asked for, or 0."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -47,19 +58,19 @@ class Ask(ModalScreen[int | None]):
     def action_agree(self) -> None:
         """Yes."""
         if not self._control.asks_number:
-            _ = self.dismiss(0)
+            self._close(0)
 
     def action_dismiss_no(self) -> None:
         """No."""
-        _ = self.dismiss(None)
+        self._close(None)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """A number was entered; what is none leaves everything as it is."""
-        _ = self.dismiss(int(event.value) if event.value.isdigit() else None)
+        self._close(int(event.value) if event.value.isdigit() else None)
 
 
 @final
-class Keys(ModalScreen[None]):
+class Keys(_Dialog):
     """Help: every key, any key closes it."""
 
     def __init__(self, *, replay: bool) -> None:
@@ -76,4 +87,4 @@ class Keys(ModalScreen[None]):
 
     def on_key(self) -> None:
         """Any."""
-        _ = self.dismiss(None)
+        self._close(None)
