@@ -73,6 +73,11 @@ def require_applicable(defect: Defect, tree: Path) -> None:
     _apply(defect, tree, "--check")
 
 
+def plant(defect: Defect, tree: Path) -> None:
+    """Put the defect into a scratch tree that somebody else has made. Raises PatchRefused."""
+    _apply(defect, tree)
+
+
 def _apply(defect: Defect, tree: Path, *options: str) -> None:
     command = ["git", "apply", "--whitespace=nowarn", *options, str(defect.path.resolve())]
     # a folder inside a repository would be patched as a part of that one; the ceiling keeps git from looking up

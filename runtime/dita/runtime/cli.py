@@ -145,6 +145,31 @@ def mutants(
 
 
 @app.command()
+def audit(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID…]", help="Flaws to show; none: the matrix of all. `new ID` begins an entry."),
+    ] = None,
+    tier: Annotated[
+        Literal["quick", "full"],
+        typer.Option(help="quick: judge by what is recorded; full: ask again what is stale, and refuse what is open."),
+    ] = "quick",
+    anew: Annotated[bool, typer.Option("--anew", help="Put these flaws back and ask every layer again.")] = False,
+    again: Annotated[int, typer.Option(metavar="N", help="Ask N recorded questions again.", min=0, max=1000)] = 0,
+    seed: Annotated[int | None, typer.Option(help="Seed of which; default: from the commit.", min=0)] = None,
+    minutes: Annotated[float | None, typer.Option(help="End after so long; the next run goes on.", min=0.1)] = None,
+    html: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the matrix and a page a flaw there.")] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a summary there.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Show every known flaw, and which layers notice it when it is put back."""
+    _finish(
+        "audit", "cli_audit", "run", json_file,
+        ids=ids or [], tier=tier, anew=anew, again=again, seed=seed, minutes=minutes, html=html, markdown_file=markdown,
+    )  # fmt: skip
+
+
+@app.command()
 def vectors(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; say what differs from the kept ones.")] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of the numbers and of the solver.", min=0)] = None,

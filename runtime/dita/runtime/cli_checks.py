@@ -13,11 +13,13 @@ from dita.conformance.distribution import met_text
 from dita.conformance.explore import run_explore
 from dita.conformance.findings import kept, told
 from dita.conformance.signing import SigningKey
+from dita.runtime.audit.judging import audit
 from dita.runtime.cli_keygen import read_signing_key
 from dita.runtime.cli_report import CommandError, Report, Reporter, escape, table
 from dita.runtime.settings import load_settings
 
 _SEED: Final = 1
+_TOLD_MAX: Final = 10
 
 
 def conform(reporter: Reporter, *, tier: Tier, seed: int | None) -> Report:
@@ -60,6 +62,8 @@ def certify(reporter: Reporter, *, tier: Tier, sign: Path | None) -> Report:
     Raises ImageRefused, CommandError, PrivateFileError, SettingsError.
     """
     key = None if sign is None else read_signing_key(sign)  # before the work, not after it
+    if key is not None and tier == "full":
+        require_audited()
     report = _certify(load_settings().certificate, tier, reporter.progress, key)
     figures: dict[str, object] = {}
     shown: list[RenderableType] = []
@@ -71,6 +75,16 @@ def certify(reporter: Reporter, *, tier: Tier, sign: Path | None) -> Report:
         by = "unsigned" if key is None else f"signed with {key.public_key}"
         shown.append(f"certificate {report.certificate}, sha256 {report.certificate_sha256}, {by}")
     return Report({"certified": int(report.ok), **figures}, report.refusals, shown)
+
+
+def require_audited() -> None:
+    """A release needs evidence about every known flaw that speaks of these very sources. Raises CommandError."""
+    problems = audit().problems(strict=True)
+    if problems:
+        told = "\n".join(problems[:_TOLD_MAX])
+        raise CommandError(
+            f"certify --tier full --sign is a release, and {len(problems)} flaws speak against it:\n{told}"
+        )
 
 
 class CertificationFailed(Exception):
