@@ -20,10 +20,9 @@ CARGO := cd kernel_rs && cargo
 # $(call covered,room,share): report what of a room the kept data does not reach; fail below the share.
 COVERED := out/coverage/data
 covered = $(BIN)/coverage report --data-file=$(COVERED) --skip-covered --include='$(1)/*' --fail-under=$(2)
-# What tests dita.conformance and is measured: its own room, and the commands that run it; but not what runs long through
-# lines that the others reach too, for a measured loop takes twice the time.
-UNMEASURED := $(patsubst %,tests/conformance/test_%.py,explore_plants laws machine tampering)
-JUDGED_BY := $(filter-out $(UNMEASURED),$(wildcard tests/conformance/test_*.py tests/runtime/test_cli*.py))
+# What tests dita.conformance: its own room, and the commands that run it (tests/conftest.py marks what of it is measured).
+JUDGED_BY := $(wildcard tests/conformance/test_*.py tests/runtime/test_cli*.py)
+ALL_MEASURED := $(shell grep -L 'mark.unmeasured' $(JUDGED_BY))
 CODE := spec reference_py kernel_rs conformance adapters runtime tests typings examples hatch_build.py
 
 # $(call step,name,command): run quietly, print name and seconds; on failure print what the command printed.
@@ -41,7 +40,7 @@ run: build ## paper session on the built-in exchange: environment, build, certif
 	@$(BIN)/dita run
 
 test: check strangers coverage ## everything that needs only Python, cargo and a C compiler: check, then all tests (what CI runs)
-	@$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/services $(JUDGED_BY:%=--ignore %)
+	@$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/services -m 'not measured' $(ALL_MEASURED:%=--ignore %)
 
 check: build ## the static part of test: style, types, import contract, dependencies, and the crate's own tests
 	$(call step,ruff,$(BIN)/ruff check $(CODE))
@@ -74,7 +73,7 @@ mutants: build ## the score of the harness: every mutant killed or proved equal;
 
 tampering: build ## every byte of certificate, evidence and image replaced in turn, and every defect of boundary and journal planted
 	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/conformance/test_tampering.py tests/kernel/test_boundary.py \
-	tests/scenarios/test_crash_suite.py
+	tests/scenarios/test_crash_suite.py tests/conformance/test_laws.py
 
 mirror: build ## two thousand schedules on the exchange simulator and on the explorer's model of it: the same venue (twelve minutes)
 	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/adapters/test_exchange_mirrors_model.py
@@ -91,7 +90,7 @@ soak: build ## 24 simulated hours with faults, of the account stream and of the 
 
 coverage: build ## the judge's tests, and the lines and branches that they reach: all of the reference, 95 % of conformance
 	@rm -rf out/coverage && mkdir -p out/coverage
-	@$(BIN)/coverage run -m pytest -q -n 2 --dist worksteal $(JUDGED_BY)
+	@$(BIN)/coverage run -m pytest -q -n 2 --dist worksteal -m measured $(JUDGED_BY)
 	@$(BIN)/coverage combine --quiet
 	@$(MAKE) --no-print-directory coverage-report
 

@@ -18,6 +18,15 @@ register()
 REPOSITORY = Path(__file__).parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is measured: tests of the judge's room and of the commands that run it, but for those marked not to."""
+    for item in items:
+        room, name = item.path.parent.name, item.path.name
+        judges = room == "conformance" or (room == "runtime" and name.startswith("test_cli"))
+        if judges and item.get_closest_marker("unmeasured") is None:
+            item.add_marker(pytest.mark.measured)
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The folder with pyproject.toml."""

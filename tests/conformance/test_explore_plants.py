@@ -20,6 +20,8 @@ from dita.spec.outcome import Outcome
 from dita.spec.state import State, remaining
 from dita.spec.vocabulary import ALL_CHECKS, Code, Kind, Phase
 
+pytestmark = pytest.mark.unmeasured
+
 
 class AbsentBeforeTheDeadline(Conduct):
     """Reports full evidence of absence while the request may still be admitted."""

@@ -12,6 +12,8 @@ from dita.spec.vocabulary import Kind, Mode, Phase, Side, Verdict
 from machine_profiles import commit_seed, hunt_in, rotating, run_machine, seconds
 from reference_machine import PLANS, Machine
 
+pytestmark = pytest.mark.unmeasured
+
 DEFECTS = [defect for defect in defects() if defect.name.startswith("reference-")]
 SAMPLE = 10  # defects hunted at profile commit, rotating with the commit; a campaign hunts all
 EXAMPLES = 120  # a defect is found within so many examples of one of the seeds; most within 20

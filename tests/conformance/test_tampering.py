@@ -21,6 +21,8 @@ from dita.kernel.loader import RawKernel
 from dita.spec.certificate import Statement
 from machine_profiles import commit_seed, is_campaign, seconds
 
+pytestmark = pytest.mark.unmeasured
+
 SIGNED_EVERY, IMAGE_EVERY = 6, 150
 TAMPERINGS_MIN = 10_000
 
