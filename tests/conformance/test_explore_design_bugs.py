@@ -11,6 +11,8 @@ from dita.conformance.explore.search import explored
 from dita.conformance.explore.timeline import timeline
 from explored_bugs import DESIGN_BUGS, DesignBug, hunted, json_of
 
+pytestmark = pytest.mark.unmeasured
+
 SECONDS_MOST = 10.0
 SOUND = {json_of(world): world for bug in DESIGN_BUGS for world in [replace(bug.world, judged=False)]}
 DEFECTS = {defect.name: defect for defect in defects()}

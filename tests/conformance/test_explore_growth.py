@@ -16,6 +16,8 @@ from dita.spec.state import State
 from dita.spec.vocabulary import Phase
 from explored_bugs import GROWTHS, Growth, hunted, json_of
 
+pytestmark = pytest.mark.unmeasured
+
 DEFECTS = {defect.name: defect for defect in defects()}
 QUICK = {json_of(world) for world in worlds_of("quick")}  # searched by another test
 GROWN = {name: growth.world for growth in GROWTHS if (name := json_of(growth.world)) not in QUICK}

@@ -19,6 +19,7 @@ def quick() -> ExploreReport:
     return run_explore("quick")
 
 
+@pytest.mark.unmeasured
 def test_quick_tier_is_safe_and_live(quick: ExploreReport) -> None:
     """Every quick world is searched in full: nothing breaks, nothing is stranded, and the canary was found."""
     assert quick.counterexample is None

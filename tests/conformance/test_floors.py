@@ -37,6 +37,7 @@ def changed(met: Met, *, drop: Callable[[Cell], bool]) -> Met:
     return Met(Distribution(kept), met.pairs, met.guards)
 
 
+@pytest.mark.unmeasured
 def test_traffic_reaches_small_floors_soon(met: Met) -> None:
     """Forty thousand steps refuse and accept every kind, give every code and make nearly every pair."""
     assert below(met, SMALL) == []

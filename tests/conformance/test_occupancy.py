@@ -14,6 +14,8 @@ from dita.spec.vocabulary import Code, Part, Phase, Side, Verdict
 from machine_profiles import hunt_in, run_machine, seconds
 from occupancy_machine import ASKED, ITEMS, Occupancy
 
+pytestmark = pytest.mark.unmeasured
+
 OCCUPANCY_DEFECTS = [defect for defect in defects() if defect.name.startswith("occupancy-")]
 PRICE = 100 * PRICE_SCALE
 COIN = QUANTITY_SCALE

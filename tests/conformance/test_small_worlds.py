@@ -16,6 +16,7 @@ from dita.spec.state import State
 from dita.spec.vocabulary import Code, Kind, Phase
 
 
+@pytest.mark.unmeasured
 @pytest.mark.timeout(400)
 def test_the_matrix_is_what_both_sides_do(raw_kernel: RawKernel) -> None:
     """A full run of the quick worlds and boundary vectors gives exactly the declared results, with no divergence."""

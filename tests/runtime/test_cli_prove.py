@@ -88,6 +88,7 @@ def read(path: Path) -> ET.Element:
 # --- a run ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 @pytest.mark.timeout(900)
 def test_the_reference_is_proved_and_the_readme_shows_it(tmp_path: Path, repository: Path) -> None:
     """The quick tier without kept results (45 CPU seconds): status 0, and no line that the README shows is stale."""
