@@ -31,7 +31,6 @@ def report() -> ConformReport:
     return run_conform("quick", 5, sizes=SMALL)
 
 
-@pytest.mark.unmeasured
 def test_a_small_run_is_evidence(report: ConformReport) -> None:
     """Every part ran on both sides without divergence, and every planted fault was found."""
     assert report.problems == []

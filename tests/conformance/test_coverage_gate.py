@@ -1,5 +1,6 @@
 """The gate of `make coverage`: a judge that is tested too little fails it, by name."""
 
+import shlex
 import subprocess
 import sys
 from itertools import pairwise
@@ -40,20 +41,33 @@ def test_the_gate_holds_both_rooms(repository: Path, room: str, share: int) -> N
     assert any(f"{room}/*" in line and f"--fail-under={share}" in line for line in done.stdout.splitlines())
 
 
-def test_make_test_measures_the_judge_and_runs_the_rest(repository: Path) -> None:
-    """Each file of tests is run once: by the measured run, or by the other, which leaves out exactly those."""
+def test_make_test_runs_every_test_once(repository: Path) -> None:
+    """Either measured or in the other run, which leaves out only files that have nothing for it."""
     done = subprocess.run(
         ["make", "--just-print", "--no-print-directory", "test"],
         cwd=repository, capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
-    runs = [line.split() for line in done.stdout.splitlines() if "worksteal" in line]
+    runs = [shlex.split(line.partition("worksteal")[2]) for line in done.stdout.splitlines() if "worksteal" in line]
     measured, rest = runs
-    named = measured[measured.index("worksteal") + 1 :]
-    left_out = {word for before, word in pairwise(rest) if before == "--ignore"}
+    left_out = {word for before, word in pairwise(rest) if before == "--ignore"} - {"tests/services"}
 
-    assert len(runs) == 2
-    assert "coverage" in measured[0]
-    assert left_out == {*named, "tests/services"}
-    assert {"tests/conformance/test_coverage_gate.py", "tests/runtime/test_cli.py"} <= set(named)
-    assert [word for word in rest if word.startswith("tests") and word not in left_out] == []
-    assert all((repository / path).exists() for path in named)
+    assert measured[:2] == ["-m", "measured"]
+    assert rest[rest.index("-m") + 1] == "not measured"
+    assert left_out < set(measured[2:])
+    assert [path for path in left_out if f"mark.{'unmeasured'}" in (repository / path).read_text()] == []
+    files = [
+        "tests/conformance/test_explore_worlds.py",
+        "tests/runtime/test_cli_prove.py",
+        "tests/spec/test_clauses.py",
+    ]
+    by_mark = [collected(repository, [*chosen, *files]) for chosen in (measured[:2], ["-m", "not measured"], [])]
+    assert by_mark[0] | by_mark[1] == by_mark[2]
+    assert by_mark[0] & by_mark[1] == set()
+    assert all(by_mark)
+
+
+def collected(repository: Path, arguments: list[str]) -> set[str]:
+    """The tests that pytest takes with these arguments."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *arguments]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True, timeout=110)
+    return {line for line in done.stdout.splitlines() if "::" in line}

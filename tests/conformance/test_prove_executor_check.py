@@ -84,7 +84,6 @@ def construct(name: str) -> str:
 # --- today ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.unmeasured
 def test_the_executor_predicts_what_cpython_does() -> None:
     """On 10 000 pairs of all kinds, and on every predicate and every construct, there is no mismatch."""
     told: list[tuple[int, int]] = []
