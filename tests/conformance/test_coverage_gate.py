@@ -70,4 +70,4 @@ def collected(repository: Path, arguments: list[str]) -> set[str]:
     """The tests that pytest takes with these arguments."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *arguments]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True, timeout=110)
-    return {line for line in done.stdout.splitlines() if "::" in line}
+    return {line for line in done.stdout.splitlines() if "::test_" in line}
