@@ -14,7 +14,7 @@ from dita.adapters.journal import Switch, SwitchTo, clear_switch, read_switch, s
 from dita.adapters.journal.switch import switch_path
 from dita.runtime.alerts import Alert, Alerts
 from dita.runtime.dead_man import REASON, DeadMan
-from dita.runtime.kill_switch import KillSwitch
+from dita.runtime.engine import Engine
 from dita.runtime.lockstep import Stepped
 from dita.runtime.stages import SHARES, Stages
 from dita.runtime.watchdog import Watchdog
@@ -22,6 +22,7 @@ from dita.spec import inputs
 from dita.spec.inputs import Input
 from dita.spec.scales import QUANTITY_SCALE
 from dita.spec.vocabulary import Code, Kind, Mode, Phase, Side
+from helm_parts import helm_of
 from runtime_parts import PRICE, opened
 from scripted_venue import EngineRoom
 from virtual_time import VirtualClock, run_virtually
@@ -52,8 +53,7 @@ def obeyed(folder: Path, to: SwitchTo, events: list[Input]) -> tuple[list[Kind],
 
         room.engine.observers.append(observe)
         path = Path(room.journal.path)
-        switch = KillSwitch(room.engine, path, room.alerts, Mode.ACTIVE, room.carrier.exits.may_exit)
-        watching = asyncio.create_task(switch.run())
+        watching = asyncio.create_task(helm_of(room).run())
         await asyncio.sleep(0.2)
         assert seen == []
         set_to(path, to)
@@ -94,11 +94,7 @@ def test_the_switch_is_obeyed_at_once_and_in_order(
 
 def test_a_switch_that_forgets_the_entries_is_seen(tmp_path: Path) -> None:
     """Planted: the mode is lowered and the working entry left alone. The check above sees it."""
-
-    async def mode_only(self: KillSwitch, mode: Mode) -> None:
-        await self._engine.apply(inputs.set_mode(mode))  # pyright: ignore[reportPrivateUsage] # the planted defect
-
-    with mock.patch.object(KillSwitch, "_set", mode_only):
+    with mock.patch.object(Engine, "cancel_entries", mock.AsyncMock()):
         assert obeyed(tmp_path, SwitchTo.HALTED, [ENTER, ACK])[0] == [Kind.SET_MODE]
 
 
@@ -112,14 +108,30 @@ def test_a_switch_that_cannot_be_understood_halts(tmp_path: Path, content: str) 
 
 
 def test_a_start_obeys_the_switch_before_the_settings(tmp_path: Path) -> None:
-    """The stricter of the two is wanted, whichever it is."""
-    room = KillSwitch(mock.Mock(), tmp_path / "j", mock.Mock(), Mode.REDUCE_ONLY, lambda _: True)
-    wanted = [room.wanted]
-    set_to(tmp_path / "j", SwitchTo.HALTED)
-    wanted.append(room.wanted)
-    clear_switch(tmp_path / "j")
-    wanted.append(room.wanted)
-    assert wanted == [Mode.REDUCE_ONLY, Mode.HALTED, Mode.REDUCE_ONLY]
+    """The stricter of the two is wanted, whichever it is; what was obeyed once is not obeyed again."""
+
+    async def work(clock: VirtualClock) -> list[Mode]:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        path = Path(room.journal.path)
+        wanted: list[Mode] = []
+        for to in (None, SwitchTo.HALTED, None):
+            if to is not None:
+                set_to(path, to)
+            helm = helm_of(room, settled=Mode.REDUCE_ONLY)
+            rows = [room.journal.position]
+            for _ in range(2):
+                await helm.begin()
+                rows.append(room.journal.position)
+            assert rows[2] == rows[1]
+            wanted.append(Mode(room.engine.state.account.mode))
+        clear_switch(path)
+        await helm_of(room, settled=Mode.REDUCE_ONLY).begin()
+        wanted.append(Mode(room.engine.state.account.mode))
+        await room.close()
+        return wanted
+
+    assert run_virtually(work) == [Mode.REDUCE_ONLY, Mode.HALTED, Mode.HALTED, Mode.REDUCE_ONLY]
 
 
 # --- the dead-man timer ----------------------------------------------------------------------------------------------

@@ -394,6 +394,27 @@ def resume(journal: JournalPath = None, within: Within = 5.0, json_file: JsonFil
 
 
 @app.command()
+def control(
+    command: Annotated[
+        Literal["status", "pause", "reduce-only", "halt", "resume", "limit", "flatten"],
+        typer.Argument(help="What to ask; limit takes a number."),
+    ],
+    number: Annotated[int | None, typer.Argument(metavar="[N]", help="limit: trades at once.", min=1, max=16)] = None,
+    why: Annotated[str | None, typer.Option(help="For whoever reads the journal.")] = None,
+    journal: JournalPath = None,
+    within: Annotated[float, typer.Option(help="Seconds to wait for the answer.", min=0.1, max=600)] = 10.0,
+    json_file: JsonFile = None,
+) -> None:
+    """Command a running session, from any other process of its user, and say what came of it."""
+    if (number is None) == (command == "limit"):
+        raise typer.BadParameter(f"`{number}`: a number belongs to limit, and limit needs one", param_hint="N")
+    _finish(
+        "control", "cli_control", "control", json_file,
+        command=command, number=number, journal=journal, why=why, within_seconds=within,
+    )  # fmt: skip
+
+
+@app.command()
 def bench(
     rounds: Annotated[int, typer.Option(help="Rounds; medians are taken over them.", min=1, max=1000)] = 7,
     compiled: Annotated[bool, typer.Option("--compiled", help="Compile the reference and measure it too.")] = False,

@@ -21,7 +21,7 @@ from dita.adapters.journal import (
     set_switch,
 )
 from dita.runtime.cli_report import Report, Reporter, table
-from dita.runtime.kill_switch import mode_of
+from dita.runtime.helm import mode_of
 from dita.runtime.settings import load_settings
 from dita.spec.vocabulary import Kind, Mode
 
@@ -41,7 +41,7 @@ def halt(reporter: Reporter, *, journal: Path | None, to: str, why: str | None, 
 def resume(reporter: Reporter, *, journal: Path | None, within_seconds: float) -> Report:
     """Clear the switch and wait until the journal shows that trades may be opened. Raises JournalError."""
     path = load_settings(journal=journal).journal.resolve()
-    clear_switch(path)
+    clear_switch(path, time.time_ns())
     return _report(reporter, path, "cleared", lambda mode: mode == Mode.ACTIVE, within_seconds)
 
 

@@ -15,6 +15,7 @@ from dita.adapters.journal import (
     Note,
     Row,
     Snapshot,
+    SwitchTo,
     is_held,
     open_reader,
     read_lease,
@@ -82,7 +83,7 @@ def _holder(path: Path) -> str:
 
 def _switch(path: Path) -> str:
     switch = read_switch(path)
-    return "not set" if switch is None else f"{switch.to.value}, {switch.why}"
+    return "not set" if switch is None or switch.to is SwitchTo.ACTIVE else f"{switch.to.value}, {switch.why}"
 
 
 def replay_journal(

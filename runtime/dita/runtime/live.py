@@ -4,7 +4,6 @@ import asyncio
 import json
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from typing import Final, final
 
@@ -30,9 +29,9 @@ from dita.runtime.flights import Flight
 from dita.runtime.freezing import FreezeWatch
 from dita.runtime.gate_settings import gates_of
 from dita.runtime.gates import Chain
+from dita.runtime.helm import Helm
 from dita.runtime.history import History
 from dita.runtime.instruments import Instrument, Instruments
-from dita.runtime.kill_switch import KillSwitch
 from dita.runtime.lockstep import Divergence, KernelPort, Lockstep
 from dita.runtime.mismatch import Mismatches
 from dita.runtime.order_names import OrderNames
@@ -263,16 +262,18 @@ class Runtime:
             self.backfiller,
             self.alerts,
         )
-        self.switch = KillSwitch(
+        self.helm = Helm(
             self.engine,
-            Path(journal.path),
             self.alerts,
+            self.entries,
             Mode[settings.mode.upper().replace("-", "_")],
+            settings.slot_limit,
+            self._limits_of,
             self.carrier.exits.may_exit,
         )
         self.seeder = Seeder(
             self.engine, venue, self.wallet, self.alerts, fallback=settings.seed_fallback,
-            wanted=lambda: self.switch.wanted, positions_known=lambda: self.positions.passes > 0,
+            wanted=lambda: self.helm.wanted, positions_known=lambda: self.positions.passes > 0,
             hold=self.entries.keep_back, release=self.entries.release,
         )  # fmt: skip
         self.dead_man = DeadMan(
@@ -296,7 +297,7 @@ class Runtime:
 
         Commands are carried out from here on. Trading waits for ``ready``.
         """
-        for event in setting_inputs(self.engine.state, self.instruments, self._limits()):
+        for event in setting_inputs(self.engine.state, self.instruments, self.helm.limits):
             outcome = await self.engine.apply(event)
             if outcome.verdict != Verdict.ACCEPTED:
                 raise StartError(f"instrument or limits: the kernel answered `{outcome}`; do not trade this contract")
@@ -323,15 +324,13 @@ class Runtime:
             await self.engine.apply(event)
         for number in range(len(self.engine.state.slots)):
             self.carrier.exits.resume(number)
-        wanted = self.switch.wanted
-        if self.engine.state.account.mode != wanted:
-            await self.engine.apply(inputs.set_mode(wanted))
+        await self.helm.begin()
         await self.seeder.keep_to_closing()
         self.settler.wake()
 
-    def _limits(self) -> Input:
+    def _limits_of(self, slot_limit: int) -> Input:
         return inputs.set_limits(
-            slot_limit=self.settings.slot_limit,
+            slot_limit=slot_limit,
             leverage_max_ppm=self.settings.leverage_max_ppm,
             tolerance=self.settings.tolerance,
         )
@@ -347,7 +346,7 @@ class Runtime:
 
     def obey_switch(self) -> None:
         """From now on follow the operator's switch, which the start has obeyed already."""
-        self._background.start(self.switch.run(), "switch")
+        self._background.start(self.helm.run(), "switch")
 
     def stalled(self, seconds: float) -> None:
         """The loop runs again after a stall: what is known is old, so everything is read before anything is opened."""
@@ -407,7 +406,7 @@ class Runtime:
     async def _write_decisions(self) -> None:
         """Notes are written with an input. Where none comes any more, the limits are said again: that moves nothing."""
         if self.decisions.finish() and self.engine.journal_error is None:
-            await self.engine.apply(self._limits())
+            await self.engine.apply(self.helm.limits)
 
     async def _cancel_entries(self) -> None:
         """What works would open, and nobody would follow it."""

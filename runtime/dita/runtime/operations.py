@@ -1,4 +1,4 @@
-"""What other processes see of a session and ask of it: its snapshots in shared memory.
+"""What other processes see of a session and ask of it: its snapshots in shared memory, and a socket for commands.
 
 What the settings ask for is there before anything is sent to the venue, or the session does not start.
 """
@@ -8,6 +8,7 @@ from typing import final
 from urllib.parse import urlsplit
 
 from dita.adapters.bingx.clock import Clock
+from dita.adapters.control import ControlServer
 from dita.adapters.plane import place_of
 from dita.kernel.loader import CertifiedKernel
 from dita.runtime.background import Background
@@ -45,16 +46,33 @@ class Operations:
             engine, clock, runtime.alerts, runtime.entries, runtime.decisions, runtime.strategist, streams,
         )  # fmt: skip
         self._publisher: Publisher | None = None
+        self._control: ControlServer | None = None
         if settings.plane != "off":
+            place = place_of(settings.plane, Path(engine.journal.path))
             self._publisher = Publisher(
-                place_of(settings.plane, Path(engine.journal.path)), self._view.snapshot,
-                lambda: (engine.journal.position, runtime.alerts.counts.total()), clock, runtime.alerts,
+                place, self._view.snapshot, lambda: (engine.journal.position, runtime.alerts.counts.total()), clock,
+                runtime.alerts,
             )  # fmt: skip
+            try:
+                self._control = ControlServer(place, runtime.helm.command)  # the publisher keeps others from this place
+            except BaseException:
+                self._publisher.close()
+                raise
 
     def start(self) -> None:
         """From now on."""
         if self._publisher is not None:
             self._background.start(self._publisher.run(), "snapshots")
+
+    async def take_commands(self) -> None:
+        """From now on; the runtime has started."""
+        if self._control is not None:
+            await self._control.start()
+
+    async def take_none(self) -> None:
+        """From now on; the runtime is about to stop."""
+        if self._control is not None:
+            await self._control.aclose()
 
     def ready(self) -> None:
         """The start is over: everything is resolved, read and explained."""
@@ -62,6 +80,7 @@ class Operations:
 
     async def aclose(self) -> None:
         """End, with a last snapshot."""
+        await self.take_none()
         await self._background.stop()
         if self._publisher is not None:
             self._publisher.close()

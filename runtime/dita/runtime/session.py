@@ -257,6 +257,8 @@ async def _open_runtime_at(
     runtime = await opened.start()
     stack.push_async_callback(runtime.stop)
     runtime.obey_switch()
+    await operations.take_commands()
+    stack.push_async_callback(operations.take_none)
     return runtime, operations
 
 
@@ -399,10 +401,11 @@ async def _until_done(
     last, last_ns = -1, parts.ground.clock.monotonic_ns()
     while tally.round_trips < wanted:
         parts.memory.look(tally.round_trips)
-        if tally.round_trips != last or runtime.engine.state.account.mode != Mode.ACTIVE:  # halted is not stalled
+        mode = Mode(runtime.engine.state.account.mode)
+        if tally.round_trips != last or mode != Mode.ACTIVE or runtime.helm.is_holding:  # halted is not stalled
             last, last_ns = tally.round_trips, parts.ground.clock.monotonic_ns()
-            mode = runtime.engine.state.account.mode
-            said = "trading" if mode == Mode.ACTIVE else f"{Mode(mode).name} by settings or switch (`dita resume`)"
+            held = mode.name if mode != Mode.ACTIVE else "paused" if runtime.helm.is_holding else ""
+            said = f"{held} by settings or switch (`dita resume`)" if held else "trading"
             parts.progress(said, last, wanted)
         if not runtime.engine.may_add_risk:
             return [f"no new trade may be opened any more, at `{last}` of {wanted}; alerts: {_alerts(runtime)}"]

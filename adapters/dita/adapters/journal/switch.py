@@ -1,9 +1,12 @@
 """The operator's switch of a journal: a file beside it that any process may write and the runtime obeys at once.
 
-It outlives both: a runtime that is started while it is set starts in that mode, however often a supervisor restarts it.
-A file that cannot be read or understood counts as HALTED: somebody wanted something stopped.
+It is there for whoever is not heard otherwise: a runtime that hangs, or the next one, which obeys it at its start,
+however often a supervisor restarts it. What it says is obeyed once, and stands in the journal from then on; what is
+wanted otherwise is written as something new. A file that cannot be read or understood counts as HALTED: somebody
+wanted something stopped.
 """
 
+import hashlib
 import json
 import os
 from contextlib import suppress
@@ -15,11 +18,13 @@ from dita.adapters.journal.errors import JournalReadOnly
 
 _BYTES_MAX: Final = 4096
 _WHY_CHARACTERS: Final = 500
+_NAME_DIGITS: Final = 32
 
 
 class SwitchTo(StrEnum):
     """What the operator wants."""
 
+    ACTIVE = "active"  # whatever was wanted is taken back
     REDUCE_ONLY = "reduce-only"  # no new trades; open ones end as their strategy decides
     HALTED = "halted"  # no new trades, and none is closed but by FLATTEN
     FLAT = "flat"  # no new trades, working entries cancelled, every position closed
@@ -31,6 +36,7 @@ class Switch(NamedTuple):
     to: SwitchTo
     why: str
     set_ns: int  # UTC
+    content: str = ""  # names what the file holds; two settings are never the same
 
 
 def switch_path(journal_path: Path) -> Path:
@@ -39,19 +45,20 @@ def switch_path(journal_path: Path) -> Path:
 
 
 def read_switch(journal_path: Path) -> Switch | None:
-    """What is wanted of the runtime; None when nothing is."""
+    """What is wanted of the runtime; None when nothing ever was."""
     try:
         with switch_path(journal_path).open("rb") as file:
-            document = json.loads(file.read(_BYTES_MAX))
+            content = file.read(_BYTES_MAX)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
-        return Switch(SwitchTo.HALTED, "the switch cannot be read", 0)
+    except OSError as error:
+        return Switch(SwitchTo.HALTED, "the switch cannot be read", 0, f"unreadable: {error.strerror}")
+    name = hashlib.sha256(content).hexdigest()[:_NAME_DIGITS]
     try:
-        values = cast("dict[str, Any]", document)
-        return Switch(SwitchTo(values["to"]), str(values["why"]), int(values["set_ns"]))
+        values = cast("dict[str, Any]", json.loads(content))
+        return Switch(SwitchTo(values["to"]), str(values["why"]), int(values["set_ns"]), name)
     except (KeyError, TypeError, ValueError):
-        return Switch(SwitchTo.HALTED, "the switch cannot be understood", 0)
+        return Switch(SwitchTo.HALTED, "the switch cannot be understood", 0, name)
 
 
 def set_switch(journal_path: Path, switch: Switch) -> None:
@@ -73,11 +80,8 @@ def set_switch(journal_path: Path, switch: Switch) -> None:
         ) from error
 
 
-def clear_switch(journal_path: Path) -> None:
-    """Nothing is wanted any more. Raises JournalReadOnly."""
-    try:
-        switch_path(journal_path).unlink(missing_ok=True)
-    except OSError as error:
-        raise JournalReadOnly(
-            str(journal_path), f"its switch cannot be removed ({error.strerror})", "check the folder's permissions"
-        ) from error
+def clear_switch(journal_path: Path, set_ns: int = 0) -> None:
+    """Whatever was wanted is taken back. Raises JournalReadOnly."""
+    before = read_switch(journal_path)
+    later_ns = set_ns if before is None else max(set_ns, before.set_ns + 1)
+    set_switch(journal_path, Switch(SwitchTo.ACTIVE, "taken back", later_ns))

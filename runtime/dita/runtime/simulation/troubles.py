@@ -9,7 +9,7 @@ from typing import Final, final
 from dita.adapters.bingx.credentials import Credentials
 from dita.adapters.bingx.orders import NewOrder
 from dita.adapters.exchange import ExchangeServer
-from dita.adapters.journal import Switch, SwitchTo, clear_switch, set_switch
+from dita.adapters.journal import Switch, SwitchTo, clear_switch, read_switch, set_switch
 from dita.runtime.simulation.disk import Act, Disk, Point
 from dita.runtime.simulation.hand import Hand
 from dita.runtime.simulation.loop import SimulatedClock, VirtualLoop
@@ -99,7 +99,8 @@ class Troubles:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._exchange.disarm()
-        clear_switch(self._machine.journal_path)
+        if read_switch(self._machine.journal_path) is not None:
+            clear_switch(self._machine.journal_path)
         self._points.clear()
         self._disk.watcher = None
         self._disk.is_full = False
