@@ -30,7 +30,7 @@ step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \
 	if output=$$( ($(2)) 2>&1); then printf 'ok %4ss\n' $$(( $$(date +%s) - begin )); \
 	else printf 'FAILED\n%s\n' "$$output"; exit 1; fi
 
-.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak coverage coverage-report build tools valgrind strangers format lock clean
+.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak coverage coverage-report build tools valgrind systemd strangers format lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -53,7 +53,7 @@ check: build ## the static part of test: style, types, import contract, dependen
 	$(call step,cargo clippy,$(CARGO) clippy --quiet --offline --locked --all-targets -- -D warnings)
 	$(call step,cargo test,$(CARGO) test --quiet --offline --locked --lib)
 
-test-services: build valgrind ## tests that need a system package: valgrind (installed when missing, if you are root)
+test-services: build valgrind systemd ## tests that need a system package: valgrind, systemd (installed when missing, if you are root)
 	@$(BIN)/pytest -q tests/services
 
 gate: test test-services prove vectors conform tampering mirror campaign mutants simulate soak ## what a release has to pass: test, test-services, every layer's full tier; may take hours
@@ -125,6 +125,10 @@ tools:
 valgrind:
 	@command -v valgrind >/dev/null || { test "$$(id -u)" = 0 && { apt-get -q update && apt-get -q -y install valgrind; } \
 	>/dev/null; } || { echo 'valgrind is missing: install the package valgrind'; exit 1; }
+
+systemd:
+	@command -v systemd-analyze >/dev/null || { test "$$(id -u)" = 0 && { apt-get -q update && apt-get -q -y install systemd; } \
+	>/dev/null; } || { echo 'systemd-analyze is missing: install the package systemd'; exit 1; }
 
 $(STAMP): | tools
 	$(call step,environment,test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \

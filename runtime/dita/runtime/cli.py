@@ -301,15 +301,14 @@ def exchange(
 @app.command()
 def status(
     journal: JournalPath = None,
-    plain: Annotated[
-        bool, typer.Option("--plain", help="Print what the journal holds; as without a terminal.")
-    ] = False,
+    replay: Annotated[bool, typer.Option("--replay", help="Go through the journal, also while it is written.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Print what the journal holds instead.")] = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Watch the runtime on one screen; with --journal go through a journal, row by row."""
+    """Watch the runtime on one screen; a journal that is named, and that nobody writes, is gone through row by row."""
     if plain or json_file is not None or not (sys.stdin.isatty() and sys.stdout.isatty()):
         _finish("status", "cli_journal", "status", json_file, journal=journal)
-    _finish("status", "screen.command", "status", None, journal=journal)
+    _finish("status", "screen.command", "status", None, journal=journal, replay=replay)
 
 
 @app.command()

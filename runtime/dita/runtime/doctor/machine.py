@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Final
 
 from dita.adapters.journal import JournalError, JournalMissing, is_held, open_reader, read_lease, read_switch
+from dita.adapters.plane import PlaneError, Pulse
 from dita.kernel.image import IMAGE_PATH, ImageRefused
 from dita.kernel.loader import LOAD_MILLISECONDS_MAX, CertifiedKernel, load_certified, load_for_conformance
 from dita.runtime.doctor.checks import Check, Health, Stage, fatal_from
 from dita.runtime.feeds import FeedError, open_feed
+from dita.runtime.publishing import read_snapshot, watch
 from dita.runtime.settings import Settings
 from dita.spec.certificate import CertificateRefused, Refusal
+from dita.spec.published import PublishedError
 
 _PYTHON_NEEDED: Final = (3, 11)
 _ROOM_BYTES_MIN: Final = 64 * 2**20  # a journal writes a kilobyte a trade; below this the next hours are not safe
@@ -46,6 +49,8 @@ def state_probes(settings: Settings, stage: Stage, *, running: bool) -> Iterator
         yield partial(state_folder, folder, stage)
         yield partial(room, folder)
     yield lambda: _lock(settings.journal, running=running)
+    if running:
+        yield lambda: _pulse(settings)
     yield lambda: _switch(settings.journal)
     yield lambda: _journal(settings.journal)
     yield lambda: _recordings(settings)
@@ -157,6 +162,33 @@ def _lock(journal: Path, *, running: bool) -> Check:
     if running:
         return Check("runtime", Health.FAIL, "nobody holds the journal", "start it: `dita run`, or the service")
     return Check("runtime", Health.OK, "nobody holds the journal")
+
+
+def _pulse(settings: Settings) -> Check:
+    """Whether the process that holds the journal is at work, by what it publishes of itself."""
+    if settings.plane == "off":
+        advice = "nobody can tell whether it stands still: publish"
+        return Check("pulse", Health.WARN, "DITA_PLANE is off", advice)
+    try:
+        with watch(settings.plane, settings.journal) as reader:
+            seen = reader.look(time.monotonic_ns())
+            health = read_snapshot(seen.packet.payload).health
+    except (PlaneError, PublishedError) as error:
+        return Check("pulse", Health.FAIL, str(error), "look at its log, and at `dita status`")
+    found = f"{seen.pulse.value}, newest word {seen.age_ns / 1e9:.1f} s ago"
+    wrong = [
+        said
+        for said, so in (
+            ("fenced", health.is_fenced),
+            ("its journal failed", not health.is_journal_sound),
+            ("kernel and reference disagree", not health.is_in_lockstep),
+            ("a stream is dark", not all(one.is_live for one in health.streams)),
+        )
+        if so
+    ]
+    if seen.pulse is not Pulse.LIVE or wrong:
+        return Check("pulse", Health.FAIL, ", ".join((found, *wrong)), "see the runbook: halt it, or restart it")
+    return Check("pulse", Health.OK, found)
 
 
 def _switch(journal: Path) -> Check:
