@@ -292,9 +292,11 @@ def run_block(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_every_command_of_the_pages_works(files: Files, scratch: Path) -> None:
     """Each `sh` block of README and the other pages ends with status 0.
 
-    Those of the examples install things: tests/scenarios/test_example_policy.py runs them elsewhere.
+    Those of the examples install things: tests/scenarios/test_example_policy.py runs them elsewhere. Those of the
+    runbook follow on each other: tests/services/test_runbook.py.
     """
-    commands = [block for block in blocks(files) if block.info == "sh" and not block.path.startswith("examples/")]
+    elsewhere = ("examples/", "docs/runbook.md")
+    commands = [block for block in blocks(files) if block.info == "sh" and not block.path.startswith(elsewhere)]
     assert commands
     for block in commands:
         done = run_block(block, scratch)

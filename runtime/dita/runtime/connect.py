@@ -2,11 +2,11 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from dita.adapters.bingx.account_stream import AccountStream
@@ -16,7 +16,7 @@ from dita.adapters.bingx.contracts import Contract
 from dita.adapters.bingx.credentials import Credentials, credentials_from_environment, credentials_from_file
 from dita.adapters.bingx.desk import OrderDesk
 from dita.adapters.bingx.endpoints import DEMO, ENDPOINTS, LIVE, Hosts
-from dita.adapters.bingx.errors import VenueError
+from dita.adapters.bingx.errors import ErrorClass, VenueError, VenueRefused
 from dita.adapters.bingx.limiter import Limiter, Quota
 from dita.adapters.bingx.market_stream import MarketStream
 from dita.adapters.bingx.metrics import Metric, adapter_metrics
@@ -29,9 +29,11 @@ from dita.runtime.venue_port import Premises, Venue
 from dita.spec.clearance import Clearance
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+_TRIES: Final = 4  # of a call at the start that meets the venue's rate limit
 _UNLIMITED: Final = 100_000  # requests a second: a simulator inside this process sets no limits
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class StartError(Exception):
@@ -168,10 +170,10 @@ async def connect(
     )
     try:
         rest = BingxRest(Api(transport, hosts, rng))
-        await rest.sync_clock()
-        await rest.probe_receive_window()
-        mode = await rest.position_mode()
-        contracts = await rest.terms(symbols)
+        await _patiently(rest.sync_clock)
+        await _patiently(rest.probe_receive_window)
+        mode = await _patiently(rest.position_mode)
+        contracts = await _patiently(lambda: rest.terms(symbols))
     except VenueError as error:
         await transport.aclose()
         raise StartError(
@@ -183,6 +185,20 @@ async def connect(
         raise
     desk = OrderDesk(rest, mode, contracts)
     return Connection(hosts, desk, BingxCloser(desk))
+
+
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask again when the venue has had too many requests: of us, or of who asked before us. Raises VenueError.
+
+    The refusal has paused the call, so the next one waits by itself.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return await ask()
+        except VenueRefused as error:
+            if error.meaning.klass is not ErrorClass.RATE_LIMITED:
+                raise
+    return await ask()
 
 
 def _no_limits() -> Limiter:
