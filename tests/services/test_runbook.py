@@ -72,7 +72,7 @@ def test_a_page_is_read_as_it_is_written() -> None:
     """A fence of text belongs to the commands before it; a second one, and one without commands, to none."""
     page = "```text\nnot\n```\n```sh\nls\n```\n```text\na\n(status 2)\n\nb\n```\n```text\nnot\n```\n```sh\nid\n```\n"
 
-    assert steps_of(page) == [Step(4, "ls\n", 2, ("a", "b")), Step(17, "id\n", 0, ())]
+    assert steps_of(page) == [Step(4, "ls\n", 2, ("a", "b")), Step(16, "id\n", 0, ())]
 
 
 def test_the_runbook_leads_from_what_is_seen_to_what_is_done(repository: Path) -> None:
