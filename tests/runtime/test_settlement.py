@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dita.adapters.logic.rows import Evidence, FillRow, OrderRow, OrderState, PositionRow
+from dita.runtime import settlement
 from dita.runtime.alerts import Alert
 from dita.runtime.settlement import Settler, unsettled
 from dita.spec import inputs
@@ -327,6 +328,39 @@ def test_a_trade_that_does_not_settle_is_told_once(tmp_path: Path) -> None:
         await asyncio.sleep(200)
         assert room.alerts.counts[Alert.UNSETTLED] == 2
         assert [half.part for half in unsettled(room.engine.state)] == [Part.ENTRY, Part.EXIT]
+        await room.close()
+
+    run_virtually(work)
+
+
+@pytest.mark.parametrize("put_off", [True, False], ids=["as it is", "never put off"])
+def test_what_is_looked_for_in_vain_is_looked_for_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, put_off: bool
+) -> None:
+    """Once a minute in the end, however often others wake it; it settles within the minute when its rows are there.
+
+    The planted defect looks once a second for ever: each look reads the fills of a day.
+    """
+    if not put_off:
+        monkeypatch.setattr(settlement, "_AGAIN_SECONDS_MAX", 1.0)
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        settler = settler_of(room)
+        room.background.start(settler.run(), "settle")
+        await finished_trade(room)
+        await asyncio.sleep(300)
+        before = room.script.reads
+        for _ in range(1200):
+            settler.wake()
+            await asyncio.sleep(0.5)
+        assert (room.script.reads - before <= 2 * 11) is put_off  # fills, and whose they are
+        assert room.script.reads - before >= 2 * 9
+
+        room.script.fills = whole_fills(room, 5, 6)
+        await asyncio.sleep(61)
+        assert [*unsettled(room.engine.state)] == []
         await room.close()
 
     run_virtually(work)

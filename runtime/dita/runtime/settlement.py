@@ -26,6 +26,7 @@ from dita.spec.vocabulary import SLOTS, TAILS, Code, Kind, OrderSide, Part, Phas
 _ROUNDED_NS: Final = 2 * NANOSECONDS_PER_SECOND  # fill rows carry whole seconds
 _DAY_NS: Final = 86_400 * NANOSECONDS_PER_SECOND
 _TRIES_BEFORE_ALERT: Final = 20
+_AGAIN_SECONDS_MAX: Final = 60.0  # between looks for what was looked for so often: each reads a day of rows
 _STARTS_MAX: Final = SLOTS * (TAILS + 1)
 
 
@@ -98,6 +99,7 @@ class Settler:
         self._starts: dict[int, int] = {}  # trade: venue time before which it has no fill
         self._explained: dict[int, int] = {}  # instrument: venue time at which its position was last what we knew
         self._tries: dict[tuple[int, int], int] = {}
+        self._due_ns: dict[int, int] = {}  # instrument: our monotonic time before which old halves are not looked for
         self._why: dict[tuple[int, int], str] = {}
 
     def observe(self, event: Input, stepped: Stepped) -> None:
@@ -150,6 +152,9 @@ class Settler:
             waiting.setdefault(half.instrument, []).append(half)
         complete = True
         for number, halves in waiting.items():
+            if all(self._is_old(half) for half in halves) and self._monotonic_ns() < self._due_ns.get(number, 0):
+                complete = False
+                continue
             try:
                 complete = await self._settle_instrument(self._instruments[number], halves) and complete
             except VenueError as error:
@@ -171,7 +176,14 @@ class Settler:
         left = [half for half in left if not await self._settle_half(half, rows, owners, likely[half])]
         for half in left:
             self._count_failure(half)
+        if left:
+            doublings = min(self._tries[half.trade, half.part] for half in left) - _TRIES_BEFORE_ALERT
+            pause_seconds = min(self._again_seconds * 2 ** min(max(doublings, 0), 10), _AGAIN_SECONDS_MAX)
+            self._due_ns[instrument.number] = self._monotonic_ns() + int(pause_seconds * NANOSECONDS_PER_SECOND)
         return not left
+
+    def _monotonic_ns(self) -> int:
+        return self._venue.clock.monotonic_ns()
 
     def _start_ns(self, half: Half, now_ns: int) -> int:
         """Since when the half can have fills. After some tries nothing is left of what our own clock once said."""
