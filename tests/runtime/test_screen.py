@@ -9,6 +9,7 @@ import pytest
 from rich.text import Text
 from textual.pilot import Pilot
 
+from dita.adapters.control import Command
 from dita.runtime.screen import panels
 from dita.runtime.screen.app import StatusApp
 from dita.runtime.screen.controls import CONTROLS
@@ -201,9 +202,9 @@ def red(look: Look, said: str) -> bool:
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.command)
 async def test_a_command_is_asked_about_and_sent_once(control: Any) -> None:
     """The key alone sends nothing, no and Esc send nothing, yes sends it; its answer or its failure is told."""
-    sent: list[tuple[str, int | None]] = []
+    sent: list[tuple[Command, int | None]] = []
 
-    async def send(command: str, number: int | None) -> str:
+    async def send(command: Command, number: int | None) -> str:
         sent.append((command, number))
         if len(sent) > 1:
             raise ConnectionError("planted: nobody answers")

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from textual.pilot import Pilot
 
+from dita.adapters.control import Command
 from dita.runtime.screen.app import StatusApp
 from dita.runtime.screen.look import Look, Standing
 from screen_looks import ENGINE, HEALTH, LIVE, NOW_NS, S
@@ -72,7 +73,7 @@ ALL: Final = {
 }
 
 
-async def never(command: str, number: int | None) -> str:
+async def never(command: Command, number: int | None) -> str:
     """Nothing is commanded in a picture."""
     raise AssertionError(f"`{command}` {number} was sent")
 

@@ -301,14 +301,19 @@ def exchange(
 @app.command()
 def status(
     journal: JournalPath = None,
-    replay: Annotated[bool, typer.Option("--replay", help="Go through the journal, also while it is written.")] = False,
+    live: Annotated[
+        bool | None,
+        typer.Option(
+            "--live/--replay", help="The runtime, also while it is not there; or the journal, also while it is."
+        ),
+    ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Print what the journal holds instead.")] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Watch the runtime on one screen; a journal that is named, and that nobody writes, is gone through row by row."""
     if plain or json_file is not None or not (sys.stdin.isatty() and sys.stdout.isatty()):
         _finish("status", "cli_journal", "status", json_file, journal=journal)
-    _finish("status", "screen.command", "status", None, journal=journal, replay=replay)
+    _finish("status", "screen.command", "status", None, journal=journal, live=live)
 
 
 @app.command()

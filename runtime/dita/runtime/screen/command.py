@@ -4,10 +4,12 @@ from pathlib import Path
 
 from dita.adapters.bingx.clock import SystemClock
 from dita.adapters.journal import is_held, open_reader
+from dita.adapters.plane import place_of
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import load_for_conformance
 from dita.runtime.cli_report import CommandError, Report, Reporter
 from dita.runtime.publishing import watch
+from dita.runtime.screen.controls import sender
 from dita.runtime.screen.journal_source import JournalSource
 from dita.runtime.screen.live_source import LiveSource
 from dita.runtime.settings import Settings, load_settings
@@ -18,14 +20,18 @@ except ModuleNotFoundError as missing:
     raise CommandError(f"the screen needs a library ({missing}): pip install 'dita[screen]', or --plain") from missing
 
 
-def status(reporter: Reporter, *, journal: Path | None, replay: bool) -> Report:
+def status(reporter: Reporter, *, journal: Path | None, live: bool | None) -> Report:
     """Watch the runtime that writes the journal; a journal that was named and that nobody writes is gone through.
+
+    ``live`` says which, whatever there is.
 
     Raises JournalError, ReplayRefused, SettingsError, CommandError.
     """
     settings = load_settings()
     path = watched_journal(settings) if journal is None else journal
-    if replay or (journal is not None and not is_held(journal)):
+    if live is None:
+        live = journal is None or is_held(journal)
+    if not live:
         _replay(reporter, path)
     elif settings.plane == "off":
         raise CommandError(
@@ -35,7 +41,7 @@ def status(reporter: Reporter, *, journal: Path | None, replay: bool) -> Report:
         base = settings.plane
         reporter.leave()
         source = LiveSource(lambda: watch(base, path), str(path), SystemClock())
-        StatusApp(source, None).run()
+        StatusApp(source, sender(lambda: place_of(base, path))).run()
         source.close()
     return Report({})
 
