@@ -1,5 +1,6 @@
 """The screen: what it looks like, that every published field can be seen on it, and that old numbers look old."""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from dita.runtime.screen.words import age, amount, percent, price, span, times
 from dita.spec.published import Kind, checked, declared
 from dita.spec.published.snapshot import LiveSnapshot, OrderView
 from screen_looks import ENGINE, HEALTH, LIVE, NOW_NS, S
-from screen_shots import ALL, SHOTS, Shot, Still, never, on_screen, taken, text_of
+from screen_shots import ALL, PICTURE, SHOTS, Shot, Still, never, on_screen, pictured, taken, text_of
 
 WIDE = 1000
 A_QUARTER_OF_AN_HOUR_NS = 987_654_321_012
@@ -32,6 +33,18 @@ A_QUARTER_OF_AN_HOUR_NS = 987_654_321_012
 async def test_a_moment_looks_as_it_is_kept(name: str) -> None:
     """To the character; `python tests/support/screen_shots.py --update` after a change that is meant."""
     assert await taken(ALL[name]) == (SHOTS / f"{name}.txt").read_text()
+
+
+async def test_the_picture_in_the_readme_is_of_this_screen(repository: Path) -> None:
+    """Byte for byte, and it fetches nothing."""
+    picture = PICTURE.read_text()
+
+    assert picture == await pictured()
+    assert set(re.findall(r"https?://[^\s\"<]+", picture)) <= {
+        "http://www.w3.org/2000/svg",
+        "https://www.textualize.io",
+    }
+    assert "(docs/screen.svg)" in (repository / "README.md").read_text()
 
 
 def test_no_kept_moment_is_left_over() -> None:

@@ -80,7 +80,7 @@ ENGINE = EngineSnapshot(
 
 HEALTH = Health(
     made_ns=NOW_NS - S // 10, began_ns=NOW_NS - 3700 * S, sequence=36_981, profile="paper",
-    venue="http://127.0.0.1:9000", account="9f2c71d0a4be@127.0.0.1", is_ready=True, is_opening=True, kept_back="",
+    venue="127.0.0.1:9000", account="9f2c71d0a4be@127.0.0.1:9000", is_ready=True, is_opening=True, kept_back="",
     is_journal_sound=True, is_fenced=False, is_in_lockstep=True, steps=1234, certificate="quick",
     image_sha256="5ba5cf0a705ad3a7" * 4, is_signed=False, entries=42, exits=57,
     gates=(
@@ -89,8 +89,8 @@ HEALTH = Health(
         GateView("BTC-USDT", "LONG", "STALE_DATA", "QUOTE_STALE", 1, NOW_NS - 2000 * S, '{"age_ms": 5100}'),
     ),
     streams=(
-        StreamView("market", True, 1, 1, 0, 400_000_000, NOW_NS - S // 10),
-        StreamView("account", True, 0, 0, 0, 0, NOW_NS - S // 2),
+        StreamView("market stream", True, 1, 1, 0, 400_000_000, NOW_NS - S // 10),
+        StreamView("account stream", True, 0, 0, 0, 0, NOW_NS - S // 2),
     ),
     quotes=(
         QuoteView("BTC-USDT", 60_010 * PRICE, 60_010 * PRICE + PRICE // 10, NOW_NS - S // 10),

@@ -27,6 +27,7 @@ BAD: Final = "bold white on red"
 WORRY: Final = "bold yellow"
 GOOD: Final = "bold green"
 FAINT: Final = "dim"
+PLAIN: Final = "not bold default"  # in a heading
 _STYLES: Final = {Standing.LIVE: "bold black on green", Standing.REPLAY: "bold black on cyan"}
 _IN_A_JOURNAL: Final = "a journal does not tell this"
 _NOBODY: Final = "nothing is known"
@@ -99,7 +100,8 @@ def banner(look: Look) -> Text:
     if look.about:
         parts += [look.about, " "]
     if health is not None:
-        parts += [f"{health.profile} {health.account} {health.venue}", (f"  #{health.sequence}", FAINT)]
+        where = "" if health.account.endswith(health.venue) else f" {health.venue}"  # an account names its venue
+        parts += [f"{health.profile} {health.account}{where}", (f"  #{health.sequence} ", FAINT)]
     if engine is not None:
         parts += [(f"row {engine.journal_position} at {moment(engine.wall_ns)} UTC", FAINT)]
     return _line(*parts)
@@ -133,7 +135,7 @@ def capital(look: Look) -> Panel:
     unread = "" if one.is_wallet_seen else (" UNREAD ", BAD)
     title = _title(
         f"capital {amount(one.capital_e8_usdt)} USDT",
-        (f"  seed {amount(one.seed_e8_usdt)}  realised {amount(one.realised_e8_usdt)}", "default"),
+        (f"  seed {amount(one.seed_e8_usdt)}  realised {amount(one.realised_e8_usdt)}", PLAIN),
         "" if one.is_seeded else ("  NOT SEEDED", WORRY),
     )
     fees = f"fees {amount(one.fee_e8_usdt)}: settled {amount(one.settled_fee_e8_usdt)}"
@@ -166,8 +168,8 @@ def slots(look: Look) -> Panel:
         return Panel(_title("slots"), (Text(_NOBODY, FAINT),))
     title = _title(
         f"slots {one.live_slots} of {one.slot_limit}",
-        (f"  exposure {amount(one.exposure_e8_usdt)} (up to {times(one.leverage_max_ppm)})", "default"),
-        (f"  newest trade {one.newest_trade}", "default"),
+        (f"  exposure {amount(one.exposure_e8_usdt)} (up to {times(one.leverage_max_ppm)})", PLAIN),
+        (f"  newest trade {one.newest_trade}", PLAIN),
     )
     head = Text(f"   {'trade':>6} {'symbol':<10} {'side':<5} {'phase':<16} {'age':>6}  held / entry @ price", FAINT)
     if not one.slots:
@@ -266,7 +268,7 @@ def gates(look: Look) -> Panel:
     views = look.gates if one is None else one.gates
     told = "" if one is None else f"  entries {one.entries}  exits {one.exits}"
     lines = tuple(_gate(view, look.now_ns) for view in views)
-    return Panel(_title("gates", (told, "default")), lines or (Text("nothing was held", FAINT),))
+    return Panel(_title("gates", (told, PLAIN)), lines or (Text("nothing was held", FAINT),))
 
 
 def _gate(view: GateView, now_ns: int) -> Text:
@@ -289,10 +291,11 @@ def streams(look: Look) -> Panel:
 def _stream(view: StreamView, now_ns: int) -> Text:
     heard = age(now_ns - view.newest_ns) if view.newest_ns else "never"
     return _line(
-        f"{view.stream:<8.12} ",
+        f"{view.stream.removesuffix(' stream'):<8.12} ",
         ("live", GOOD) if view.is_live else (" DARK ", BAD),
         f" {heard}",
-        (f" gaps {view.gaps}/{view.restored} {age(view.dark_span_ns)}", WORRY if view.gaps else FAINT),
+        (f"  gaps {view.gaps}, {age(view.dark_span_ns)}", WORRY if view.gaps else FAINT),
+        (f", back {view.restored}", FAINT),
         (f" lost {view.dropped}", BAD) if view.dropped else "",
     )
 
@@ -309,7 +312,7 @@ def health(look: Look) -> Panel:
         _line(f"certificate {one.certificate} ", signed, (f" image {one.image_sha256[:12]}", FAINT)),
     ]
     since = Text(f"up {age(look.now_ns - one.began_ns)}  made {clock(one.made_ns)}", FAINT)
-    return Panel(_title("kernel ", agree, (f" {one.steps} steps", "default")), tuple(lines), (since,))
+    return Panel(_title("kernel ", agree, (f" {one.steps} steps", PLAIN)), tuple(lines), (since,))
 
 
 def _latency(view: LatencyView) -> Text:
