@@ -19,6 +19,7 @@ from dita.adapters.bingx.rest import BingxRest, PositionMode
 from dita.adapters.exchange import AccountConfig, ExchangeConfig
 from dita.adapters.exchange.config import Contract
 from dita.adapters.journal import InlineCommit, Switch, SwitchTo, open_journal, set_switch
+from dita.adapters.plane import PlaneWriter, place_of
 from dita.conformance.signing import SigningKey
 from dita.kernel.loader import RawKernel, installed_bindings
 from dita.runtime.cli_report import Reporter
@@ -27,9 +28,13 @@ from dita.runtime.doctor import account, machine
 from dita.runtime.doctor.account import account_checks, stage_of
 from dita.runtime.doctor.checks import Check, Health, Stage, fatal_from
 from dita.runtime.doctor.command import doctor
+from dita.runtime.publishing import SCHEMA
 from dita.runtime.settings import load_settings
+from dita.spec.published import packed
+from dita.spec.published.snapshot import LiveSnapshot
 from exchange_client import KEY, MS, SECRET, HandClock, exchange, exchange_config
 from sample_certificate import written_certificate
+from screen_looks import ENGINE, HEALTH
 
 ACCOUNT = AccountConfig(KEY, SECRET, leverage=1)
 LONG_AGO_NS = 1_700_000_000 * 10**9
@@ -196,6 +201,41 @@ def test_a_runtime_at_work_is_no_fault_when_it_is_asked_for() -> None:
     assert walked("paper")["runtime"].health is Health.OK
 
 
+@pytest.mark.parametrize(
+    ("parts", "age_ns", "says"),
+    [
+        ({}, 0, ""),
+        ({}, 60 * 10**9, "stalled"),
+        ({"is_fenced": True}, 0, "fenced"),
+        ({"is_journal_sound": False}, 0, "its journal failed"),
+        ({"is_in_lockstep": False}, 0, "kernel and reference disagree"),
+        ({"streams": (HEALTH.streams[0]._replace(is_live=False),)}, 0, "a stream is dark"),
+    ],
+)
+def test_a_runtime_that_holds_its_lock_may_be_sick(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, parts: dict[str, Any], age_ns: int, says: str
+) -> None:
+    """By what it publishes of itself: a process that is there is not yet one that works."""
+    monkeypatch.setenv("DITA_PLANE", str(tmp_path))
+    Path("out").mkdir()
+    payload = packed(LiveSnapshot(ENGINE, HEALTH._replace(**parts)))
+    place = place_of(tmp_path, Path("out/journal.sqlite"))
+    with PlaneWriter(place, SCHEMA, payload, time.monotonic_ns() - age_ns):
+        pulse = walked("paper", running=True)["pulse"]
+
+    assert pulse.health is (Health.FAIL if says else Health.OK)
+    assert says in pulse.found
+
+
+def test_a_runtime_without_a_pulse_is_not_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nobody publishes: a failure. Publishing is off: nobody can tell, which is worth a word."""
+    Path("out").mkdir()
+    monkeypatch.setenv("DITA_PLANE", str(tmp_path))
+    assert walked("paper", running=True)["pulse"].health is Health.FAIL
+    monkeypatch.setenv("DITA_PLANE", "off")
+    assert walked("paper", running=True)["pulse"].health is Health.WARN
+
+
 # ---- the account
 
 
@@ -305,8 +345,8 @@ async def test_a_venue_that_does_not_answer_leaves_nothing_for_well() -> None:
 
 def test_every_check_has_a_failure_that_turns_it() -> None:
     """The names of all checks there are, and those that the tests of this module turn."""
-    every = set(walked("paper")) | set(asyncio.run(asked(on()))) | {"credentials"}
-    turned = {row[0] for row in (*PLANTED, *ACCOUNT_PLANTED)} | {"books", "position mode", "runtime"}
+    every = {*walked("paper"), *walked("paper", running=True), *asyncio.run(asked(on())), "credentials"}
+    turned = {row[0] for row in (*PLANTED, *ACCOUNT_PLANTED)} | {"books", "position mode", "runtime", "pulse"}
     turned |= {"python", "system", "user", "cargo", "cc", "kernel image", "room in out"}
 
     assert every == turned
