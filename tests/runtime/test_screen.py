@@ -1,6 +1,8 @@
 """The screen: what it looks like, that every published field can be seen on it, and that old numbers look old."""
 
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -305,6 +307,18 @@ async def test_a_look_paints_only_what_has_changed(record_property: Any) -> None
         milliseconds = (time.process_time() - began) * 1000 / 50
     record_property("milliseconds_a_look", milliseconds)
     assert milliseconds < 50  # of the processor, whatever else runs; a look takes some three
+
+
+def test_without_its_library_the_screen_says_what_to_install() -> None:
+    """The extra is missing: one line with the command, no traceback of an import."""
+    code = (
+        "import sys\nsys.modules['textual'] = None\nfrom dita.runtime.cli import _imported\n"
+        "from dita.runtime.cli_report import CommandError\n"
+        "try:\n    _imported('screen.command', 'status')\nexcept CommandError as error:\n    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+
+    assert "pip install 'dita[screen]', or --plain" in done.stdout
 
 
 # ---- words
