@@ -30,7 +30,7 @@ step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \
 	if output=$$( ($(2)) 2>&1); then printf 'ok %4ss\n' $$(( $$(date +%s) - begin )); \
 	else printf 'FAILED\n%s\n' "$$output"; exit 1; fi
 
-.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak coverage coverage-report build tools valgrind systemd strangers format lock clean
+.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak books coverage coverage-report build tools valgrind systemd strangers format lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -56,7 +56,7 @@ check: build ## the static part of test: style, types, import contract, dependen
 test-services: build valgrind systemd ## tests that need a system package: valgrind, systemd (installed when missing, if you are root)
 	@$(BIN)/pytest -q tests/services
 
-gate: test test-services prove vectors conform tampering mirror campaign mutants simulate soak ## what a release has to pass: test, test-services, every layer's full tier; may take hours
+gate: test test-services prove vectors conform tampering mirror campaign mutants simulate soak books ## what a release has to pass: test, test-services, every layer's full tier; may take hours
 
 prove: build ## prove the reference: every obligation, on every path, with two solvers; then plant what breaks each
 	@$(BIN)/dita prove --tier full
@@ -87,6 +87,9 @@ simulate: build ## a thousand simulated runs with everything going wrong, on two
 soak: build ## 24 simulated hours with faults, of the account stream and of the whole runtime: nothing is lost, nothing piles up (an hour)
 	@$(BIN)/python tests/support/stream_soak.py --hours 24
 	@$(BIN)/dita simulate --soak 24
+
+books: build ## ten thousand round trips of a random policy: every trade worth the same to kernel, bookkeeper and exchange (a minute)
+	@$(BIN)/python tests/support/long_books.py --round-trips 10000
 
 coverage: build ## the judge's tests, and the lines and branches that they reach: all of the reference, 95 % of conformance
 	@rm -rf out/coverage && mkdir -p out/coverage

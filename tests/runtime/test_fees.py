@@ -147,7 +147,9 @@ def test_the_average_reaches_the_kernel_and_holds_new_trades_while_it_is_off(tmp
             await watch.settled((fill(clock.wall_ns(), number, FAIR),))
         assert held == set()
         assert abs(room.engine.state.account.calibration_ppm - watch.calibration.ratio_ppm) < 1000
-        assert room.alerts.counts[Alert.FEE_MODEL] == 2
+        off, back = [raised.text for raised in room.alerts.newest if raised.alert is Alert.FEE_MODEL]
+        assert off.endswith("of the model: nothing is opened until that is within 5 % again")
+        assert back.endswith("of the model again")
         room.script.fills = (fill(clock.wall_ns(), 1, FAIR * 102 // 100),)
         fresh, _ = watch_of(room)
         assert await fresh.check_recent()

@@ -35,6 +35,12 @@ class Shop:
     held: set[str] = field(default_factory=set[str])
     positions_known: bool = True
 
+    async def seen_again(self) -> None:
+        """The wallet can be read again, and is, a moment later."""
+        self.room.script.down = False
+        await asyncio.sleep(1)
+        assert await self.wallet.read()
+
 
 async def unseeded(folder: Path, clock: VirtualClock, fallback: int | None) -> Shop:
     room = EngineRoom(folder, clock)
@@ -47,6 +53,14 @@ async def unseeded(folder: Path, clock: VirtualClock, fallback: int | None) -> S
     shop = Shop(room, wallet, seeder, held)
     for event in registered()[:2]:
         await room.engine.apply(event)
+    return shop
+
+
+async def guessed(folder: Path, clock: VirtualClock) -> Shop:
+    """The same, seeded by the operator's word, for the wallet cannot be read: nothing is opened."""
+    shop = await unseeded(folder, clock, WORD)
+    shop.room.script.down = True
+    await shop.seeder.seed()
     return shop
 
 
@@ -85,19 +99,15 @@ def test_a_seed_four_times_off_closes_only_and_is_put_right_by_the_first_wallet(
     """Loud and held while nobody has seen the wallet; then one ADJUSTMENT, equal books, and trading."""
 
     async def work(clock: VirtualClock) -> None:
-        shop = await unseeded(tmp_path, clock, WORD)
+        shop = await guessed(tmp_path, clock)
         room = shop.room
-        room.script.down = True
-        await shop.seeder.seed()
         await shop.seeder.keep_to_closing()
         assert capital(room.engine.state.account.ledger) == WORD
         assert (shop.held, room.engine.state.account.mode) == ({HOLD}, Mode.REDUCE_ONLY)
         assert room.alerts.counts[Alert.SEED_GUESSED] == 1
         assert not await shop.wallet.read()
         assert shop.held == {HOLD}
-        room.script.down = False
-        await asyncio.sleep(1)
-        assert await shop.wallet.read()
+        await shop.seen_again()
         ledger = room.engine.state.account.ledger
         assert (ledger.seed, ledger.adjustments, ledger.difference) == (WORD, WALLET - WORD, 0)
         assert (capital(ledger), shop.held) == (WALLET, set())
@@ -115,16 +125,12 @@ def test_an_open_trade_keeps_the_guess_waiting(tmp_path: Path) -> None:
     """What is open or predicted would hide in the adjustment: it waits until the account is flat and settled."""
 
     async def work(clock: VirtualClock) -> None:
-        shop = await unseeded(tmp_path, clock, WORD)
+        shop = await guessed(tmp_path, clock)
         room = shop.room
-        room.script.down = True
-        await shop.seeder.seed()
         for event in opened(1, QUANTITY):
             await room.engine.apply(event)
         await shop.seeder.keep_to_closing()
-        room.script.down = False
-        await asyncio.sleep(1)
-        assert await shop.wallet.read()
+        await shop.seen_again()
         assert (room.engine.state.account.ledger.adjustments, shop.held) == (0, {HOLD})
         await room.close()
 
@@ -135,15 +141,11 @@ def test_a_position_that_is_not_explained_keeps_the_guess_waiting(tmp_path: Path
     """Its fees would hide in the adjustment, and come again when it is adopted; unread positions count as such."""
 
     async def work(clock: VirtualClock) -> None:
-        shop = await unseeded(tmp_path, clock, WORD)
+        shop = await guessed(tmp_path, clock)
         room = shop.room
-        room.script.down = True
-        await shop.seeder.seed()
         await shop.seeder.keep_to_closing()
-        room.script.down = False
         shop.positions_known = False
-        await asyncio.sleep(1)
-        assert await shop.wallet.read()
+        await shop.seen_again()
         assert shop.held == {HOLD}
         shop.positions_known = True
         place = {"slot": 0, "instrument": 0, "short_quantity": 0, "foreign_orders": 0}
@@ -164,7 +166,7 @@ def test_a_restart_remembers_the_guess_from_the_journal(tmp_path: Path) -> None:
     """The notes on the rows say so; after the adjustment they say that it is over."""
     path = tmp_path / "journal.sqlite"
 
-    def guessed() -> bool:
+    def remembered() -> bool:
         store = JournalStore(path, read_only=True)
         try:
             return is_guess(store.notes(ACCOUNT_NOTES))
@@ -172,15 +174,11 @@ def test_a_restart_remembers_the_guess_from_the_journal(tmp_path: Path) -> None:
             store.close()
 
     async def work(clock: VirtualClock) -> None:
-        shop = await unseeded(tmp_path, clock, WORD)
-        shop.room.script.down = True
-        await shop.seeder.seed()
-        assert guessed()
+        shop = await guessed(tmp_path, clock)
+        assert remembered()
         await shop.seeder.keep_to_closing()
-        shop.room.script.down = False
-        await asyncio.sleep(1)
-        await shop.wallet.read()
-        assert not guessed()
+        await shop.seen_again()
+        assert not remembered()
         await shop.room.close()
 
     run_virtually(work)

@@ -154,10 +154,12 @@ class FeeWatch:
         self._is_off = is_off
         said = f"settled fees are on average {ratio / 10_000:.2f} % of the model"
         if is_off:
-            self._alerts.raise_(Alert.FEE_MODEL, f"{said}: nothing is opened until a start finds them right")
+            within = REFUSE_PPM * 100 // RATIO_SCALE
+            self._alerts.raise_(Alert.FEE_MODEL, f"{said}: nothing is opened until that is within {within} % again")
             self._hold(HOLD)
         else:
-            self._alerts.raise_(Alert.FEE_MODEL, f"{said} again")
+            stays = ": still nothing is opened, for what the start has found" if self.refuses else ""
+            self._alerts.raise_(Alert.FEE_MODEL, f"{said} again{stays}")
             if not self.refuses:
                 self._release(HOLD)
 

@@ -137,10 +137,13 @@ async def run_session(
     stop: asyncio.Event | None = None,
     stop_now: asyncio.Event | None = None,
     ground: Ground = MACHINE,
+    policy: Policy | None = None,
+    events: Iterator[MarketEvent] | None = None,
 ) -> SessionResult:
     """Run one session. ``stop``, once set, ends trading early; the session still gets flat and checks.
 
     ``stop_now`` ends that, too: entries are cancelled, everything is closed in order, positions stay as they are.
+    ``policy`` and ``events`` stand in for those that the settings name.
 
     Raises StartError, FeedError, JournalError, ReplayRefused, CredentialsError, UnknownPolicy, PolicyError,
     FeaturesError; then nothing is left running. What goes wrong after the start is a problem in the result.
@@ -150,8 +153,9 @@ async def run_session(
             settings = for_paper(settings)
         memory = MemoryMarks(settings.round_trips)
         parts = _Parts(settings, certified, ground, progress, accept_migration, memory)
-        policy = make_policy(settings.policy, Random(settings.seed))
-        venue = await _open_venue(settings, ground, stack)
+        if policy is None:
+            policy = make_policy(settings.policy, Random(settings.seed))
+        venue = await _open_venue(settings, ground, stack, events)
         runtime, operations = await _open_runtime_at(venue, parts, policy, stack)
         tally = Tally(runtime.instruments)
         runtime.engine.observers.append(tally.observe)
@@ -188,7 +192,9 @@ class _Signals:
 # --- opening ---------------------------------------------------------------------------------------------------------
 
 
-async def _open_venue(settings: Settings, ground: Ground, stack: AsyncExitStack) -> _Venue:
+async def _open_venue(
+    settings: Settings, ground: Ground, stack: AsyncExitStack, events: Iterator[MarketEvent] | None
+) -> _Venue:
     if settings.exchange is not None:
         credentials = read_credentials(settings.credentials, os.environ)
         patience = Patience(settings.receive_window_ms, settings.reply_within_ms / 1000)
@@ -201,7 +207,8 @@ async def _open_venue(settings: Settings, ground: Ground, stack: AsyncExitStack)
         paper = PaperExchange(settings.symbols, seed=settings.seed, faults=faults, secret=secret, ground=ground)
     except ValueError as error:
         raise StartError(str(error)) from None
-    events = _market(settings, loops=1 if settings.market == "waits" else _LOOPS)
+    if events is None:
+        events = _market(settings, loops=1 if settings.market == "waits" else _LOOPS)
     patience = Patience(settings.receive_window_ms, _PAPER_REPLY_SECONDS, unlimited=True)
     direct = DirectConnection(paper, ground.clock) if ground.is_direct else None
     if direct is None:
