@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from command import dita
-from dita.adapters.bingx.credentials import KEY_NAME, SECRET_NAME
 from dita.kernel.loader import RawKernel, installed_bindings
 from dita.spec.certificate import Bindings
 from exchange_client import ORDER, signed_query
@@ -44,7 +43,6 @@ def test_a_start_refuses_to_open_when_fees_are_ten_per_cent_off(
     With that setting the same exchange is traded on: it was the fees that held everything back.
     """
     certificate = write_certificate(tmp_path / "certificate", installed_bindings(raw_kernel))
-    keys = {KEY_NAME: KEY, SECRET_NAME: SECRET}
     with exchange_process(tmp_path, contracts=[CONTRACT]) as exchange:
         order(exchange, "BUY")
         order(exchange, "SELL")
@@ -52,9 +50,9 @@ def test_a_start_refuses_to_open_when_fees_are_ten_per_cent_off(
             "run", "--certificate", str(certificate), "--exchange", exchange.url, "--symbol", "BTC-USDT",
             "--round-trips", "1", "--policy", "coin", "--journal", "j",
         )  # fmt: skip
-        refused = dita(tmp_path, *run, **keys)
+        refused = dita(tmp_path, *run, BINGX_API_KEY=KEY, BINGX_API_SECRET=SECRET)
         made = exchange.record()["orders_made"]
-        agreed = dita(tmp_path, *run, DITA_FEE_RATIO_PPM="1100000", **keys)
+        agreed = dita(tmp_path, *run, DITA_FEE_RATIO_PPM="1100000", BINGX_API_KEY=KEY, BINGX_API_SECRET=SECRET)
         record = exchange.record()
 
     assert (refused.returncode, made) == (1, 2), refused.stdout + refused.stderr

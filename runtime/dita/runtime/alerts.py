@@ -36,6 +36,7 @@ class Alert(StrEnum):
     CAPITAL_FREE = "capital free"
     SEED_GUESSED = "seed guessed"
     FEE_MODEL = "fee model"
+    LEVERAGE = "leverage"
     AGED_RECONCILE = "aged reconcile"
     UNSETTLED = "unsettled"
     UNKNOWN_INCOME = "unknown income"

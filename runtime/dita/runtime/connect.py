@@ -20,13 +20,14 @@ from dita.adapters.bingx.errors import ErrorClass, VenueError, VenueRefused
 from dita.adapters.bingx.limiter import Limiter, Quota
 from dita.adapters.bingx.market_stream import MarketStream
 from dita.adapters.bingx.metrics import Metric, adapter_metrics
-from dita.adapters.bingx.rest import BingxRest
+from dita.adapters.bingx.rest import BingxRest, Leverage, PositionMode
 from dita.adapters.bingx.trading import BingxCloser, BingxTrader
 from dita.adapters.bingx.transport import Timeouts, Transport, default_limiter
 from dita.runtime.instruments import Instruments
 from dita.runtime.resolving import AskedPremises
 from dita.runtime.venue_port import Premises, Venue
 from dita.spec.clearance import Clearance
+from dita.spec.vocabulary import Side
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _TRIES: Final = 4  # of a call at the start that meets the venue's rate limit
@@ -132,6 +133,16 @@ class Connection:
         stream = MarketStream(self.hosts.market_stream, symbols, clock, rng, trades=trades, depth=depth)
         self._streams.append(stream)
         return stream
+
+    async def leverage(self, symbol: str) -> Leverage:
+        """See ``Link``."""
+        return await self.rest.leverage(symbol)
+
+    async def set_leverage(self, symbol: str, leverage: int) -> None:
+        """See ``Link``."""
+        is_hedge = self.desk.mode is PositionMode.HEDGE
+        for side in (Side.LONG, Side.SHORT) if is_hedge else (Side.NONE,):
+            await self.rest.set_leverage(symbol, side, leverage)
 
     async def cancel_all_after(self, seconds: int) -> None:
         """See ``Link``."""

@@ -32,6 +32,7 @@ from dita.runtime.gates import Chain
 from dita.runtime.helm import Helm
 from dita.runtime.history import History
 from dita.runtime.instruments import Instrument, Instruments
+from dita.runtime.leverage import LeverageKeeper
 from dita.runtime.lockstep import Divergence, KernelPort, Lockstep
 from dita.runtime.mismatch import Mismatches
 from dita.runtime.order_names import OrderNames
@@ -271,6 +272,10 @@ class Runtime:
             self._limits_of,
             self.carrier.exits.may_exit,
         )
+        self.leverage = LeverageKeeper(
+            connection, settings.symbols, settings.leverage_ppm, self._is_flat, self.alerts,
+            hold=self.entries.keep_back, release=self.entries.release,
+        )  # fmt: skip
         self.seeder = Seeder(
             self.engine, venue, self.wallet, self.alerts, fallback=settings.seed_fallback,
             wanted=lambda: self.helm.wanted, positions_known=lambda: self.positions.passes > 0,
@@ -318,6 +323,7 @@ class Runtime:
             (self.wallet.follow_settlements(), "settled wallet"),
             (self.settler.run(), "settlement"),
             (self.dead_man.run(), "dead-man timer"),
+            (self.leverage.run(), "leverage"),
         ):
             self._background.start(work, name)
         for event in doubts(self.engine.state):
@@ -340,9 +346,17 @@ class Runtime:
         while True:
             doubtful = any(slot.phase in _DOUBTFUL for slot in self.engine.state.slots)
             read = not doubtful and await self.positions.read() and await self.wallet.read()
-            if read and await self.fees.check_recent():
+            if read and await self.fees.check_recent() and await self.leverage.check():
                 return
             await asyncio.sleep(self._pace.again)
+
+    async def _is_flat(self, symbol: str) -> bool:
+        """Whether neither books nor venue have a position or an order of a symbol. Raises VenueError."""
+        instrument = self.instruments.of(symbol)
+        if instrument is None or self.engine.state.instruments[instrument.number].holder:
+            return False
+        reader = self.venue.reader
+        return not await reader.positions(symbol) and not await reader.open_orders(symbol)
 
     def obey_switch(self) -> None:
         """From now on follow the operator's switch, which the start has obeyed already."""

@@ -349,6 +349,8 @@ async def _trade(
         check = runtime.fees.check
         if check is not None and runtime.fees.refuses:
             problems.append(check.says)
+        elif runtime.leverage.problem:
+            problems.append(runtime.leverage.problem)
         else:
             problems += await _until_done(parts, runtime, tally, signals.stop, feeding)
         parts.memory.finish(tally.round_trips)

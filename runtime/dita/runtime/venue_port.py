@@ -9,6 +9,7 @@ from dita.adapters.bingx.clock import Clock, ClockSample
 from dita.adapters.bingx.contracts import Contract
 from dita.adapters.bingx.metrics import Metric
 from dita.adapters.bingx.orders import CancelResult, NewOrder, SubmitResult
+from dita.adapters.bingx.rest import Leverage
 from dita.adapters.bingx.stream_events import AccountEvent, MarkPrice, StreamGap, StreamRestored, TopicRefused
 from dita.adapters.logic.rows import BalanceRow, FillRow, IncomeRow, OrderRow, PositionRow
 from dita.runtime.instruments import Instruments
@@ -153,6 +154,14 @@ class Link(Protocol):
         self, symbols: tuple[str, ...], clock: Clock, rng: Random, *, trades: bool, depth: int
     ) -> Stream[MarketStreamEvent]:
         """What the venue pushes about its markets."""
+        ...
+
+    async def leverage(self, symbol: str) -> Leverage:
+        """What is in force for both sides of a symbol. Raises VenueError."""
+        ...
+
+    async def set_leverage(self, symbol: str, leverage: int) -> None:
+        """Set it for both sides, a positive whole number. Raises VenueError."""
         ...
 
     async def cancel_all_after(self, seconds: int) -> None:

@@ -8,9 +8,11 @@ from typing import Final, Generic, TypeVar, final
 from dita.adapters.bingx.clock import Clock
 from dita.adapters.bingx.contracts import Contract
 from dita.adapters.bingx.metrics import Metric
+from dita.adapters.bingx.rest import Leverage
 from dita.adapters.bingx.stream_base import StreamClosed
 from dita.adapters.bingx.stream_events import AccountEvent
 from dita.adapters.exchange import Contract as Listed
+from dita.adapters.exchange.orders import PositionSide
 from dita.runtime.direct.account import DirectAccount
 from dita.runtime.instruments import Instruments
 from dita.runtime.paper import API_KEY, PaperExchange
@@ -68,6 +70,10 @@ class DirectConnection:
             symbol: _terms(listed, hours) for symbol, listed in exchange.contracts.items()
         }
         self._account: DirectAccount | None = None
+        self._holder = exchange.server.venue.engine.accounts[API_KEY]
+        self._sides: tuple[PositionSide, PositionSide] = (
+            ("LONG", "SHORT") if self._holder.hedge_mode else ("BOTH", "BOTH")
+        )
 
     @property
     def account(self) -> DirectAccount:
@@ -101,6 +107,17 @@ class DirectConnection:
     def market_stream(self, *_: object, **__: object) -> Silent[MarketStreamEvent]:
         """See ``Link``."""
         return Silent()
+
+    async def leverage(self, symbol: str) -> Leverage:
+        """See ``Link``."""
+        most = self._exchange.contracts[symbol].max_leverage
+        long, short = (self._holder.leverage(symbol, side) for side in self._sides)
+        return Leverage(long, short, most, most)
+
+    async def set_leverage(self, symbol: str, leverage: int) -> None:
+        """See ``Link``."""
+        for side in self._sides:
+            self._holder.set_leverage(symbol, side, leverage)
 
     async def cancel_all_after(self, seconds: int) -> None:
         """See ``Link``: who is gone takes the exchange along."""
