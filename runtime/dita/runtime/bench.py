@@ -45,7 +45,7 @@ def run_bench(raw: RawKernel, rounds: int, progress: Progress, compiled: Step | 
 
     Raises WrongResult when a row computed something else than it should.
     """
-    noop, pointer = _reference_call(raw)
+    noop, pointer = reference_call(raw)
     with pinned(), Kernel(raw) as kernel, venue_rows() as at_the_venue:
         rows = [*rows_of(kernel), *traffic_rows(raw, compiled), *at_the_venue]
         samples: dict[str, list[tuple[float, float]]] = {row.name: [] for row in rows}
@@ -59,13 +59,15 @@ def run_bench(raw: RawKernel, rounds: int, progress: Progress, compiled: Step | 
     return shown
 
 
-def _reference_call(raw: RawKernel) -> tuple[Callable[[Any], None], Any]:
+def reference_call(raw: RawKernel) -> tuple[Callable[[Any], None], Any]:
+    """R's function, and what it is called with."""
     lib: Any = raw.lib
     ffi: Any = raw.ffi
     return lib.dita_noop, ffi.new(f"char[{_STRUCT_BYTES}]")
 
 
-def _time_of_r(noop: Callable[[Any], None], pointer: Any) -> float:
+def time_of_r(noop: Callable[[Any], None], pointer: Any) -> float:
+    """Nanoseconds of one call now."""
     began = time.process_time_ns()
     for _ in repeat(None, _CALLS_OF_R):
         noop(pointer)
@@ -78,13 +80,13 @@ def _sample(row: Row, noop: Callable[[Any], None], pointer: Any) -> tuple[float,
     gc.disable()
     spent = 0
     try:
-        before = _time_of_r(noop, pointer)
+        before = time_of_r(noop, pointer)
         for _ in range(row.repeats):
             row.prepare()
             began = time.process_time_ns()
             row.run()
             spent += time.process_time_ns() - began
-        after = _time_of_r(noop, pointer)
+        after = time_of_r(noop, pointer)
     finally:
         if enabled:
             gc.enable()

@@ -432,9 +432,22 @@ def bench(
             max=10_000_000,
         ),
     ] = None,
+    round_trips: Annotated[
+        int | None,
+        typer.Option(
+            "--backtest",
+            metavar="ROUND_TRIPS",
+            help="Measure so many round trips of a backtest that calls its exchange instead.",
+            min=10,
+            max=1_000_000,
+        ),
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Measure the kernel, the reference and a paper round trip, in units of one no-op call (R)."""
+    if round_trips is not None:
+        _refuse("journal", journal_rows, "--backtest measures something else: leave one of them out")
+        _finish("bench", "cli_bench", "backtest", json_file, rounds=rounds, round_trips=round_trips)
     if journal_rows is not None:
         _finish("bench", "cli_bench", "journal", json_file, rows=journal_rows)
     _finish("bench", "cli_bench", "bench", json_file, rounds=rounds, compiled=compiled)
