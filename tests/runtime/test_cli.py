@@ -85,6 +85,7 @@ def test_status_says_what_a_journal_holds(tmp_path: Path) -> None:
         (["exchange", "--symbol", "XRP-USDT"], "lists BTC-USDT, ETH-USDT"),
         (["flatten"], "--exchange: not given"),
         (["bench", "--rounds", "none"], "--rounds"),
+        (["bench", "--backtest", "20", "--journal", "2000"], "leave one of them out"),
         (["conform", "--compiled"], "it belongs to --tier campaign"),
         (["nonsense"], "nonsense"),
     ],

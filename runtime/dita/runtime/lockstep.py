@@ -28,7 +28,10 @@ def _fits(event: Input) -> bool:
 
 def step_digest(event: bytes, outcome: bytes, state: bytes) -> bytes:
     """Of a packed input, its packed outcome and the packed state after it: what a row of the journal carries."""
-    return hashlib.sha256(event + outcome + state).digest()
+    digest = hashlib.sha256(event)
+    digest.update(outcome)
+    digest.update(state)
+    return digest.digest()
 
 
 class KernelPort(Protocol):

@@ -108,13 +108,13 @@ class Settler:
         What is adopted was filled between the last reading that showed no more than what we knew and the adoption.
         """
         outcome = stepped.outcome
-        now_ns = self._venue.venue_now_ns()
         if event.kind == Kind.POSITION and outcome.code in (Code.OK, Code.NO_CHANGE):
             self._explained[event.instrument] = event.time_ns
         elif event.kind == Kind.ENTER and outcome.moves:
-            self.began(event.trade, now_ns)
+            self.began(event.trade, self._venue.venue_now_ns())
         elif event.kind == Kind.ADOPT and outcome.moves:
-            self.began(event.trade, self._explained.get(event.instrument, now_ns - _DAY_NS))
+            long_ago_ns = self._venue.venue_now_ns() - _DAY_NS
+            self.began(event.trade, self._explained.get(event.instrument, long_ago_ns))
         if outcome.cancel_protection or (event.kind == Kind.ORDER and outcome.moves):
             self._wanted.set()
 
