@@ -16,6 +16,8 @@ STAMP := $(VENV)/.made-from-$(shell cat $(MADE_FROM) | cksum | tr ' ' '-')
 # Other people's clients of the exchange simulator, apart from us.
 STRANGERS := $(VENV)/strangers
 STRANGERS_STAMP := $(STRANGERS)/.made-from-$(shell cksum < requirements/strangers.txt | tr ' ' '-')
+# What only the tests of services need goes into the same environment, on top.
+SERVICES_STAMP := $(VENV)/.services-from-$(shell cat requirements/dev.txt requirements/services.txt | cksum | tr ' ' '-')
 CARGO := cd kernel_rs && cargo
 # $(call covered,room,share): report what of a room the kept data does not reach; fail below the share.
 COVERED := out/coverage/data
@@ -53,7 +55,7 @@ check: build ## the static part of test: style, types, import contract, dependen
 	$(call step,cargo clippy,$(CARGO) clippy --quiet --offline --locked --all-targets -- -D warnings)
 	$(call step,cargo test,$(CARGO) test --quiet --offline --locked --lib)
 
-test-services: build valgrind systemd ## tests that need a system package: valgrind, systemd (installed when missing, if you are root)
+test-services: build valgrind systemd $(SERVICES_STAMP) ## tests that need more: valgrind, systemd (installed when missing, if you are root), ClickHouse's engine (900 MB)
 	@$(BIN)/pytest -q tests/services
 
 gate: test test-services prove vectors conform tampering mirror campaign mutants simulate soak books ## what a release has to pass: test, test-services, every layer's full tier; may take hours
@@ -114,8 +116,9 @@ lock: $(STAMP) ## pin the newest allowed versions with hashes in requirements/ (
 	else set -- --extra dev --extra campaign --extra screen --upgrade; fi; pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host "$$@" \
 	--output-file requirements/$$f.txt pyproject.toml || exit 1; done
-	@pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url --upgrade \
-	--no-emit-find-links --no-emit-trusted-host --output-file requirements/strangers.txt requirements/strangers.in
+	@for f in strangers services; do if [ $$f = services ]; then set -- --constraint requirements/dev.txt; else set --; fi; \
+	pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url --upgrade \
+	--no-emit-find-links --no-emit-trusted-host "$$@" --output-file requirements/$$f.txt requirements/$$f.in || exit 1; done
 
 clean: ## remove what was built, but not out/ and session.json
 	@rm -rf $(VENV) kernel_rs/target kernel_rs/dita/kernel/kernel.image .mypy_cache .ruff_cache .pytest_cache
@@ -141,6 +144,11 @@ $(STAMP): | tools
 	$(call step,dita itself,$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 	--no-build-isolation --editable .)
 	@rm -f $(VENV)/.made-from-* && touch $@
+
+$(SERVICES_STAMP): | $(STAMP)
+	$(call step,services,$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	-r requirements/services.txt)
+	@rm -f $(VENV)/.services-from-* && touch $@
 
 $(STRANGERS_STAMP): | $(STAMP)
 	$(call step,strangers,rm -rf $(STRANGERS) && $(PYTHON) -m venv $(STRANGERS) && $(STRANGERS)/bin/python -m pip install \

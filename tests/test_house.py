@@ -19,7 +19,8 @@ from house_pages import (
     fences_are_known,
     long_commands_are_run,
     pins_are_hashed,
-    strangers_are_pinned,
+    services_fit_beside_dev,
+    what_is_asked_for_is_pinned,
 )
 from house_pages import pins_cover_what_is_declared as pins_cover
 from house_rules import RULES, Files, Rule, Violation, only_dita_in_the_wheel
@@ -116,7 +117,8 @@ DEFECTS: list[tuple[Rule, Files]] = [
     (pins_are_hashed, {"requirements/a.txt": "httpx==1.0\n"}),
     (pins_are_hashed, {"requirements/a.txt": "httpx>=1.0 --hash=sha256:00\n"}),
     (pins_cover, pinned("a==1", "a==1\nb==1")),
-    (strangers_are_pinned, {"requirements/strangers.in": "# why\na>=1\nb>=1\n", "requirements/strangers.txt": "b==1"}),
+    (what_is_asked_for_is_pinned, {"requirements/a.in": "# why\na>=1\nb>=1\n", "requirements/a.txt": "b==1"}),
+    (services_fit_beside_dev, {"requirements/services.txt": "a==1\nb==1", "requirements/dev.txt": "a==2\nc==1"}),
     (pins_cover, pinned("a==2", "a==1\nb==1\nc==1")),
 ]  # fmt: skip
 

@@ -65,14 +65,25 @@ def pins(text: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE))
 
 
-def strangers_are_pinned(files: Files) -> list[Violation]:
-    """Every client that `requirements/strangers.in` asks for is pinned beside it."""
-    asked = re.findall(r"^([a-z0-9-]+)", files.get("requirements/strangers.in", ""), re.MULTILINE)
-    pinned = pins(files.get("requirements/strangers.txt", ""))
+def what_is_asked_for_is_pinned(files: Files) -> list[Violation]:
+    """Everything that a `requirements/*.in` asks for is pinned in the file beside it."""
     return [
-        Violation("requirements/strangers.txt", 1, f"`{name}` is not pinned: run `make lock`")
-        for name in asked
-        if name not in pinned
+        Violation(beside, 1, f"`{name}` is not pinned: run `make lock`")
+        for path, text in files.items()
+        if path.startswith("requirements/") and path.endswith(".in")
+        for beside in (f"{path.removesuffix('.in')}.txt",)
+        for name in re.findall(r"^([a-z0-9-]+)", text, re.MULTILINE)
+        if name not in pins(files.get(beside, ""))
+    ]
+
+
+def services_fit_beside_dev(files: Files) -> list[Violation]:
+    """What the tests of services need goes into the same environment, so it may not want another version there."""
+    services, dev = (pins(files.get(f"requirements/{name}.txt", "")) for name in ("services", "dev"))
+    return [
+        Violation("requirements/services.txt", 1, f"`{name}=={version}` differs from dev.txt: run `make lock`")
+        for name, version in services.items()
+        if dev.get(name, version) != version
     ]
 
 
@@ -93,6 +104,7 @@ def pins_cover_what_is_declared(files: Files) -> list[Violation]:
     project = tomllib.loads(files["pyproject.toml"])
     build = project["build-system"]["requires"]
     run, dev = (pins(files[f"requirements/{name}.txt"]) for name in ("run", "dev"))
+    dev |= pins(files.get("requirements/services.txt", ""))  # extras that only the tests of services need
     asked = {"run": project["project"]["dependencies"], "dev": [*build, *project["project"]["dependencies"]]}
     for extra in project["project"]["optional-dependencies"].values():
         asked["dev"] += extra
@@ -114,5 +126,6 @@ PAGE_RULES = (
     long_commands_are_run,
     pins_are_hashed,
     pins_cover_what_is_declared,
-    strangers_are_pinned,
+    what_is_asked_for_is_pinned,
+    services_fit_beside_dev,
 )

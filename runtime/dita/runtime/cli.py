@@ -351,6 +351,43 @@ def report(
     _finish("report", "report.command", "report", json_file, journal=journal, html=html, last=last)
 
 
+StoreAt = Annotated[
+    str | None,
+    typer.Option("--store", metavar="WHERE", help="A folder, or http[s]://[user@]host[:port][/database]."),
+]
+
+
+@app.command()
+def analytics(
+    what: Annotated[
+        Literal["rebuild", "follow", "check"],
+        typer.Argument(help="Make all rows anew; keep up with the journal; or make them again and compare."),
+    ],
+    journal: JournalPath = None,
+    store: StoreAt = None,
+    once: Annotated[bool, typer.Option("--once", help="With `follow`: end when the journal has no more.")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Keep a ClickHouse store of everything that a journal says: decisions, orders, fills, trades, legs, account."""
+    if once and what != "follow":
+        raise typer.BadParameter(f"`{what}` ends by itself", param_hint="--once")
+    options = {"once": once} if what == "follow" else {}
+    _finish(f"analytics {what}", "cli_analytics", what, json_file, journal=journal, store=store, **options)
+
+
+@app.command()
+def query(
+    question: Annotated[
+        str, typer.Argument(metavar="NAME|SQL", help="trades, fee-drift, slippage, refusals, or SQL of ClickHouse.")
+    ],
+    journal: JournalPath = None,
+    store: StoreAt = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Ask the analytics store, by name or in SQL."""
+    _finish("query", "cli_analytics", "query", json_file, question=question, journal=journal, store=store)
+
+
 @app.command("settle-forced")
 def settle_forced(
     trade: Annotated[int, typer.Argument(help="A finished trade that the venue never settled.", min=1)],

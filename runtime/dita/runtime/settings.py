@@ -107,6 +107,7 @@ class Settings(BaseSettings):
     certificate: Path = Path("out/certificate.json")
     out: Path = Path("out")
     plane: Literal["off"] | Path = Path("/dev/shm")  # noqa: S108 - in memory, in a folder that only we enter; see places
+    analytics: Annotated[str, Field(min_length=1)] = "out/analytics"  # a folder, or http[s]://[user@]host[:port][/name]
 
     @field_validator("symbols", mode="before")
     @classmethod

@@ -15,6 +15,7 @@ _INTENTS: Final = _OF_A_SLOT | {Kind.SET_MODE, Kind.SET_LIMITS, Kind.REGISTER, K
 _KINDS: Final = tuple(kind.name for kind in Kind)
 _MODES: Final = tuple(mode.name for mode in Mode)
 _SIDES: Final = tuple(side.name for side in Side)
+_NO_SIDE: Final = Side.NONE.name
 
 
 def intents(step: Step, names: Names) -> Iterator[IntentEvent]:
@@ -26,7 +27,7 @@ def intents(step: Step, names: Names) -> Iterator[IntentEvent]:
         yield IntentEvent(
             names.tag, step.position, 0, step.wall_ns, _KINDS[kind], names.symbol(step.instrument),
             event.slot if kind in _OF_A_SLOT else 0, event.trade if kind in _OF_A_SLOT else 0,
-            _SIDES[event.side] if opens else Side.NONE.name, event.quantity if opens else 0,
+            _SIDES[event.side] if opens else _NO_SIDE, event.quantity if opens else 0,
             event.price if opens else 0, event.limit_price if enters or kind == Kind.EXIT else 0,
             event.legs if enters else 0, event.leg if kind == Kind.EXIT else 0,
             _MODES[event.mode if kind == Kind.SET_MODE else step.account.mode], names.verdict(outcome.verdict),
@@ -37,7 +38,9 @@ def intents(step: Step, names: Names) -> Iterator[IntentEvent]:
 def account_moves(step: Step, names: Names) -> Iterator[AccountEvent]:
     """One when books, mode or limits are not as before."""
     before, after = step.account_before, step.account
-    if before.ledger is after.ledger and _settings(before) == _settings(after):
+    if before is after:
+        return
+    if before.ledger == after.ledger and _settings(before) == _settings(after):
         return
     old, new = before.ledger, after.ledger
     yield AccountEvent(

@@ -10,10 +10,14 @@ from dita.spec.published.rows import OrderEvent, OrderStep
 from dita.spec.state import Slot
 from dita.spec.vocabulary import Kind, OrderSide, Phase, RejectReason, Side
 
-_TOLD: Final = {
+_TOLD: Final[dict[int, str]] = {
     Kind.ORDER: OrderStep.SNAPSHOT.name, Kind.REJECTED: OrderStep.REJECTED.name, Kind.UNKNOWN: OrderStep.UNKNOWN.name,
     Kind.NOT_FOUND: OrderStep.NOT_FOUND.name, Kind.SILENT: OrderStep.SILENT.name,
 }  # fmt: skip
+_SNAPSHOT: Final = OrderStep.SNAPSHOT.name
+_SUBMIT: Final = OrderStep.SUBMIT.name
+_CANCEL: Final = OrderStep.CANCEL.name
+_RESOLVE: Final = OrderStep.RESOLVE.name
 _SIDES: Final = tuple(side.name for side in OrderSide)
 _REASONS: Final = tuple(reason.name for reason in RejectReason)
 
@@ -21,24 +25,24 @@ _REASONS: Final = tuple(reason.name for reason in RejectReason)
 def order_steps(step: Step, names: Names) -> Iterator[OrderEvent]:
     """At most one that was told, and the commands in the order in which they are carried out."""
     event, outcome = step.event, step.outcome
-    told = _TOLD.get(Kind(event.kind))
+    told = _TOLD.get(event.kind)
     if told is not None:
         reason = _REASONS[event.reason] if event.kind == Kind.REJECTED else ""
         yield _row(step, names, told, OrderKey(event.trade, event.slot, event.attempt), reason)
     if outcome.submit or outcome.cancel or outcome.resolve:
         key = OrderKey(outcome.trade, outcome.slot, outcome.attempt)
         if outcome.submit:
-            yield _row(step, names, OrderStep.SUBMIT.name, key, "")
+            yield _row(step, names, _SUBMIT, key, "")
         if outcome.cancel:
-            yield _row(step, names, OrderStep.CANCEL.name, key, "")
+            yield _row(step, names, _CANCEL, key, "")
         if outcome.resolve:
-            yield _row(step, names, OrderStep.RESOLVE.name, key, "")
+            yield _row(step, names, _RESOLVE, key, "")
 
 
 def _row(step: Step, names: Names, what: str, key: OrderKey, reason: str) -> OrderEvent:
     event, outcome = step.event, step.outcome
-    told = what == OrderStep.SNAPSHOT.name
-    sent = what == OrderStep.SUBMIT.name
+    told = what == _SNAPSHOT
+    sent = what == _SUBMIT
     slot = step.slot if sent else step.slot_before
     return OrderEvent(
         names.tag, step.position, 0, step.wall_ns, step.venue_ns, what, client_order_id(names.tag, key),

@@ -4,7 +4,7 @@
 is a row of the first step of each UTC minute by the rows' own times.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, Final, final
 
 from dita.runtime.projection.account import account_moves, intents
@@ -13,7 +13,7 @@ from dita.runtime.projection.engine_view import engine_snapshot
 from dita.runtime.projection.memory import Memory
 from dita.runtime.projection.names import Names
 from dita.runtime.projection.orders import order_steps
-from dita.runtime.projection.steps import Step
+from dita.runtime.projection.steps import Step, figures_of
 from dita.runtime.projection.trades import fills, legs, trade_steps
 from dita.spec.published import FAMILIES
 from dita.spec.scales import NANOSECONDS_PER_SECOND
@@ -36,13 +36,14 @@ class Projector:
     def project(self, step: Step, state: Callable[[], State]) -> None:
         """Append what a step says. ``state`` gives the whole state after it, and is seldom asked."""
         names, mine = self.names, self.memory.begin(step)
-        filled = list(fills(step, names, mine))
+        after = figures_of(step.slot, step.trade)
+        filled = list(fills(step, names, mine, after))
         for family, made in (
-            ("decision_events", decisions(step, names)),
+            ("decision_events", decisions(step, names) if step.notes else ()),
             ("intent_events", intents(step, names)),
             ("order_events", order_steps(step, names)),
-            ("fill_events", iter(filled)),
-            ("trade_events", trade_steps(step, names, mine)),
+            ("fill_events", filled),
+            ("trade_events", trade_steps(step, names, mine, after)),
             ("trade_exit_legs", legs(step, names, mine, filled)),
             ("account_events", account_moves(step, names)),
         ):
@@ -59,7 +60,7 @@ class Projector:
         taken, self.rows = self.rows, {family: [] for family in FAMILIES}
         return taken
 
-    def _add(self, family: str, made: Iterator[Any]) -> None:
+    def _add(self, family: str, made: Iterable[Any]) -> None:
         """Number a step's rows; most steps have one of a family, or none."""
         into = self.rows[family]
         for ordinal, row in enumerate(made):

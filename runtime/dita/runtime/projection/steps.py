@@ -82,6 +82,8 @@ def figures_of(slot: Slot, trade: int) -> Figures | None:
             slot.ref_price,
             is_finished=False,
         )
+    if trade == 0:
+        return None
     for tail in slot.tails:
         if tail.trade == trade:
             earned = tail.exit.quote - tail.entry.quote

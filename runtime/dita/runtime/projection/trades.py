@@ -15,7 +15,7 @@ from dita.spec.scales import NOTIONAL_DIVISOR
 from dita.spec.state import Half, Slot
 from dita.spec.vocabulary import Kind, OrderSide, Part, Phase, Side
 
-_BY: Final = {
+_BY: Final[dict[int, str]] = {
     Kind.ADOPT: FillBy.ADOPTED.name, Kind.EXTERNAL_CLOSE: FillBy.OUTSIDE.name,
     Kind.SETTLE: FillBy.SETTLED.name, Kind.SETTLE_FORCED: FillBy.SETTLED.name,
 }  # fmt: skip
@@ -23,71 +23,78 @@ _ORDER: Final = FillBy.ORDER.name
 _PHASES: Final = tuple(phase.name for phase in Phase)
 _SIDES: Final = tuple(side.name for side in Side)
 _SETTLED: Final = TradeStep.SETTLED.name
+_MOVED: Final = TradeStep.MOVED.name
+_REQUESTED: Final = TradeStep.REQUESTED.name
+_FILLED_BY_ROWS: Final = FillBy.SETTLED.name
+_ENTRY: Final = Part.ENTRY.name
+_EXIT: Final = Part.EXIT.name
+_BUY: Final = OrderSide.BUY.name
+_SELL: Final = OrderSide.SELL.name
 
 
-def fills(step: Step, names: Names, mine: SlotMemory) -> Iterator[FillEvent]:
-    """What the step added to either half of the trade that it is about."""
-    if step.slot is step.slot_before:
+def fills(step: Step, names: Names, mine: SlotMemory, after: Figures | None) -> Iterator[FillEvent]:
+    """What the step added to either half of the trade that it is about. ``after``: what is known of it now."""
+    if step.slot is step.slot_before or after is None:
         return
     trade = step.trade
-    after = figures_of(step.slot, trade)
-    if after is None:
-        return
     before = figures_of(step.slot_before, trade)
     entry, exit_, realised = (NO_HALF, NO_HALF, 0) if before is None else (before.entry, before.exit, before.realised)
     realised = after.realised - realised
     entry_changed, exit_changed = entry != after.entry, exit_ != after.exit
-    by = _BY.get(Kind(step.event.kind), _ORDER)
+    by = _BY.get(step.event.kind, _ORDER)
     if entry_changed:
         mark = mine.reference_price if trade == mine.trade else 0
         earned = 0 if exit_changed else realised
-        yield _fill(step, names, trade, by, Part.ENTRY, entry, after.entry, after.side, mark, earned)
+        yield _fill(step, names, trade, by, _ENTRY, entry, after.entry, after.side, mark, earned)
     if exit_changed:
         mark = mine.leg.reference_price if mine.leg is not None and by == _ORDER else 0
-        yield _fill(step, names, trade, by, Part.EXIT, exit_, after.exit, after.side, mark, realised)
+        yield _fill(step, names, trade, by, _EXIT, exit_, after.exit, after.side, mark, realised)
 
 
 def _fill(
-    step: Step, names: Names, trade: int, by: str, part: Part, before: Half, after: Half, side: int, mark: int,
+    step: Step, names: Names, trade: int, by: str, part: str, before: Half, after: Half, side: int, mark: int,
     realised: int,
 ) -> FillEvent:  # fmt: skip
     event = step.event
     quantity, quote = after.quantity - before.quantity, after.quote - before.quote
-    buys = (side == Side.LONG) == (part == Part.ENTRY)
+    buys = (side == Side.LONG) == (part == _ENTRY)
     slippage = 0
     if mark and quantity > 0:
         worth = quantity * mark // NOTIONAL_DIVISOR
         slippage = quote - worth if buys else worth - quote
     return FillEvent(
-        names.tag, step.position, 0, step.wall_ns, step.venue_ns, by, part.name, names.symbol(event.instrument),
-        event.slot, trade, event.attempt if by == _ORDER else 0, OrderSide.BUY.name if buys else OrderSide.SELL.name,
+        names.tag, step.position, 0, step.wall_ns, step.venue_ns, by, part, names.symbol(event.instrument),
+        event.slot, trade, event.attempt if by == _ORDER else 0, _BUY if buys else _SELL,
         quantity, quote, quote * NOTIONAL_DIVISOR // quantity if quantity > 0 and quote > 0 else 0,
         after.fee - before.fee, realised, mark, slippage, after.graded == 1,
     )  # fmt: skip
 
 
-def trade_steps(step: Step, names: Names, mine: SlotMemory) -> Iterator[TradeEvent]:
-    """Its transitions, and the settlement of a half."""
+def trade_steps(step: Step, names: Names, mine: SlotMemory, after: Figures | None) -> Iterator[TradeEvent]:
+    """Its transitions, and the settlement of a half. ``after``: as above."""
     event, outcome = step.event, step.outcome
     if outcome.moves:
-        for old, new in outcome.transitions:
-            yield _trade(step, names, mine, _what(step, old, new), old, new)
+        moves = ((outcome.from_1, outcome.to_1), (outcome.from_2, outcome.to_2))
+        for old, new in moves[: outcome.moves]:
+            yield _trade(step, names, mine, after, _what(event.kind, after, old, new), old, new)
     elif event.kind in (Kind.SETTLE, Kind.SETTLE_FORCED) and step.slot is not step.slot_before:
-        phase = Phase(step.slot.phase) if step.slot.trade == event.trade else Phase.IDLE
-        yield _trade(step, names, mine, _SETTLED, phase, phase)
+        phase = step.slot.phase if step.slot.trade == event.trade else Phase.IDLE
+        yield _trade(step, names, mine, after, _SETTLED, phase, phase)
 
 
-def _what(step: Step, old: Phase, new: Phase) -> str:
-    if old is Phase.IDLE:
-        return (TradeStep.ADOPTED if step.event.kind == Kind.ADOPT else TradeStep.REQUESTED).name
-    if new is not Phase.IDLE:
-        return TradeStep.MOVED.name
-    return (TradeStep.ROLLED_BACK if figures_of(step.slot, step.trade) is None else TradeStep.FINISHED).name
+def _what(kind: int, after: Figures | None, old: int, new: int) -> str:
+    if old == Phase.IDLE:
+        return TradeStep.ADOPTED.name if kind == Kind.ADOPT else _REQUESTED
+    if new != Phase.IDLE:
+        return _MOVED
+    return (TradeStep.ROLLED_BACK if after is None else TradeStep.FINISHED).name
 
 
-def _trade(step: Step, names: Names, mine: SlotMemory, what: str, old: Phase, new: Phase) -> TradeEvent:
+def _trade(
+    step: Step, names: Names, mine: SlotMemory, after: Figures | None, what: str, old: int, new: int
+) -> TradeEvent:
     trade = step.trade
-    known = figures_of(step.slot, trade) or Figures(
+    known = after or Figures(
         step.slot_before.side, NO_HALF, NO_HALF, 0, 0, step.slot_before.ref_price, is_finished=True
     )
     entry, exit_ = known.entry, known.exit
@@ -112,7 +119,9 @@ def _instrument(step: Step, trade: int) -> int:
 def legs(step: Step, names: Names, mine: SlotMemory, made: list[FillEvent]) -> Iterator[TradeExitLeg]:
     """The legs that end with this step. ``made``: its fills."""
     leg = mine.leg
-    exits = [fill for fill in made if fill.part == Part.EXIT.name and fill.by != FillBy.SETTLED.name]
+    if leg is None and not made:
+        return
+    exits = [fill for fill in made if fill.part == _EXIT and fill.by != _FILLED_BY_ROWS]
     for fill in exits:
         if fill.by == _ORDER and leg is not None and not leg.is_over and fill.attempt == leg.attempt:
             leg.quantity += fill.quantity_e8_coins
