@@ -54,7 +54,7 @@ def bench_journal(raw: RawKernel, folder: Path, rows: int, progress: Progress) -
     flush = _flushing(folder / "flushed")
     alone, grouped = asyncio.run(_writing(folder))
     path = folder / "long.sqlite"
-    _write_long(raw, path, rows, progress)
+    write_long(raw, path, rows, progress)
     progress("starting", 0, 0)
     cpu_began = time.process_time()
     opening, recovering = asyncio.run(_starting(raw, path, rows))
@@ -107,7 +107,7 @@ def _events() -> Iterator[Input]:
         yield from lifecycle(trade)
 
 
-def _write_long(raw: RawKernel, path: Path, rows: int, progress: Progress) -> None:
+def write_long(raw: RawKernel, path: Path, rows: int, progress: Progress) -> None:
     """A journal as a session would have left it, by the kernel alone: the reference would take minutes."""
     store = JournalStore(path)
     store.create(JournalMeta("bench0", "bench", 1))
