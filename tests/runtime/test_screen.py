@@ -282,6 +282,31 @@ async def test_a_journal_is_moved_through_and_not_commanded() -> None:
     assert app.return_code == 0
 
 
+async def test_the_log_is_shown_as_it_grows(tmp_path: Path) -> None:
+    """Its last lines, nothing that a terminal would obey, and what came since; a log that is not there is said."""
+    path = tmp_path / "session.log"
+
+    async def read(app: StatusApp, pilot: "Pilot[None]") -> None:
+        await pilot.press("l")
+        await pilot.pause()
+        assert "cannot be read: No such file" in text_of(app)
+        await pilot.press("x")
+        path.write_text("".join(f"line {number} \x1b[31m red\n" for number in range(9_000)))
+        await pilot.press("l")
+        await pilot.pause()
+        shown = text_of(app).splitlines()
+        assert shown[22].startswith("line 8999 �[31m red")
+        assert shown[0].startswith("line 8977")
+        with path.open("a") as log:
+            log.write("the newest\n")
+        await pilot.pause(1.2)
+        assert text_of(app).splitlines()[22] == "the newest"
+        await pilot.press("x")
+        assert len(app.screen_stack) == 1
+
+    await on_screen(Shot(LIVE, log=path), read)
+
+
 # ---- what a look costs
 
 

@@ -57,6 +57,7 @@ class Shot(NamedTuple):
     height: int = 24
     keys: tuple[str, ...] = ()
     is_replay: bool = False
+    log: Path | None = None
 
 
 ALL: Final = {
@@ -89,7 +90,7 @@ def text_of(app: StatusApp) -> str:
 async def on_screen(shot: Shot, then: "Callable[[StatusApp, Pilot[None]], Awaitable[None]]") -> None:
     """Open the screen, press the keys, and hand it over."""
     source = Still(shot.look)
-    app = StatusApp(source, None if shot.is_replay else never, source if shot.is_replay else None)
+    app = StatusApp(source, None if shot.is_replay else never, source if shot.is_replay else None, shot.log)
     async with app.run_test(size=(shot.width, shot.height)) as pilot:
         await pilot.pause()
         await pilot.press(*shot.keys)

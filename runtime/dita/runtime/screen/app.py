@@ -1,5 +1,6 @@
 """The screen itself: panels, keys, and a look ten times a second."""
 
+from pathlib import Path
 from typing import ClassVar, Final, Protocol, final
 
 from rich.text import Text
@@ -9,7 +10,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from dita.runtime.screen.controls import CONTROLS, Control, Send
-from dita.runtime.screen.dialogs import Ask, Keys
+from dita.runtime.screen.dialogs import Ask, Keys, LogTail
 from dita.runtime.screen.look import OLD, Look, Standing
 from dita.runtime.screen.panels import BAD, GOOD, PANELS, WORRY, Panel, banner
 
@@ -82,7 +83,7 @@ class Line(Widget):
 
 @final
 class StatusApp(App[None]):
-    """``dita status``. ``send`` is None where there is nobody to command."""
+    """``dita status``. ``send`` is None where there is nobody to command; ``log``: the file that ``l`` shows."""
 
     CSS = """
     Screen { layout: vertical; background: ansi_default; color: ansi_default; }
@@ -98,9 +99,11 @@ class StatusApp(App[None]):
     .old PanelView { text-style: dim; background: #3a0000; }
     .dialog { width: 64; height: auto; padding: 1 2; border: heavy $accent; background: $surface; }
     ModalScreen { align: center middle; }
+    #tail { width: 100%; height: 100%; background: $surface; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(control.key, f"command('{control.command}')", control.command) for control in CONTROLS),
+        Binding("l", "log", "log"),
         Binding("question_mark,f1", "keys", "keys"),
         Binding("q,ctrl+c", "quit", "quit"),
         Binding("left", "move(-1)"), Binding("right", "move(1)"),
@@ -110,11 +113,14 @@ class StatusApp(App[None]):
     ]  # fmt: skip
     ENABLE_COMMAND_PALETTE = False
 
-    def __init__(self, source: Source, send: Send | None, journal: Rewindable | None = None) -> None:
+    def __init__(
+        self, source: Source, send: Send | None, journal: Rewindable | None = None, log: Path | None = None
+    ) -> None:
         super().__init__(ansi_color=True)
         self._source = source
         self._send = send
         self._journal = journal
+        self._log_file = log
         self._is_playing = False
         self._below = Line("keys", self._keys_line())
         self._banner = Line("banner", Text("looking"))
@@ -160,6 +166,13 @@ class StatusApp(App[None]):
         """Help."""
         _ = self.push_screen(Keys(replay=self._journal is not None))
 
+    def action_log(self) -> None:
+        """The session's log."""
+        if self._log_file is None:
+            self._say(Text(" a journal has no log; its rows are below ", style=WORRY))
+        else:
+            _ = self.push_screen(LogTail(self._log_file))
+
     def action_move(self, rows: int) -> None:
         """Through a journal."""
         if self._journal is not None:
@@ -203,5 +216,5 @@ class StatusApp(App[None]):
             return Text.from_markup(
                 "[b]← →[/b] row  [b]PgUp PgDn[/b] 100 rows  [b]space[/b] play  [b]?[/b] keys  [b]q[/b] quit"
             )
-        parts = " ".join(f"[b]{one.key}[/b] {one.command} " for one in CONTROLS)
-        return Text.from_markup(f"{parts} [b]?[/b] keys  [b]q[/b] quit")
+        parts = " ".join(f"[b]{one.key}[/b] {one.command}" for one in CONTROLS)
+        return Text.from_markup(f"{parts} [b]l[/b] log [b]?[/b] keys [b]q[/b] quit")

@@ -41,7 +41,7 @@ def status(reporter: Reporter, *, journal: Path | None, live: bool | None) -> Re
         base = settings.plane
         reporter.leave()
         source = LiveSource(lambda: watch(base, path), str(path), SystemClock())
-        StatusApp(source, sender(lambda: place_of(base, path))).run()
+        StatusApp(source, sender(lambda: place_of(base, path)), log=settings.out / "session.log").run()
         source.close()
     return Report({})
 

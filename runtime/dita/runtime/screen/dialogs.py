@@ -1,7 +1,10 @@
 """What lies over the screen for a moment: a question before a command, and the keys."""
 
-from typing import ClassVar, final
+import os
+from pathlib import Path
+from typing import ClassVar, Final, final
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
@@ -12,6 +15,7 @@ from dita.runtime.screen.controls import CONTROLS, Control
 
 _KEYS = (
     *((control.key, control.command) for control in CONTROLS),
+    ("l", "the log"),
     ("? F1", "these keys"),
     ("q", "quit; the runtime goes on"),
 )
@@ -21,6 +25,9 @@ _REPLAY_KEYS = (
     ("Home End", "the first row, the last"),
     ("space", "play, stop"),
 )
+
+_TAIL_SECONDS: Final = 1.0
+_TAIL_BYTES: Final = 64 * 1024
 
 
 class _Dialog(ModalScreen[int | None]):
@@ -88,3 +95,46 @@ class Keys(_Dialog):
     def on_key(self) -> None:
         """Any."""
         self._close(None)
+
+
+@final
+class LogTail(_Dialog):
+    """The end of a log file, all over the screen, as it grows; any key closes it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._text = Static(id="tail")
+
+    def compose(self) -> ComposeResult:
+        """One text."""
+        yield self._text
+
+    def on_mount(self) -> None:
+        """Read it now, and every second."""
+        self.set_interval(_TAIL_SECONDS, self._read)
+        self._read()
+
+    def on_key(self) -> None:
+        """Any."""
+        self._close(None)
+
+    def _read(self) -> None:
+        lines = tail_of(self._path, max(1, self.size.height - 1))
+        made = Text("\n").join(map(Text, [*lines, f"{self._path}, its end; any key closes this"]))
+        made.no_wrap, made.overflow = True, "ellipsis"
+        self._text.update(made)
+
+
+def tail_of(path: Path, count: int) -> list[str]:
+    """The last lines of a file, or why there are none. What terminals would obey is taken out."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            content = file.read(_TAIL_BYTES)
+    except OSError as error:
+        return [f"cannot be read: {error.strerror}"]
+    lines = content.decode(errors="replace").split("\n")
+    whole = lines if len(content) < _TAIL_BYTES else lines[1:]
+    shown = ["".join(one if one.isprintable() else "�" for one in line) for line in whole if line]
+    return shown[-count:] or ["nothing has been written"]
