@@ -23,9 +23,10 @@ from dita.runtime.connect import (
 )
 from dita.runtime.doctor.checks import Check, Health, Stage, fatal_from
 from dita.runtime.fees import fee_terms, recent_fees
+from dita.runtime.leverage import whole_leverage
 from dita.runtime.session import money_text
 from dita.runtime.settings import Settings
-from dita.spec.scales import NANOSECONDS_PER_MILLISECOND, RATIO_SCALE
+from dita.spec.scales import NANOSECONDS_PER_MILLISECOND
 
 OFFSET_GOOD_MS: Final = 500
 OFFSET_MS_MAX: Final = 5000  # signing corrects it; the journal's own times, and those of logs, would be wrong
@@ -118,16 +119,16 @@ class Asking:
         return Check("position mode", Health.OK, f"{mode.value}; do not change it while a runtime runs")
 
     async def leverage(self) -> Check:
-        """Nothing here sets it: it has to be what DITA_LEVERAGE_PPM says, or margin is not what sizing thinks."""
-        wanted = self.settings.leverage_ppm
+        """Margin is reckoned with what the settings say; a start sets the venue to it while flat, if the venue can."""
+        wanted = whole_leverage(self.settings.leverage_ppm)
         read = {symbol: await self.connection.rest.leverage(symbol) for symbol in self.settings.symbols}
-        least = min(min(one.long, one.short) for one in read.values()) * RATIO_SCALE
         found = ", ".join(f"{symbol} {one.long}/{one.short}" for symbol, one in read.items())
-        found = f"long/short {found}; DITA_LEVERAGE_PPM {wanted}"
-        if least < wanted:
-            return Check("leverage", Health.FAIL, found, "raise it on the venue's page, or lower the setting")
-        if any(side * RATIO_SCALE != wanted for one in read.values() for side in (one.long, one.short)):
-            return Check("leverage", Health.WARN, found, "set both to the same: less margin is bound than planned")
+        found = f"long/short {found}, wanted {wanted}"
+        most = min((most for one in read.values() for most in (one.long_max, one.short_max) if most), default=wanted)
+        if most < wanted:
+            return Check("leverage", Health.FAIL, f"{found}, at most {most}", "lower DITA_LEVERAGE_PPM")
+        if any(side != wanted for one in read.values() for side in (one.long, one.short)):
+            return Check("leverage", Health.WARN, found, "the next start sets it, once the symbol is flat")
         return Check("leverage", Health.OK, found)
 
     async def fees(self) -> Check:
