@@ -155,7 +155,7 @@ async def test_a_command_is_obeyed_and_answered(place: Place) -> None:
     assert await asking == REPLY
     assert obeyed.asked == [(HALT, f"process {os.getpid()} of user {os.getuid()}")]
     assert (server.taken, server.refused) == (1, 0)
-    await server.aclose()
+    server.close()
     with pytest.raises(NobodyThere):
         ask(place, HALT, 1)
 
@@ -178,7 +178,7 @@ async def test_only_its_user_can_reach_it(place: Place) -> None:
         ask(place, HALT, 1)
     with pytest.raises(PlaneUnusable, match="run chmod 700"):
         ControlServer(place, obeyed)
-    await server.aclose()
+    server.close()
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ async def test_garbage_is_answered_and_obeyed_by_nobody(place: Place, content: b
     assert said in json.loads(await sent(place, content))["problem"]
     assert obeyed.asked == []
     assert await asyncio.to_thread(ask, place, HALT, 10) == REPLY
-    await server.aclose()
+    server.close()
 
 
 async def test_who_sends_no_whole_line_has_asked_for_nothing(place: Place) -> None:
@@ -208,7 +208,7 @@ async def test_who_sends_no_whole_line_has_asked_for_nothing(place: Place) -> No
         assert await asyncio.to_thread(ask, place, HALT, 10) == REPLY
         assert await silent == b""
     assert len(obeyed.asked) == 1
-    await server.aclose()
+    server.close()
 
 
 async def test_so_many_at_once_and_no_more(place: Place) -> None:
@@ -224,7 +224,7 @@ async def test_so_many_at_once_and_no_more(place: Place) -> None:
     obeyed.release.set()
     assert {read_reply(line) for line in await asyncio.gather(*waiting)} == {REPLY}
     assert len(obeyed.asked) == 8
-    await server.aclose()
+    server.close()
 
 
 async def test_a_bug_in_a_command_is_told_and_ends_nothing(place: Place) -> None:
@@ -241,7 +241,7 @@ async def test_a_bug_in_a_command_is_told_and_ends_nothing(place: Place) -> None
     with pytest.raises(ControlRefused, match=r"a bug: KeyError\('planted'\)"):
         await asyncio.to_thread(ask, place, HALT, 10)
     assert await asyncio.to_thread(ask, place, HALT, 10) == REPLY
-    await server.aclose()
+    server.close()
 
 
 async def test_an_answer_that_does_not_come_is_no_answer(place: Place) -> None:
@@ -252,7 +252,7 @@ async def test_an_answer_that_does_not_come_is_no_answer(place: Place) -> None:
     await server.start()
     with pytest.raises(ControlSilent, match=rf"process {os.getpid()} has not answered `halt` within 0\.2 s"):
         await asyncio.to_thread(ask, place, HALT, 0.2)
-    await server.aclose()
+    server.close()
     with socket.socket(socket.AF_UNIX) as listener, open_folder(place) as folder:
         listener.bind(f"{folder}/{place.socket.name}")
         listener.listen()
@@ -272,7 +272,7 @@ async def test_a_socket_that_a_dead_session_left_is_replaced(place: Place) -> No
     server = ControlServer(place, obeyed)
     await server.start()
     assert await asyncio.to_thread(ask, place, HALT, 10) == REPLY
-    await server.aclose()
+    server.close()
     place.socket.mkdir()
     with pytest.raises(PlaneUnusable, match="no socket can be made there"):
         ControlServer(place, obeyed)

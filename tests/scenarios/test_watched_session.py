@@ -2,16 +2,20 @@
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
+from dita.adapters.control import Command, NobodyThere, Reply, Request, ask
 from dita.adapters.journal import open_reader
 from dita.adapters.plane import PlaneUnusable, place_of
 from dita.kernel.loader import CertifiedKernel
-from dita.runtime.session import run_session
+from dita.runtime.logs import logging_to
+from dita.runtime.session import SessionResult, run_session
 from dita.runtime.settings import load_settings
 
 # Looks until the session has ended, and writes down what it saw: pulse, row, trades, whether it was ready.
@@ -76,6 +80,46 @@ def test_a_session_is_seen_from_another_process_until_its_end(
     assert looks[-1][4].startswith("127.0.0.1:")
     assert looks[-1][5] == 2
     assert list(place_of(tmp_path, journal).folder.iterdir()) == []
+
+
+@pytest.mark.timeout(100)
+def test_metrics_log_and_commands_of_a_session(tmp_path: Path, certified_kernel: CertifiedKernel) -> None:
+    """Asked while it trades: metrics over HTTP; a halt that is answered, stops it, and is taken back; a log as JSON."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = load_settings({}, out=tmp_path, plane=tmp_path, round_trips=8, symbols="BTC-USDT", metrics_port=port)
+    (tmp_path / "paper").mkdir()
+    place = place_of(tmp_path, tmp_path / "paper" / "journal.sqlite")
+
+    async def both() -> tuple[SessionResult, str, list[Reply]]:
+        session = asyncio.create_task(run_session(settings, certified_kernel, quietly))
+        replies: list[Reply] = []
+        while True:  # until the session has begun to listen
+            try:
+                replies.append(await asyncio.to_thread(ask, place, Request(Command.HALT, "a test"), 20))
+                break
+            except NobodyThere:
+                assert not session.done()
+                await asyncio.sleep(0.02)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            metrics = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+        replies.append(await asyncio.to_thread(ask, place, Request(Command.RESUME), 20))
+        return await session, metrics, replies
+
+    with logging_to(tmp_path, "json") as path:
+        result, metrics, (halted, resumed) = asyncio.run(both())
+    assert result.problems == ()
+    assert (halted.after.mode, halted.problem, resumed.after.mode) == ("HALTED", "", "ACTIVE")
+    assert "\ndita_mode 2\n" in metrics
+    assert 'bingx_submits_total{came_to="accepted"} ' in metrics
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    states = [line for line in lines if line["logger"] == "dita.runtime.state_log"]
+    assert [(line["from"], line["to"]) for line in states if line["input"] == "SET_MODE"] == [
+        ("ACTIVE", "HALTED"), ("HALTED", "ACTIVE"),
+    ]  # fmt: skip
+    finished = {line["trade"] for line in states if line["to"] == "IDLE" and line["from"].startswith("EXIT")}
+    assert len(finished) == int(result.figures["round_trips"])
 
 
 def test_a_plane_that_cannot_be_refuses_the_start(tmp_path: Path, certified_kernel: CertifiedKernel) -> None:

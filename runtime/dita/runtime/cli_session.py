@@ -5,7 +5,6 @@ import logging
 import signal
 import time
 from datetime import UTC, datetime
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +19,7 @@ from dita.runtime.audit_page import write_audit_page
 from dita.runtime.cli_report import CommandError, Report, Reporter, table
 from dita.runtime.doors import certified_kernel
 from dita.runtime.fees import FeeCheck
+from dita.runtime.logs import logging_to
 from dita.runtime.replay import ReplayRefused
 from dita.runtime.report.command import report_page
 from dita.runtime.session import SessionResult, check_input, money_text, run_session
@@ -29,7 +29,6 @@ from dita.spec.scales import NANOSECONDS_PER_SECOND
 
 _METRICS: Final = "metrics.prom"  # what the adapter has counted, as Prometheus and its file collectors read it
 _REPORTED_ROWS_MAX: Final = 50_000  # some seconds; of a longer session `dita report` makes one when asked
-_LOG_BYTES_MAX: Final = 4 * 1024 * 1024
 
 
 def run(reporter: Reporter, *, options: dict[str, object], accept_migration: bool) -> Report:
@@ -37,10 +36,10 @@ def run(reporter: Reporter, *, options: dict[str, object], accept_migration: boo
     settings = load_settings(**options)
     check_input(settings, reporter.progress)
     certified = _certified(settings, reporter)
-    log_path = log_to(settings.out)
-    began = time.monotonic()
-    result = asyncio.run(_session(settings, certified, reporter, accept_migration=accept_migration))
-    return _told(settings, result, time.monotonic() - began, reporter, log_path)
+    with logging_to(settings.out, settings.log_format) as log_path:
+        began = time.monotonic()
+        result = asyncio.run(_session(settings, certified, reporter, accept_migration=accept_migration))
+        return _told(settings, result, time.monotonic() - began, reporter, log_path)
 
 
 def backtest(reporter: Reporter, *, options: dict[str, object], transport: str = "stacks") -> Report:
@@ -62,11 +61,11 @@ def backtest(reporter: Reporter, *, options: dict[str, object], transport: str =
         )
     check_input(settings, reporter.progress)
     certified = _certified(settings, reporter)
-    log_path = log_to(settings.out)
-    began = time.monotonic()
-    with virtual_ground(settings.seed, is_direct=is_direct) as (loop, ground):
-        result = loop.run_until_complete(run_session(settings, certified, reporter.progress, ground=ground))
-    return _told(settings, result, time.monotonic() - began, reporter, log_path)
+    with logging_to(settings.out, settings.log_format) as log_path:
+        began = time.monotonic()
+        with virtual_ground(settings.seed, is_direct=is_direct) as (loop, ground):
+            result = loop.run_until_complete(run_session(settings, certified, reporter.progress, ground=ground))
+        return _told(settings, result, time.monotonic() - began, reporter, log_path)
 
 
 def _told(settings: Settings, result: SessionResult, seconds: float, reporter: Reporter, log_path: Path) -> Report:
@@ -86,19 +85,6 @@ def _report(result: SessionResult, folder: Path, reporter: Reporter) -> Path | N
     except (JournalError, ReplayRefused) as error:  # what became of the session is already among its problems
         logging.getLogger("dita").warning("no report: %s", error)
         return None
-
-
-def log_to(out: Path) -> Path:
-    """Send what the program logs to a file of bounded size, so that the screen stays readable. Raises OSError."""
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / "session.log"
-    handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES_MAX, backupCount=1, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger = logging.getLogger("dita")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(handler)
-    logger.propagate = False
-    return path
 
 
 def _certified(settings: Settings, reporter: Reporter) -> CertifiedKernel:

@@ -1,20 +1,25 @@
-"""What other processes see of a session and ask of it: its snapshots in shared memory, and a socket for commands.
+"""What other processes see of a session and ask of it: snapshots in shared memory, a socket for commands, metrics.
 
 What the settings ask for is there before anything is sent to the venue, or the session does not start.
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import final
 from urllib.parse import urlsplit
 
 from dita.adapters.bingx.clock import Clock
+from dita.adapters.bingx.metrics import prometheus_text
 from dita.adapters.control import ControlServer
 from dita.adapters.plane import place_of
 from dita.kernel.loader import CertifiedKernel
 from dita.runtime.background import Background
 from dita.runtime.connect import Connection
+from dita.runtime.engine_metrics import Counts, engine_metrics
 from dita.runtime.live import Runtime
 from dita.runtime.live_view import Identity, LiveView
+from dita.runtime.logs import dropped
+from dita.runtime.metrics_endpoint import MetricsEndpoint
 from dita.runtime.publishing import Publisher
 from dita.runtime.settings import Settings
 from dita.runtime.venue_port import Link
@@ -33,7 +38,7 @@ class Operations:
         venue: str,
         clock: Clock,
     ) -> None:
-        """``venue``: the URL of its REST calls. Raises PlaneError."""
+        """``venue``: the URL of its REST calls. Raises PlaneError, StartError."""
         engine = runtime.engine
         clearance = certified.clearance
         streams = connection.streams if isinstance(connection, Connection) else ()
@@ -45,34 +50,40 @@ class Operations:
             ),
             engine, clock, runtime.alerts, runtime.entries, runtime.decisions, runtime.strategist, streams,
         )  # fmt: skip
+        self._runtime = runtime
         self._publisher: Publisher | None = None
         self._control: ControlServer | None = None
-        if settings.plane != "off":
-            place = place_of(settings.plane, Path(engine.journal.path))
-            self._publisher = Publisher(
-                place, self._view.snapshot, lambda: (engine.journal.position, runtime.alerts.counts.total()), clock,
-                runtime.alerts,
-            )  # fmt: skip
-            try:
-                self._control = ControlServer(place, runtime.helm.command)  # the publisher keeps others from this place
-            except BaseException:
-                self._publisher.close()
-                raise
+        self._endpoint: MetricsEndpoint | None = None
+        with ExitStack() as opening:  # closes what was opened when the rest cannot be
+            if settings.plane != "off":
+                place = place_of(settings.plane, Path(engine.journal.path))
+                self._publisher = Publisher(
+                    place, self._view.snapshot, lambda: (engine.journal.position, runtime.alerts.counts.total()), clock,
+                    runtime.alerts,
+                )  # fmt: skip
+                opening.callback(self._publisher.close)
+                self._control = ControlServer(place, runtime.helm.command)  # the publisher keeps others from its place
+                opening.callback(self._control.close)
+            if settings.metrics_port:
+                self._endpoint = MetricsEndpoint(settings.metrics_port, self._metrics, clock)
+            opening.pop_all()
 
-    def start(self) -> None:
-        """From now on."""
+    async def start(self) -> None:
+        """From now on, but for commands."""
         if self._publisher is not None:
             self._background.start(self._publisher.run(), "snapshots")
+        if self._endpoint is not None:
+            await self._endpoint.start()
 
     async def take_commands(self) -> None:
         """From now on; the runtime has started."""
         if self._control is not None:
             await self._control.start()
 
-    async def take_none(self) -> None:
+    def take_none(self) -> None:
         """From now on; the runtime is about to stop."""
         if self._control is not None:
-            await self._control.aclose()
+            self._control.close()
 
     def ready(self) -> None:
         """The start is over: everything is resolved, read and explained."""
@@ -80,7 +91,22 @@ class Operations:
 
     async def aclose(self) -> None:
         """End, with a last snapshot."""
-        await self.take_none()
+        self.take_none()
         await self._background.stop()
+        if self._endpoint is not None:
+            self._endpoint.close()
         if self._publisher is not None:
             self._publisher.close()
+
+    def _metrics(self) -> str:
+        publisher, control = self._publisher, self._control
+        counts = Counts(
+            alerts=self._runtime.alerts.counts,
+            refusals=self._runtime.engine.refusals,
+            published=0 if publisher is None else publisher.published,
+            unpublished=0 if publisher is None else publisher.failed,
+            commands=0 if control is None else control.taken,
+            commands_refused=0 if control is None else control.refused,
+            log_dropped=dropped(),
+        )
+        return prometheus_text((*engine_metrics(self._view.snapshot(), counts), *self._runtime.metrics()))

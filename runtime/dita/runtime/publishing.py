@@ -54,14 +54,15 @@ class Publisher:
         now_ns, changed = self._clock.monotonic_ns(), self._changed()
         if changed != self._last or now_ns - self._last_ns >= BEAT_NS:
             self._last, self._last_ns = changed, now_ns
-            self._publish()
+            self.publish()
 
     def close(self) -> None:
         """Publish a last one, and say that it was. Never raises."""
-        self._publish()
+        self.publish()
         self._writer.close(self._clock.monotonic_ns())
 
-    def _publish(self) -> None:
+    def publish(self) -> None:
+        """Now. Never raises."""
         try:
             self._writer.publish(packed(self._snapshot()), self._clock.monotonic_ns())
             self.published += 1

@@ -30,6 +30,7 @@ from dita.runtime.feeds import open_feed
 from dita.runtime.fees import FeeCheck
 from dita.runtime.ground import MACHINE, Ground
 from dita.runtime.live import Pace, Runtime, open_runtime
+from dita.runtime.logs import SECRETS
 from dita.runtime.memory import MemoryMarks
 from dita.runtime.operations import Operations
 from dita.runtime.order_names import make_spare_tag
@@ -37,6 +38,7 @@ from dita.runtime.paper import Feeder, PaperExchange, SteadyFeeder, assumptions,
 from dita.runtime.policies import make_policy
 from dita.runtime.policy import Policy
 from dita.runtime.settings import Settings, for_paper
+from dita.runtime.state_log import StateLog
 from dita.runtime.tally import Tally
 from dita.runtime.venue_port import Link
 from dita.runtime.venue_truth import VenueTruth, truth_of_paper, truth_of_venue
@@ -58,7 +60,10 @@ _AT_THE_END: Final[dict[str, int | str]] = {
     "reference_divergences": 0,
     "certificate": "valid",
 }
-_UNSEEN: Final = {"plane": "off"}  # a session in the memory of a process is seen there, not from outside
+_UNSEEN: Final = {
+    "plane": "off",
+    "metrics_port": 0,
+}  # a session in memory is seen there
 _LOOPS: Final = 1_000_000  # a recording is played again and again until the session has enough
 _PAPER_REPLY_SECONDS: Final = 1.0
 _PAPER_PACE: Final = Pace(again=0.2, settle_pause=0.2, settle_again=0.25)
@@ -196,7 +201,7 @@ async def _open_venue(
     settings: Settings, ground: Ground, stack: AsyncExitStack, events: Iterator[MarketEvent] | None
 ) -> _Venue:
     if settings.exchange is not None:
-        credentials = read_credentials(settings.credentials, os.environ)
+        credentials = _hidden(read_credentials(settings.credentials, os.environ))
         patience = Patience(settings.receive_window_ms, settings.reply_within_ms / 1000)
         hosts = hosts_for(str(settings.exchange))
         pace = _PAPER_PACE if hosts.rest.startswith("http:") else Pace()
@@ -214,7 +219,16 @@ async def _open_venue(
     if direct is None:
         await paper.start()
         stack.push_async_callback(paper.stop)
-    return _Venue(hosts_for(paper.server.rest_url), paper.credentials, patience, _PAPER_PACE, paper, events, direct)
+    return _Venue(
+        hosts_for(paper.server.rest_url), _hidden(paper.credentials), patience, _PAPER_PACE, paper, events, direct
+    )
+
+
+def _hidden(credentials: Credentials) -> Credentials:
+    """From here on no line of the log holds them."""
+    for secret in (credentials.api_key, credentials.secret):
+        SECRETS.hide(secret.get_secret_value())
+    return credentials
 
 
 async def _open_runtime_at(
@@ -260,12 +274,14 @@ async def _open_runtime_at(
     stack.push_async_callback(operations.aclose)  # when the runtime has stopped
     if parts.ground.is_watched:
         stack.enter_context(_watched(opened.runtime, settings))  # until after the stop
-    operations.start()
+        state_log = StateLog(journal, opened.runtime.carrier.flights)
+        opened.runtime.engine.observers.append(state_log.observe)
+    await operations.start()
     runtime = await opened.start()
     stack.push_async_callback(runtime.stop)
     runtime.obey_switch()
     await operations.take_commands()
-    stack.push_async_callback(operations.take_none)
+    stack.callback(operations.take_none)
     return runtime, operations
 
 

@@ -106,6 +106,8 @@ class Settings(BaseSettings):
     journal: Path = Path("out/journal.sqlite")
     certificate: Path = Path("out/certificate.json")
     out: Path = Path("out")
+    log_format: Literal["text", "json"] = "text"
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0  # on 127.0.0.1, for Prometheus; 0: none
     plane: Literal["off"] | Path = Path("/dev/shm")  # noqa: S108 - in memory, in a folder that only we enter; see places
     analytics: Annotated[str, Field(min_length=1)] = "out/analytics"  # a folder, or http[s]://[user@]host[:port][/name]
 

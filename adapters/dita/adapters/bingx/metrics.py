@@ -26,12 +26,13 @@ _STREAM_HELP: Final = {
 
 
 class Metric(NamedTuple):
-    """One counter. ``help`` says what it counts; ``labels`` are (name, value)."""
+    """One figure. ``help`` says what it counts; ``labels`` are (name, value); ``kind`` counter or gauge."""
 
     name: str
     help: str
     labels: tuple[tuple[str, str], ...]
     value: int
+    kind: str = "counter"
 
 
 Stream = AccountStream | MarketStream
@@ -81,7 +82,7 @@ def prometheus_text(metrics: Iterable[Metric]) -> str:
     last = ""
     for metric in sorted(metrics, key=lambda metric: metric.name):
         if metric.name != last:
-            lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} counter"]
+            lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}"]
             last = metric.name
         labels = ",".join(f'{name}="{_escaped(value)}"' for name, value in metric.labels)
         lines.append(f"{metric.name}{f'{{{labels}}}' if labels else ''} {metric.value}")

@@ -58,7 +58,7 @@ class ControlServer:
         """From now on answer, also those who have asked already."""
         self._server = await asyncio.start_unix_server(self._serve, sock=self._socket, limit=REQUEST_BYTES_MAX)
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Answer nobody any more. Calling it again is harmless."""
         with suppress(OSError):
             self._place.socket.unlink(missing_ok=True)
