@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped] # it brings no types
 
 from dita.adapters.bingx.clock import SystemClock
 from dita.adapters.bingx.metrics import Metric, adapter_metrics, prometheus_text

@@ -170,7 +170,7 @@ def test_the_largest_snapshot_fits_and_is_as_declared(tmp_path: Path) -> None:
         for number in range(2 * ALERTS_MAX):
             room.alerts.raise_(Alert.READ_FAILED, f"{number} \ud800 ü \U0001f600 " + "x" * 2000)
         for number in range(100):
-            facts = {"text": "y" * 2000, "number": number}
+            facts: dict[str, int | str] = {"text": "y" * 2000, "number": number}
             strategist.decisions.hold(Hold(f"S{number}-USDT", Side.LONG, Check.RUNTIME, Reason.KEPT_BACK, facts, ""))
         view._decisions = strategist.decisions  # pyright: ignore[reportPrivateUsage] # those that hold so much
         live = checked(view.snapshot())
