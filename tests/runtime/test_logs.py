@@ -164,7 +164,9 @@ def test_every_change_of_state_is_one_line_with_its_ids(tmp_path: Path) -> None:
         quote = quantity * PRICE // 10**10
         await room.engine.apply(inputs.order(**place, attempt=1, quantity=quantity, quote=quote, done=True, time_ns=9))
         await room.engine.apply(
-            inputs.position(slot=0, instrument=0, long_quantity=5, short_quantity=0, foreign_orders=0, as_of_ns=2 * 10**9)
+            inputs.position(
+                slot=0, instrument=0, long_quantity=5, short_quantity=0, foreign_orders=0, as_of_ns=2 * 10**9
+            )
         )
         await room.engine.apply(
             inputs.enter(slot=0, instrument=0, trade=9, side=Side.LONG, quantity=quantity, price=PRICE)
