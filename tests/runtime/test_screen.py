@@ -68,6 +68,20 @@ def test_a_panel_keeps_to_its_place_and_counts_what_it_leaves_out(width: int, he
             assert rows[-1] == f"… {hidden + 1} more"
 
 
+async def test_no_text_of_others_is_obeyed_by_the_terminal() -> None:
+    """Escape sequences, line breaks and markup in an alert, a hold or a name are only shown."""
+    hostile = "\x1b]0;title\x07 \x1b[2J\r\n[bold]x[/] \u202e \x9b31m"
+    look = LIVE._replace(
+        health=HEALTH._replace(alerts=(HEALTH.alerts[0]._replace(text=hostile),), kept_back=hostile), about=hostile
+    )  # fmt: skip
+
+    text = await taken(Shot(look, 400, 24))
+
+    assert text.count("[bold]x[/]") == 3
+    assert len(text.splitlines()) == 24
+    assert all(one.isprintable() for one in text.replace("\n", ""))
+
+
 # ---- nothing that is published is invisible
 
 

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from dita.runtime.screen.controls import CONTROLS, Control, Send
 from dita.runtime.screen.dialogs import Ask, Keys, LogTail
 from dita.runtime.screen.look import OLD, Look, Standing
-from dita.runtime.screen.panels import BAD, GOOD, PANELS, WORRY, Panel, banner
+from dita.runtime.screen.panels import BAD, GOOD, PANELS, WORRY, Panel, banner, one_row
 
 LOOK_SECONDS: Final = 0.1
 _SAID_SECONDS: Final = 10.0
@@ -76,9 +76,7 @@ class Line(Widget):
 
     def render(self) -> RenderResult:
         """What is painted."""
-        copy = self._text.copy()
-        copy.truncate(self.size.width, overflow="ellipsis")
-        return copy
+        return one_row(self._text, self.size.width)
 
 
 @final

@@ -56,14 +56,19 @@ class Panel(NamedTuple):
             rows.append(Text(f"… {len(self.lines) - len(shown)} more", style=WORRY))
         if len(shown) + len(self.more) <= room:
             rows += self.more
-        made = Text("\n").join(_cut(row, width) for row in rows)
+        made = Text("\n").join(one_row(row, width) for row in rows)
         made.no_wrap, made.overflow = True, "crop"
         return made
 
 
-def _cut(line: Text, width: int) -> Text:
-    """A copy that fits; a cut one ends in an ellipsis, but for a heading's rule."""
+def one_row(line: Text, width: int) -> Text:
+    """A copy that fits; a cut one ends in an ellipsis, but for a heading's rule.
+
+    Texts of others come by here: nothing in them moves the cursor, breaks a line or is obeyed by a terminal.
+    """
     copy = line.copy()
+    if not copy.plain.isprintable():
+        copy.plain = "".join(one if one.isprintable() else "�" for one in copy.plain)
     copy.truncate(width, overflow="crop" if line.plain.endswith("─") else "ellipsis")
     return copy
 
