@@ -366,6 +366,36 @@ def test_what_is_looked_for_in_vain_is_looked_for_less_often(
     run_virtually(work)
 
 
+def test_each_look_in_vain_goes_further_back_until_it_reads_a_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Late rows of a trade whose beginning is known do not cost a day of rows at once; in the end a day is read."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        spans: list[int] = []
+        reads = room.script.fill_history
+
+        async def noted(symbol: str, start_ns: int, end_ns: int, order_id: str | None = None) -> tuple[FillRow, ...]:
+            spans.append((end_ns - start_ns) // NANOSECONDS_PER_SECOND)
+            return await reads(symbol, start_ns, end_ns, order_id)
+
+        monkeypatch.setattr(room.script, "fill_history", noted)
+        settler = settler_of(room)
+        await finished_trade(room)
+        for _ in range(40):
+            assert not await settler.settle()
+            await asyncio.sleep(61)
+        minutes = [span // 60 for span in spans]
+        assert minutes[:22] == sorted(minutes[:22])
+        assert minutes[21] <= 22
+        assert spans[-1] >= 86_400
+        await room.close()
+
+    run_virtually(work)
+
+
 def test_more_than_was_booked_is_evidence_once(tmp_path: Path) -> None:
     """Rows of our own order beyond what is booked: the kernel is told once and demands a reconcile."""
 

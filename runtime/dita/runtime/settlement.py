@@ -186,11 +186,16 @@ class Settler:
         return self._venue.clock.monotonic_ns()
 
     def _start_ns(self, half: Half, now_ns: int) -> int:
-        """Since when the half can have fills. After some tries nothing is left of what our own clock once said."""
+        """Since when the half can have fills.
+
+        After some tries our own clock may have been wrong when the trade began: each look goes further back, to a day.
+        """
         long_ago_ns = now_ns - _DAY_NS
-        if self._is_old(half):
-            return long_ago_ns
-        return self._starts.get(half.trade, long_ago_ns)
+        start_ns = self._starts.get(half.trade, long_ago_ns)
+        if not self._is_old(half):
+            return start_ns
+        looks = self._tries[half.trade, half.part] - _TRIES_BEFORE_ALERT
+        return max(long_ago_ns, min(start_ns, now_ns) - 4 ** min(looks, 9) * NANOSECONDS_PER_SECOND)
 
     def _likely(self, half: Half, rows: tuple[FillRow, ...], owners: dict[str, OrderKey]) -> frozenset[str]:
         """Orders that nobody owns and that can have moved this half: its side, before the instrument's next trade.
