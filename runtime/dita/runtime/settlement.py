@@ -195,7 +195,7 @@ class Settler:
         if not self._is_old(half):
             return start_ns
         looks = self._tries[half.trade, half.part] - _TRIES_BEFORE_ALERT
-        return max(long_ago_ns, min(start_ns, now_ns) - 4 ** min(looks, 9) * NANOSECONDS_PER_SECOND)
+        return max(long_ago_ns, min(start_ns, now_ns) - (1 << 2 * min(looks, 9)) * NANOSECONDS_PER_SECOND)
 
     def _likely(self, half: Half, rows: tuple[FillRow, ...], owners: dict[str, OrderKey]) -> frozenset[str]:
         """Orders that nobody owns and that can have moved this half: its side, before the instrument's next trade.
