@@ -18,6 +18,9 @@ STRANGERS := $(VENV)/strangers
 STRANGERS_STAMP := $(STRANGERS)/.made-from-$(shell cksum < requirements/strangers.txt | tr ' ' '-')
 # What only the tests of services need goes into the same environment, on top.
 SERVICES_STAMP := $(VENV)/.services-from-$(shell cat requirements/dev.txt requirements/services.txt | cksum | tr ' ' '-')
+# A member of the cluster that the tests of services start; the jar comes through Maven, and must be this one.
+HAZELCAST := $(VENV)/hazelcast/hazelcast-5.5.0.jar
+HAZELCAST_SHA256 := cf560b40b988526e780e4fae12cb6fe01c5158bb9e00839882857f32b544a19e
 CARGO := cd kernel_rs && cargo
 # $(call covered,room,share): report what of a room the kept data does not reach; fail below the share.
 COVERED := out/coverage/data
@@ -32,7 +35,7 @@ step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \
 	if output=$$( ($(2)) 2>&1); then printf 'ok %4ss\n' $$(( $$(date +%s) - begin )); \
 	else printf 'FAILED\n%s\n' "$$output"; exit 1; fi
 
-.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak books coverage coverage-report build tools valgrind systemd strangers format lock clean
+.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak books coverage coverage-report build tools java valgrind systemd strangers format lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -55,7 +58,7 @@ check: build ## the static part of test: style, types, import contract, dependen
 	$(call step,cargo clippy,$(CARGO) clippy --quiet --offline --locked --all-targets -- -D warnings)
 	$(call step,cargo test,$(CARGO) test --quiet --offline --locked --lib)
 
-test-services: build valgrind systemd $(SERVICES_STAMP) ## tests that need more: valgrind, systemd (installed when missing, if you are root), ClickHouse's engine (900 MB)
+test-services: build valgrind systemd $(SERVICES_STAMP) $(HAZELCAST) ## tests that need more: valgrind, systemd, Java, Maven (installed when missing, if you are root), ClickHouse's engine (900 MB)
 	@$(BIN)/pytest -q tests/services
 
 gate: test test-services prove vectors conform tampering mirror campaign mutants simulate soak books ## what a release has to pass: test, test-services, every layer's full tier; may take hours
@@ -128,6 +131,11 @@ tools:
 	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust 1.85 or newer (rustup, or the package cargo)'; exit 1; }
 	@command -v cc >/dev/null || { echo 'cc is missing: install a C compiler (the package gcc or clang)'; exit 1; }
 
+java:
+	@{ command -v java && command -v mvn; } >/dev/null || { test "$$(id -u)" = 0 && { apt-get -q update && \
+	apt-get -q -y install default-jre-headless maven; } >/dev/null; } || \
+	{ echo 'java or mvn is missing: install the packages default-jre-headless and maven'; exit 1; }
+
 valgrind:
 	@command -v valgrind >/dev/null || { test "$$(id -u)" = 0 && { apt-get -q update && apt-get -q -y install valgrind; } \
 	>/dev/null; } || { echo 'valgrind is missing: install the package valgrind'; exit 1; }
@@ -149,6 +157,12 @@ $(SERVICES_STAMP): | $(STAMP)
 	$(call step,services,$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	-r requirements/services.txt)
 	@rm -f $(VENV)/.services-from-* && touch $@
+
+$(HAZELCAST): | $(STAMP) java
+	$(call step,hazelcast,mkdir -p $(@D) && mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy \
+	-Dartifact=com.hazelcast:hazelcast:5.5.0 -DoutputDirectory=$(abspath $(@D)) && \
+	echo '$(HAZELCAST_SHA256)  $@' | sha256sum --check --quiet)
+	@touch $@
 
 $(STRANGERS_STAMP): | $(STAMP)
 	$(call step,strangers,rm -rf $(STRANGERS) && $(PYTHON) -m venv $(STRANGERS) && $(STRANGERS)/bin/python -m pip install \

@@ -388,6 +388,23 @@ def query(
     _finish("query", "cli_analytics", "query", json_file, question=question, journal=journal, store=store)
 
 
+@app.command()
+def relay(
+    members: Annotated[list[str], typer.Option("--member", metavar="HOST:PORT", help="A member; may be repeated.")],
+    cluster: Annotated[str, typer.Option(help="The cluster's name.")] = "dita",
+    commands: Annotated[
+        bool, typer.Option("--commands", help="Obey what anybody in the cluster puts into the map of commands, too.")
+    ] = False,
+    journal: JournalPath = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Put a running session's snapshots and features into maps of a Hazelcast cluster."""
+    _finish(
+        "relay", "cli_relay", "relay", json_file,
+        journal=journal, members=members, cluster=cluster, commands=commands,
+    )  # fmt: skip
+
+
 @app.command("settle-forced")
 def settle_forced(
     trade: Annotated[int, typer.Argument(help="A finished trade that the venue never settled.", min=1)],
