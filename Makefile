@@ -22,6 +22,9 @@ SERVICES_STAMP := $(VENV)/.services-from-$(shell cat requirements/dev.txt requir
 HAZELCAST := $(VENV)/hazelcast/hazelcast-5.5.0.jar
 HAZELCAST_SHA256 := cf560b40b988526e780e4fae12cb6fe01c5158bb9e00839882857f32b544a19e
 CARGO := cd kernel_rs && cargo
+# What reads machine code, apart from the proofs, whose z3 is newer.
+EQUIV := $(VENV)/equiv
+EQUIV_STAMP := $(EQUIV)/.made-from-$(shell cksum < requirements/equiv.txt | tr ' ' '-')
 # $(call covered,room,share): report what of a room the kept data does not reach; fail below the share.
 COVERED := out/coverage/data
 covered = $(BIN)/coverage report --data-file=$(COVERED) --skip-covered --include='$(1)/*' --fail-under=$(2)
@@ -35,7 +38,7 @@ step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \
 	if output=$$( ($(2)) 2>&1); then printf 'ok %4ss\n' $$(( $$(date +%s) - begin )); \
 	else printf 'FAILED\n%s\n' "$$output"; exit 1; fi
 
-.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak books coverage coverage-report build tools java valgrind systemd strangers format lock clean
+.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak books coverage coverage-report build tools java valgrind systemd strangers equiv equiv-tools format lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -45,7 +48,7 @@ run: build ## paper session on the built-in exchange: environment, build, certif
 	@$(BIN)/dita run
 
 test: check strangers coverage ## everything that needs only Python, cargo and a C compiler: check, then all tests (what CI runs)
-	@$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/services -m 'not measured' $(ALL_MEASURED:%=--ignore %)
+	@$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/services --ignore tests/machine_code -m 'not measured' $(ALL_MEASURED:%=--ignore %)
 
 check: build ## the static part of test: style, types, import contract, dependencies, and the crate's own tests
 	$(call step,ruff,$(BIN)/ruff check $(CODE))
@@ -61,7 +64,7 @@ check: build ## the static part of test: style, types, import contract, dependen
 test-services: build valgrind systemd $(SERVICES_STAMP) $(HAZELCAST) ## tests that need more: valgrind, systemd, Java, Maven (installed when missing, if you are root), ClickHouse's engine (900 MB)
 	@$(BIN)/pytest -q tests/services
 
-gate: test test-services prove vectors conform tampering mirror campaign mutants simulate soak books ## what a release has to pass: test, test-services, every layer's full tier; may take hours
+gate: test test-services prove vectors conform tampering mirror campaign mutants simulate soak books equiv ## what a release has to pass: test, test-services, every layer's full tier; may take hours
 
 prove: build ## prove the reference: every obligation, on every path, with two solvers; then plant what breaks each
 	@$(BIN)/dita prove --tier full
@@ -72,6 +75,9 @@ vectors: build ## the path vectors made anew, to be those that are kept (ten min
 
 conform: build ## the kernel against the reference at full size: rows, worlds in full, millions of random steps, every canary
 	@$(BIN)/dita conform --tier full
+
+equiv: build equiv-tools ## paths of the machine code proved equal to the reference's, for the kinds done so far; planted defects refuted
+	@$(BIN)/pytest -q tests/machine_code
 
 mutants: build ## the score of the harness: every mutant killed or proved equal; tries those whose sources changed (full: an hour)
 	@$(BIN)/dita mutants --tier full
@@ -111,6 +117,8 @@ build: $(STAMP) ## the environment in .venv and the kernel image
 
 strangers: $(STRANGERS_STAMP) ## other people's clients, in an environment of their own; test needs them
 
+equiv-tools: $(EQUIV_STAMP) ## angr and bitwuzla in an environment of their own; only equiv needs them (445 MB, minutes)
+
 format: $(STAMP) ## put the code into the form that check asks for
 	@$(BIN)/ruff check --quiet --fix $(CODE); $(BIN)/ruff format --quiet $(CODE); $(CARGO) fmt
 
@@ -119,7 +127,7 @@ lock: $(STAMP) ## pin the newest allowed versions with hashes in requirements/ (
 	else set -- --extra dev --extra campaign --extra screen --upgrade; fi; pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host "$$@" \
 	--output-file requirements/$$f.txt pyproject.toml || exit 1; done
-	@for f in strangers services; do if [ $$f = services ]; then set -- --constraint requirements/dev.txt; else set --; fi; \
+	@for f in strangers equiv services; do if [ $$f = services ]; then set -- --constraint requirements/dev.txt; else set --; fi; \
 	pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-emit-index-url --upgrade \
 	--no-emit-find-links --no-emit-trusted-host "$$@" --output-file requirements/$$f.txt requirements/$$f.in || exit 1; done
 
@@ -167,4 +175,9 @@ $(HAZELCAST): | $(STAMP) java
 $(STRANGERS_STAMP): | $(STAMP)
 	$(call step,strangers,rm -rf $(STRANGERS) && $(PYTHON) -m venv $(STRANGERS) && $(STRANGERS)/bin/python -m pip install \
 	--quiet --disable-pip-version-check --require-hashes -r requirements/strangers.txt)
+	@touch $@
+
+$(EQUIV_STAMP): | $(STAMP)
+	$(call step,equiv tools,rm -rf $(EQUIV) && $(PYTHON) -m venv $(EQUIV) && $(EQUIV)/bin/python -m pip install \
+	--quiet --disable-pip-version-check --require-hashes -r requirements/equiv.txt)
 	@touch $@

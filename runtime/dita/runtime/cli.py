@@ -113,6 +113,18 @@ def prove(
 
 
 @app.command()
+def equiv(
+    kinds: Annotated[list[str] | None, typer.Argument(metavar="KIND", help="Such as SET_MODE; none: all.")] = None,
+    tier: TierOption = "quick",
+    image: Annotated[Path | None, typer.Option(metavar="FILE", help="Another kernel image than the built one.")] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Prove again what has not changed since.")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Prove paths of the machine code equal to the reference's; needs `make equiv-tools`."""
+    _finish("equiv", "cli_equiv", "equiv", json_file, tier=tier, kinds=kinds, image=image, anew=anew)
+
+
+@app.command()
 def mutants(
     family: Annotated[
         Literal["kernel", "reference", "predicate", "hand"] | None,

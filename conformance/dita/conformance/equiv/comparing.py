@@ -1,0 +1,182 @@
+"""Both sides of an input kind as formulas over the same 64-bit words, and the questions about them.
+
+The reference's paths are terms over integers, explored as for the proofs; ``words`` carries them over exactly. The
+image's paths come as text. On both sides a named function is one uninterpreted function of words, so what is proved
+holds whatever the functions compute, as long as the image's compute the reference's on the contract's domain; there a
+notional beyond a word is what ``BEYOND`` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import z3
+
+from dita.conformance.equiv.sums import Canonical
+from dita.conformance.equiv.tools import EVENT, WRITTEN
+from dita.conformance.equiv.words import WORD_BITS, Words, bounded, symbol
+from dita.conformance.prove.core import paths_of, theory
+from dita.conformance.prove.covering import covering
+from dita.conformance.prove.executor import Path
+from dita.conformance.prove.world import words
+from dita.reference.focus import Refused
+from dita.reference.step import located
+from dita.spec.vocabulary import Kind
+
+LOGIC: Final = "QF_UFBV"
+BEYOND: Final = 5 << 60
+"""What ``kernel_rs/src/arithmetic.rs`` gives for every quotient that is larger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One path of the reference: its decisions, the contracts it brings along, and every word that it leaves behind."""
+
+    holds: tuple[z3.BoolRef, ...]
+    lemmas: tuple[z3.BoolRef, ...]
+    after: tuple[z3.BitVecRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePath:
+    """One path of the image's step: its conditions, and every word that it leaves behind."""
+
+    holds: tuple[z3.BoolRef, ...]
+    after: tuple[z3.BitVecRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What is assumed of every state and input of a kind, and the reference's paths."""
+
+    kind: Kind
+    facts: tuple[z3.BoolRef, ...]
+    lemmas: tuple[z3.BoolRef, ...]  # of all paths, carried over without what is known on one of them
+    cases: tuple[Case, ...]
+
+
+def reference_of(kind: Kind, canonical: Canonical) -> Reference:
+    """The reference's side of a kind. Raises Unsupported where a term cannot be carried over exactly."""
+    paths, _, assumptions = paths_of(kind)
+    known = bounded(assumptions)
+    carried = Words(known)
+    facts = tuple(canonical.of(carried.fact(fact)) for fact in assumptions)
+    everywhere = {lemma.get_id(): lemma for path in paths for lemma in path.lemmas}
+    lemmas = tuple(canonical.of(carried.fact(lemma)) for lemma in everywhere.values())
+    return Reference(kind, facts, lemmas, tuple(_case(path, known, canonical) for path in paths))
+
+
+def _case(path: Path, known: Mapping[int, Any], canonical: Canonical) -> Case:
+    world = theory().world
+    if isinstance(path.error, Refused):
+        after, outcome = world.pre, path.error.outcome
+    else:
+        after, outcome = path.result
+        outcome = located(outcome, world.event)
+    carried = Words(bounded([*path.literals, *path.lemmas], known))
+    return Case(
+        tuple(canonical.of(carried.fact(fact)) for fact in path.literals),
+        tuple(canonical.of(carried.fact(fact)) for fact in path.lemmas),
+        tuple(canonical.of(carried.word(word)) for word in words(after) + words(outcome)),
+    )
+
+
+def machine_path(answer: Mapping[str, Any], canonical: Canonical) -> MachinePath:
+    """A path as ``machine.py`` wrote it down. Raises ValueError for a text that does not say what it must."""
+    asserted = list(z3.parse_smt2_string(answer["text"]))
+    conditions = asserted[: answer["conditions"]]
+    named = dict(_definition(fact) for fact in asserted[answer["conditions"] :])
+    results: list[tuple[z3.ExprRef, z3.ExprRef]] = []
+    for number, call in enumerate(answer["calls"]):
+        name = call["function"].removeprefix("dita_")
+        given = [z3.substitute(named[f"argument.{number}.{index}"], *results) for index in range(call["arguments"])]
+        made = result_of(name, given)
+        results.append((z3.BitVec(f"result.{number}", made.size()), made))
+    after = {name: z3.BitVec(name, WORD_BITS) for name in WRITTEN}
+    after |= {name: z3.substitute(named[f"after.{name}"], *results) for name in answer["changed"]}
+    unknown = after.keys() - set(WRITTEN)
+    if unknown:
+        raise ValueError(f"the image wrote to `{min(unknown)}`, which is no word of a step")
+    return MachinePath(
+        tuple(canonical.of(z3.substitute(fact, *results)) for fact in conditions),
+        tuple(canonical.of(after[name]) for name in WRITTEN),
+    )
+
+
+def _definition(fact: z3.BoolRef) -> tuple[str, z3.ExprRef]:
+    """A name and what it stands for; the solver that wrote it may have turned the two."""
+    sides = fact.children()
+    for name, value in (sides, sides[::-1]):
+        if name.num_args() == 0 and name.decl().name().startswith(("after.", "argument.")):
+            return name.decl().name(), value
+    raise ValueError(f"`{fact}` defines no name")
+
+
+def result_of(name: str, arguments: Sequence[z3.ExprRef]) -> z3.BitVecRef:
+    """What the image's named function gives, as one bit for a truth value and else as a word."""
+    value: z3.BitVecRef = symbol(name)(*arguments)
+    if z3.is_bool(value):
+        return z3.If(value, z3.BitVecVal(1, 1), z3.BitVecVal(0, 1))
+    if value.size() == WORD_BITS:
+        return value
+    most = z3.BitVecVal(BEYOND, value.size())
+    return z3.Extract(WORD_BITS - 1, 0, z3.If(z3.UGT(value, most), most, value))
+
+
+# --- questions ------------------------------------------------------------------------------------------------------
+
+
+def difference(path: MachinePath, reference: Reference) -> list[z3.BoolRef]:
+    """The state and input take the image's path, and a path of the reference that leaves something else behind."""
+    cases: list[z3.BoolRef] = []
+    for case in reference.cases:
+        others = [ours != theirs for ours, theirs in zip(path.after, case.after, strict=True) if not ours.eq(theirs)]
+        if others:
+            cases.append(z3.And(*case.holds, *case.lemmas, any_of(others)))
+    return [*reference.facts, *path.holds, any_of(cases)]
+
+
+def gap(paths: Sequence[MachinePath], reference: Reference) -> list[z3.BoolRef]:
+    """The state and input take none of the image's paths."""
+    return [*reference.facts, *[z3.Not(_all(path.holds)) for path in paths]]
+
+
+def gap_of_reference(reference: Reference) -> list[z3.BoolRef]:
+    """The state and input take none of the reference's paths, as carried over."""
+    questions = covering([_all(case.holds) for case in reference.cases])
+    return [*reference.facts, *reference.lemmas, *questions.definitions, questions.none]
+
+
+def reached(path: MachinePath, reference: Reference) -> list[z3.BoolRef]:
+    """Some state that satisfies the invariants, and some input, take the image's path."""
+    return [*reference.facts, *path.holds]
+
+
+def text_of(question: Sequence[z3.BoolRef]) -> str:
+    """The question in SMT-LIB, without what asks it; every free word of a step is declared."""
+    solver = z3.Solver()
+    solver.add(*question)
+    text = solver.to_smt2().replace("(check-sat)", "")
+    undeclared = [name for name in (*WRITTEN, *EVENT) if f"(declare-fun {spelled(name)} " not in text]
+    declared = "".join(f"(declare-fun {spelled(name)} () (_ BitVec {WORD_BITS}))\n" for name in undeclared)
+    return f"(set-logic {LOGIC})\n{declared}{text}"
+
+
+def spelled(name: str) -> str:
+    """A word's name as SMT-LIB writes it."""
+    return f"|{name}|" if "[" in name else name
+
+
+def any_of(facts: Sequence[z3.BoolRef]) -> z3.BoolRef:
+    """One of the facts holds; of no facts, none does."""
+    if not facts:
+        return z3.BoolVal(False)
+    return z3.Or(*facts) if len(facts) > 1 else facts[0]
+
+
+def _all(facts: Sequence[z3.BoolRef]) -> z3.BoolRef:
+    if not facts:
+        return z3.BoolVal(True)
+    return z3.And(*facts) if len(facts) > 1 else facts[0]

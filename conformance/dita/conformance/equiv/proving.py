@@ -1,0 +1,140 @@
+"""One kind of input: every path of the image proved equal to the reference's, every answer counted.
+
+Of every machine path one question is asked: is there a state that satisfies the invariants, and an input, that takes
+this path, and a path of the reference that leaves some other word behind? And of all together: is there one that takes
+none of the image's paths, or none of the reference's? ``unsat`` is a proof; everything else fails.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+import z3
+
+from dita.conformance.equiv.comparing import (
+    LOGIC,
+    MachinePath,
+    Reference,
+    difference,
+    gap,
+    gap_of_reference,
+    machine_path,
+    reached,
+    reference_of,
+    spelled,
+    text_of,
+)
+from dita.conformance.equiv.sums import Canonical
+from dita.conformance.equiv.tools import BEFORE, EVENT, Asked
+from dita.conformance.prove.proxies import Unsupported
+from dita.conformance.prove.second_opinion import ask
+from dita.spec.vocabulary import Kind
+
+FREE: Final = (*BEFORE, *EVENT)
+IMAGE: Final = "machine paths complete"
+REFERENCE: Final = "reference paths complete"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A state and an input on which a machine path and the reference part, as the solver found them."""
+
+    path: int
+    words: Mapping[str, int]  # of account, instrument, slot and input
+
+
+@dataclass(slots=True)
+class KindReport:
+    """What was found of one kind."""
+
+    kind: int
+    machine_paths: int = 0
+    reached: int = 0  # of them, by some state that satisfies the invariants
+    reference_paths: int = 0
+    pairs: int = 0
+    equal: int = 0
+    differ: list[Difference] = field(default_factory=list[Difference])
+    unknown: list[str] = field(default_factory=list[str])
+    seconded: int = 0
+    disagreed: list[str] = field(default_factory=list[str])
+    seconds_exploring: float = 0.0
+    seconds_deciding: float = 0.0
+    worst_seconds: float = 0.0
+
+    @property
+    def proved(self) -> bool:
+        """Every path of the image is equal, some are reached, and both sides are covered."""
+        complete = self.machine_paths > 0 and self.equal == self.machine_paths and self.reached > 0
+        return complete and not (self.differ or self.unknown or self.disagreed)
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is kept."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class _Questions:
+    """Asks the first solver, and of every n-th answer the second."""
+
+    first: Asked
+    report: KindReport
+    second_every: int
+    asked: int = 0
+
+    def put(self, name: str, question: Sequence[z3.BoolRef], words: Sequence[str] = ()) -> Mapping[str, Any]:
+        """The first solver's answer; what it does not know, and where the second disagrees, is noted."""
+        text = text_of(question)
+        answer = self.first.ask(text, [spelled(word) for word in words])
+        self.report.worst_seconds = max(self.report.worst_seconds, answer.get("seconds", 0.0))
+        verdict = answer["verdict"]
+        if verdict not in {"sat", "unsat"}:
+            self.report.unknown.append(f"{name}: {answer.get('problem', 'no answer in time')}")
+        elif self.second_every and self.asked % self.second_every == 0:
+            body = text.replace(f"(set-logic {LOGIC})", "") + "(check-sat)"
+            opinion = ask(body, LOGIC).value
+            self.report.seconded += 1
+            if opinion != verdict:
+                self.report.disagreed.append(f"{name}: {verdict} against {opinion}")
+        self.asked += 1
+        return answer
+
+
+def prove_kind(kind: Kind, answer: Mapping[str, Any], first: Asked, second_every: int) -> KindReport:
+    """Compare both sides of a kind; ``answer`` is what was found in the image."""
+    report = KindReport(int(kind), seconds_exploring=answer["seconds"])
+    began = time.monotonic()
+    if "problem" in answer:
+        report.unknown.append(f"the machine code is not understood: {answer['problem']}")
+        return report
+    canonical = Canonical()
+    try:
+        reference = reference_of(kind, canonical)
+        paths = [machine_path(path, canonical) for path in answer["paths"]]
+    except Unsupported as unsupported:
+        report.unknown.append(f"the reference cannot be carried over: {unsupported}")
+        return report
+    report.machine_paths, report.reference_paths = len(paths), len(reference.cases)
+    report.pairs = len(paths) * len(reference.cases)
+    questions = _Questions(first, report, second_every)
+    for number, path in enumerate(paths):
+        _compare(number, path, reference, questions)
+    for name, question in ((IMAGE, gap(paths, reference)), (REFERENCE, gap_of_reference(reference))):
+        if questions.put(name, question)["verdict"] == "sat":
+            report.unknown.append(f"{name}: some input takes none of them")
+    report.seconds_deciding = time.monotonic() - began
+    return report
+
+
+def _compare(number: int, path: MachinePath, reference: Reference, questions: _Questions) -> None:
+    report = questions.report
+    answer = questions.put(f"path {number}", difference(path, reference), FREE)
+    if answer["verdict"] == "unsat":
+        report.equal += 1
+    elif answer["verdict"] == "sat":
+        found = {name: int(answer["values"][spelled(name)]) for name in FREE}
+        report.differ.append(Difference(number, found))
+    met = questions.put(f"path {number} is reached", reached(path, reference))
+    report.reached += met["verdict"] == "sat"

@@ -1,0 +1,124 @@
+"""Which kinds are proved of an image, in figures; what was proved of the same image by the same code is read back.
+
+A result is kept under a hash of everything that it depends on: the image, the code of specification, reference and
+prover, the two programs of the other environment with their pinned packages, and the solvers. Only what was proved is
+kept.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from dita.conformance.defects import REPOSITORY
+from dita.conformance.equiv.proving import KindReport, prove_kind
+from dita.conformance.equiv.tools import PROGRAMS, Bitwuzla, explored
+from dita.conformance.prove.core import KINDS
+from dita.conformance.prove.depends import digests
+from dita.conformance.prove.evidence import keep, kept
+from dita.kernel.image import IMAGE_PATH
+from dita.spec.canonical import sha256_hex
+from dita.spec.vocabulary import Kind
+
+FOLDER: Final = Path("out") / "equiv"
+PINS: Final = REPOSITORY / "requirements" / "equiv.txt"
+Tier = Literal["quick", "ci", "full"]
+SECOND_EVERY: Final[dict[Tier, int]] = {"quick": 20, "ci": 20, "full": 1}
+"""The second solver is asked about every n-th question; the questions are the same in every tier."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(slots=True)
+class EquivReport:
+    """What was found of every kind that was asked for."""
+
+    asked: tuple[Kind, ...]
+    rows: dict[Kind, KindReport] = field(default_factory=dict[Kind, KindReport])
+    read_back: int = 0
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """Stable names; ``input_kinds`` is how many there are, whatever was asked for."""
+        rows = self.rows.values()
+        return {
+            "input_kinds": len(KINDS),
+            "kinds_asked": len(self.asked),
+            "kinds_proved": sum(row.proved for row in rows),
+            "machine_paths": sum(row.machine_paths for row in rows),
+            "machine_paths_equal": sum(row.equal for row in rows),
+            "machine_paths_reached": sum(row.reached for row in rows),
+            "reference_paths": sum(row.reference_paths for row in rows),
+            "pairs": sum(row.pairs for row in rows),
+            "differ": sum(len(row.differ) for row in rows),
+            "unknown": sum(len(row.unknown) for row in rows),
+            "second_opinions": sum(row.seconded for row in rows),
+            "disagreements": sum(len(row.disagreed) for row in rows),
+            "read_back": self.read_back,
+        }
+
+    @property
+    def problems(self) -> list[str]:
+        """Of every kind that is not proved, why."""
+        return [f"{kind.name}: {_why(self.rows[kind])}" for kind in self.asked if not self.rows[kind].proved]
+
+
+def _why(row: KindReport) -> str:
+    found = [f"{len(row.differ)} machine paths differ from the reference"] if row.differ else []
+    found += [*row.unknown[:2], *row.disagreed[:2]]
+    return "; ".join(found) or "no path of the image was proved"
+
+
+def run_equiv(
+    kinds: Sequence[Kind], tier: Tier, progress: Progress, *, image: Path = IMAGE_PATH, anew: bool = False
+) -> EquivReport:
+    """Prove these kinds of an image. Raises ToolMissing, OSError, SolverUnknown."""
+    report = EquivReport(tuple(kinds))
+    keys = {kind: key_of(kind, tier, image) for kind in kinds}
+    for kind in () if anew else kinds:
+        found = kept(keys[kind], FOLDER)
+        if found is not None:
+            report.rows[kind] = KindReport(**found["report"])
+    report.read_back = len(report.rows)
+    missing = [kind for kind in kinds if kind not in report.rows]
+    if missing:
+        with Bitwuzla() as solver:
+            for number, answer in enumerate(explored(image, [int(kind) for kind in missing])):
+                kind = missing[number]
+                progress("comparing machine code and reference", number, len(missing))
+                row = report.rows[kind] = prove_kind(kind, answer, solver, SECOND_EVERY[tier])
+                if row.proved:
+                    keep(keys[kind], {"report": row.as_json()}, FOLDER)
+    return report
+
+
+def key_of(kind: Kind, tier: Tier, image: Path) -> str:
+    """The name of a result: a hash over everything that it depends on. Raises OSError."""
+    depends: dict[str, Any] = {
+        "kind": int(kind),
+        "image": sha256_hex(image.read_bytes()),
+        "code": _code(),
+        "second every": SECOND_EVERY[tier],
+        "solvers": solver_versions(),
+        "python": sys.version,
+    }
+    return sha256_hex(json.dumps(depends, sort_keys=True).encode())
+
+
+@cache
+def _code() -> str:
+    """A hash over what proves: once a process."""
+    programs = {path.name: sha256_hex(path.read_bytes()) for path in sorted(PROGRAMS.glob("*.py"))}
+    depends = {"modules": digests((__name__,)), "programs": programs, "pins": sha256_hex(PINS.read_bytes())}
+    return sha256_hex(json.dumps(depends, sort_keys=True).encode())
+
+
+def solver_versions() -> Mapping[str, str]:
+    """The solvers of this environment; the first one's version is among the pins."""
+    return {name: version(name) for name in ("z3-solver", "cvc5")}

@@ -1,0 +1,261 @@
+"""The two sides of a kind compared, on machine code that was written down by hand: what is equal, and what is not."""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import MagicMock, Mock
+
+import pytest
+import z3
+
+from dita.conformance.equiv.comparing import machine_path, reference_of, result_of, spelled
+from dita.conformance.equiv.proving import KindReport, prove_kind
+from dita.conformance.equiv.replay import NotReplayed, by_image, by_reference, parted
+from dita.conformance.equiv.run import EquivReport, key_of, run_equiv
+from dita.conformance.equiv.sums import Canonical
+from dita.conformance.equiv.tools import BEFORE, EVENT, WRITTEN, Bitwuzla, ToolMissing, explored
+from dita.kernel.image import IMAGE_PATH
+from dita.spec.vocabulary import Code, Kind, Verdict
+
+MODE: Final = "event.mode"
+NOW: Final = "pre.account.mode"
+
+
+class InProcess:
+    """z3 in the first solver's place, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def ask(self, text: str, /, words: Sequence[str] = ()) -> Mapping[str, Any]:
+        """As ``Bitwuzla`` answers."""
+        self.asked.append(text)
+        solver = z3.SolverFor("QF_UFBV")
+        solver.add(*z3.parse_smt2_string(text))
+        verdict = str(solver.check())
+        if verdict != "sat":
+            return {"verdict": verdict}
+        model = solver.model()
+        named = {word: z3.BitVec(word.strip("|"), 64) for word in words}
+        numbers = {word: model.eval(term, model_completion=True) for word, term in named.items()}
+        values = {word: value.as_signed_long() for word, value in numbers.items() if z3.is_bv_value(value)}
+        return {"verdict": verdict, "values": values}
+
+
+class Shrugs:
+    """A solver that never knows."""
+
+    def ask(self, _: str, /, words: Sequence[str] = ()) -> Mapping[str, Any]:
+        """Nothing."""
+        return {"verdict": "unknown", "words": words}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_reference() -> Generator[None]:
+    """The reference's SET_MODE without the invariants, which it does not need: the answers come in no time."""
+    small = replace(reference_of(Kind.SET_MODE, Canonical()), facts=())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dita.conformance.equiv.proving.reference_of", Mock(return_value=small))
+        yield
+
+
+def path(conditions: Sequence[str], after: Mapping[str, str]) -> dict[str, Any]:
+    """A path as ``machine.py`` writes it; a word of the outcome that is not given is 0."""
+    zero = "#x0000000000000000"
+    left = {name: zero for name in WRITTEN if name.startswith("outcome.")} | dict(after)
+    declared = [MODE, NOW, "event.slot", "event.instrument", *[f"after.{name}" for name in left]]
+    lines = [f"(declare-fun {spelled(name)} () (_ BitVec 64))" for name in declared]
+    lines += [f"(assert {condition})" for condition in conditions]
+    lines += [f"(assert (= {spelled(f'after.{name}')} {value}))" for name, value in left.items()]
+    return {"conditions": len(conditions), "calls": [], "changed": list(left), "text": "\n".join(lines)}
+
+
+def number(value: int) -> str:
+    """A word in SMT-LIB."""
+    return f"#x{value:016x}"
+
+
+def set_mode(*, highest: int = 2, answer: Mapping[str, str] | None = None, paths: int = 3) -> dict[str, Any]:
+    """SET_MODE as a compiler might have written it, or a little otherwise."""
+    known = f"(bvule {MODE} {number(highest)})"
+    accepted = {
+        NOW: MODE, "outcome.verdict": number(Verdict.ACCEPTED), "outcome.slot": "event.slot",
+        "outcome.instrument": "event.instrument",
+    }  # fmt: skip
+    bad = {"outcome.code": number(Code.BAD_VALUE)}
+    same = {"outcome.code": number(Code.NO_CHANGE)}
+    found = [
+        path([f"(not {known})"], bad), path([known, f"(= {MODE} {NOW})"], same),
+        path([known, f"(not (= {MODE} {NOW}))"], {**accepted, **(answer or {})}),
+    ]  # fmt: skip
+    return {"kind": int(Kind.SET_MODE), "seconds": 0.0, "paths": found[:paths]}
+
+
+def test_equal_sides_are_proved() -> None:
+    """Every path is equal and reached, nothing is left out on either side, and the second solver agrees."""
+    report = prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=8)
+
+    assert report.proved
+    assert (report.machine_paths, report.equal, report.reached, report.pairs) == (3, 3, 3, 9)
+    assert report.seconded == 1
+    assert KindReport(**report.as_json()) == report
+
+
+@pytest.mark.parametrize(
+    ("changed", "paths"),
+    [
+        ({"highest": 3}, {1, 2}),
+        ({"answer": {"outcome.code": number(1)}}, {2}),
+        ({"answer": {"pre.slot.tails[3].exit.graded": MODE}}, {2}),
+    ],
+    ids=["range", "code", "another word"],
+)
+def test_a_difference_is_found_with_a_state_and_an_input(changed: dict[str, Any], paths: set[int]) -> None:
+    """A bound, an outcome, a word that should not move: each is refuted, and a state and input are given."""
+    report = prove_kind(Kind.SET_MODE, set_mode(**changed), InProcess(), second_every=0)
+
+    assert not report.proved
+    assert {found.path for found in report.differ} <= paths
+    assert report.differ
+    assert set(report.differ[0].words) == {*BEFORE, *EVENT}
+
+
+def test_a_path_that_is_missing_is_found() -> None:
+    """Two of three paths, both equal, are no proof."""
+    report = prove_kind(Kind.SET_MODE, set_mode(paths=2), InProcess(), second_every=0)
+
+    assert not report.proved
+    assert report.equal == report.machine_paths == 2
+    assert report.unknown == ["machine paths complete: some input takes none of them"]
+
+
+def test_no_paths_and_no_answers_are_no_proof() -> None:
+    """An empty list, a solver that does not know, and machine code that is not understood all fail."""
+    nothing = prove_kind(Kind.SET_MODE, {"seconds": 0.0, "paths": []}, InProcess(), second_every=0)
+    silent = prove_kind(Kind.SET_MODE, set_mode(), Shrugs(), second_every=0)
+    strange = prove_kind(Kind.SET_MODE, {"seconds": 0.0, "problem": "a jump"}, InProcess(), second_every=0)
+
+    assert not nothing.proved
+    assert not silent.proved
+    assert len(silent.unknown) == 8
+    assert not strange.proved
+    assert "a jump" in strange.unknown[0]
+    report = EquivReport((Kind.SET_MODE,), {Kind.SET_MODE: strange})
+    assert report.problems == ["SET_MODE: the machine code is not understood: a jump"]
+    assert report.figures["kinds_proved"] == 0
+    assert report.figures["input_kinds"] == 21
+
+
+def test_a_solver_that_disagrees_is_no_proof() -> None:
+    """The second solver's other answer is named."""
+
+    class Wrong(Shrugs):
+        def ask(self, _: str, /, words: Sequence[str] = ()) -> Mapping[str, Any]:
+            return {"verdict": "unsat", "words": words}
+
+    report = prove_kind(Kind.SET_MODE, set_mode(highest=3), Wrong(), second_every=1)
+
+    assert not report.proved
+    assert any("unsat against sat" in line for line in report.disagreed)
+
+
+def test_what_the_image_calls_is_the_reference_s_function() -> None:
+    """Results are carried from call to call; a truth value is a bit, and a notional beyond a word is the largest."""
+    lines = [
+        "(declare-fun event.quantity () (_ BitVec 64))", "(declare-fun event.price () (_ BitVec 64))",
+        "(declare-fun result.0 () (_ BitVec 64))", "(declare-fun result.1 () (_ BitVec 1))",
+        *[f"(declare-fun argument.{at} () (_ BitVec 64))" for at in ("0.0", "0.1", "1.0", "1.1")],
+        "(assert (= result.1 #b1))",
+        "(assert (= argument.0.0 event.quantity))", "(assert (= event.price argument.0.1))",
+        "(assert (= argument.1.0 (bvadd result.0 #x0000000000000001)))", "(assert (= argument.1.1 event.price))",
+    ]  # fmt: skip
+    calls = [{"function": "dita_notional", "arguments": 2}, {"function": "dita_is_multiple", "arguments": 2}]
+    answer = {"conditions": 1, "calls": calls, "changed": [], "text": "\n".join(lines)}
+    quantity, price = z3.BitVec("event.quantity", 64), z3.BitVec("event.price", 64)
+    notional = result_of("notional", [quantity, price])
+    wanted = result_of("is_multiple", [notional + 1, price]) == z3.BitVecVal(1, 1)
+
+    (found,) = machine_path(answer, Canonical()).holds
+
+    solver = z3.SolverFor("QF_UFBV")
+    solver.add(found != wanted)
+    assert solver.check() == z3.unsat
+    solver = z3.SolverFor("QF_UFBV")
+    solver.add(notional > z3.BitVecVal(5 << 60, 64))
+    assert solver.check() == z3.unsat
+
+
+@pytest.mark.parametrize("line", ["(assert (= event.mode event.slot))", "(assert (= after.nobody event.slot))"])
+def test_a_text_that_says_something_else_is_refused(line: str) -> None:
+    """A definition of no name, and a word that no step has."""
+    names = ("event.mode", "event.slot", "after.nobody")
+    text = "".join(f"(declare-fun {name} () (_ BitVec 64))" for name in names) + line
+    answer = {"conditions": 0, "calls": [], "changed": ["nobody"], "text": text}
+
+    with pytest.raises(ValueError, match=r"defines no name|no word of a step"):
+        machine_path(answer, Canonical())
+
+
+def test_the_other_environment_is_asked_for_by_name(tmp_path: Path) -> None:
+    """A missing Python, and one that ends without an answer, say what to run."""
+    silent = tmp_path / "python"
+    silent.write_text("#!/bin/sh\nexit 0\n")
+    silent.chmod(0o755)
+
+    for python in (tmp_path / "absent", silent):
+        with pytest.raises(ToolMissing, match="make equiv-tools"), Bitwuzla(python) as solver:
+            solver.ask("(assert true)")
+        with pytest.raises(ToolMissing, match="make equiv-tools"):
+            list(explored(tmp_path / "image", [5], python))
+
+
+def test_an_answer_is_kept_by_all_that_it_depends_on(tmp_path: Path) -> None:
+    """Another kind, another tier and another byte of the image are other names."""
+    image = tmp_path / "image"
+    image.write_bytes(b"one")
+    first = key_of(Kind.SET_MODE, "quick", image)
+    others = [key_of(Kind.CALIBRATE, "quick", image), key_of(Kind.SET_MODE, "full", image)]
+    image.write_bytes(b"two")
+    others.append(key_of(Kind.SET_MODE, "quick", image))
+
+    assert len({first, *others}) == 4
+
+
+def test_a_proof_is_read_back_until_something_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second run asks nobody; a difference is never kept, and a run anew asks again."""
+    image = tmp_path / "image"
+    image.write_bytes(b"one")
+    monkeypatch.setattr("dita.conformance.equiv.run.FOLDER", tmp_path)
+    solver = MagicMock()
+    solver.return_value.__enter__.return_value = InProcess()
+    monkeypatch.setattr("dita.conformance.equiv.run.Bitwuzla", solver)
+    explorer = Mock(return_value=[set_mode()])
+    monkeypatch.setattr("dita.conformance.equiv.run.explored", explorer)
+
+    first = run_equiv([Kind.SET_MODE], "quick", Mock(), image=image)
+    again = run_equiv([Kind.SET_MODE], "quick", Mock(), image=image)
+    anew = run_equiv([Kind.SET_MODE], "quick", Mock(), image=image, anew=True)
+
+    assert first.problems == again.problems == anew.problems == []
+    assert (first.read_back, again.read_back, anew.read_back) == (0, 1, 0)
+    assert explorer.call_count == 2
+    assert {**again.figures, "read_back": 0} == first.figures
+    explorer.return_value = [set_mode(highest=3)]
+    image.write_bytes(b"two")
+    for _ in range(2):
+        assert run_equiv([Kind.SET_MODE], "quick", Mock(), image=image).read_back == 0
+
+
+@pytest.mark.parametrize("mode", [1, 3])
+def test_what_a_solver_finds_is_tried_on_both_sides(mode: int) -> None:
+    """Accepted or refused, the built image leaves what the reference leaves; an image that is none says so."""
+    words = dict.fromkeys((*BEFORE, *EVENT), 0) | {"event.kind": int(Kind.SET_MODE), MODE: mode, "event.slot": 7}
+    left = dict(zip(WRITTEN, by_reference(words), strict=True))
+
+    assert left[NOW] == (mode if mode == 1 else 0)
+    assert left["outcome.slot"] == (7 if mode == 1 else 0)
+    assert by_image(IMAGE_PATH, words) == list(left.values())
+    assert parted(IMAGE_PATH, words) == []
+    with pytest.raises(NotReplayed, match="kernel image refused"):
+        parted(Path(__file__), words)

@@ -1,0 +1,138 @@
+"""A term over integers and its translation to words are worth the same, wherever what is known of its words holds."""
+
+import random
+
+import pytest
+import z3
+
+from dita.conformance.equiv.sums import Canonical
+from dita.conformance.equiv.words import RESULTS, WORD_BITS, Interval, Words, bounded, symbol
+from dita.conformance.prove.contracts import CONTRACTS
+from dita.conformance.prove.proxies import Unsupported
+from dita.spec.scales import BOUND
+
+A, B, C = z3.Ints("a b c")
+EDGES = (-(1 << 63), -(1 << 63) + 1, -BOUND, -1, 0, 1, 2, BOUND, (1 << 63) - 1)
+TERMS = (
+    A + B, A - B - C, -A, 3 * A, A + B - C + 7, z3.If(A < B, A - 1, B + 1), -(A - B) + C, 10 * A - 10 * B,
+)  # fmt: skip
+FACTS = (
+    A <= B, A + 1 > B, A - B == C, z3.Not(A >= B), z3.And(A < B, B < C), z3.Or(A == B, B == C, A + B + C == 0),
+    z3.Implies(A < 0, B < 0), z3.If(A < 0, B < 0, C < 0), (A < 0) == (B < 0),
+    z3.Distinct(A, B), z3.And(A < 3), 2 * A <= B, -A <= B,
+)  # fmt: skip
+
+
+def triples(count: int) -> list[tuple[int, int, int]]:
+    """Numbers at the edges of a word, and others."""
+    chance = random.Random(7)
+
+    def number() -> int:
+        return chance.choice((chance.choice(EDGES), chance.randint(-9, 9), chance.randint(EDGES[0], EDGES[-1])))
+
+    return [(number(), number(), number()) for _ in range(count)]
+
+
+def worth(term: z3.ExprRef, numbers: tuple[int, int, int]) -> object:
+    """The value of an integer term, or of one on words as a signed number."""
+    given: list[tuple[z3.ExprRef, z3.ExprRef]] = []
+    for name, number in zip("abc", numbers, strict=True):
+        given.append((z3.Int(name), z3.IntVal(number)))
+        given.append((z3.BitVec(name, WORD_BITS), z3.BitVecVal(number, WORD_BITS)))
+    value = z3.simplify(z3.substitute(term, *given))
+    if z3.is_bv_value(value):
+        return value.as_signed_long()
+    return value.as_long() if z3.is_int_value(value) else z3.is_true(value)
+
+
+@pytest.mark.parametrize("fact", FACTS, ids=str)
+def test_a_fact_is_carried_over_exactly(fact: z3.BoolRef) -> None:
+    """Of words of which nothing is known, the fact on words is true when the fact on integers is."""
+    carried = Words().fact(fact)
+
+    for numbers in triples(60):
+        assert worth(carried, numbers) == worth(fact, numbers), numbers
+
+
+@pytest.mark.parametrize("term", TERMS, ids=str)
+def test_a_term_is_carried_over_exactly_where_it_fits(term: z3.ArithRef) -> None:
+    """Of amounts within the bound a sum fits a word, and is the sum; of any words it is refused."""
+    known = [z3.And(word >= -(1 << 58), word <= 1 << 58) for word in (A, B, C)]
+    carried = Words(bounded(known)).word(term)
+
+    for numbers in triples(60):
+        if all(abs(number) <= 1 << 58 for number in numbers):
+            assert worth(carried, numbers) == worth(term, numbers), numbers
+    with pytest.raises(Unsupported, match="may not fit a word"):
+        Words().word(term)
+
+
+def test_what_bounds_a_sum_bounds_its_width() -> None:
+    """A sum that a fact bounds is taken at 64 bits, and an operand that is wider wraps there without harm."""
+    total = A + B - C
+    carried = Words(bounded([z3.Not(z3.Or(total < -BOUND, total > BOUND))])).word(total)
+
+    assert carried.size() == WORD_BITS
+    for numbers in triples(200):
+        exact = numbers[0] + numbers[1] - numbers[2]
+        if abs(exact) <= BOUND:
+            assert worth(carried, numbers) == exact
+
+
+@pytest.mark.parametrize(
+    "fact", [A / 2 == B, A % 3 == 1, z3.Xor(A < B, B < C), A * B == C, z3.Product(A, B, C) == 0], ids=str
+)
+def test_what_has_no_meaning_on_words_is_refused(fact: z3.BoolRef) -> None:
+    """A quotient, a remainder and a product of unknowns are never carried over."""
+    with pytest.raises(Unsupported, match="no meaning on words"):
+        Words().fact(fact)
+
+
+def test_bounds_are_read_from_either_side_and_through_negations() -> None:
+    """Comparisons with numbers, in every form, and nothing else."""
+    found = bounded([A >= 3, z3.Not(A > 9), z3.And(z3.IntVal(-1) < B, z3.Not(z3.Or(B >= 5, C != 2))), A <= C])
+
+    assert found == {A.get_id(): Interval(3, 9), B.get_id(): Interval(0, 4), C.get_id(): Interval(2, 2)}
+
+
+@pytest.mark.parametrize("name", sorted(RESULTS))
+def test_the_contracts_say_what_the_results_are(name: str) -> None:
+    """Within its domain a function's contract gives at least the interval that is relied on."""
+    contract = CONTRACTS[name]
+    terms = tuple(z3.Int(f"argument {index}") for index in range(contract.arity))
+    value = contract.symbol()(*terms)
+    solver = z3.Solver()
+    solver.add(contract.inside(terms), contract.instance(terms), z3.Not(value >= RESULTS[name].low))
+    assert solver.check() == z3.unsat
+    if name != "notional":  # of which the contract says no more; its factors are words
+        solver = z3.Solver()
+        solver.add(contract.inside(terms), contract.instance(terms), value > RESULTS[name].high)
+        assert solver.check() == z3.unsat
+    assert symbol(name).arity() == contract.arity
+
+
+def test_sums_of_any_order_become_one_term() -> None:
+    """Summands in any order, a difference that is turned, and a number moved across give the same term."""
+    a, b, c = (z3.BitVec(name, WORD_BITS) for name in "abc")
+    canonical = Canonical()
+
+    one = canonical.of(a + b - c)
+    assert one.eq(canonical.of(b - (c - a)))
+    assert one.eq(canonical.of(-((c - b) - a)))
+    assert one.eq(canonical.of((a + 5) + (b - c) - 5))
+    assert canonical.of(a - a).eq(z3.BitVecVal(0, WORD_BITS))
+    assert canonical.of(a + b <= c).eq(canonical.of(b + a <= c))
+    assert not one.eq(canonical.of(a + b + c))
+
+
+def test_a_canonical_sum_is_worth_what_the_sum_was() -> None:
+    """On words of any size, wrapped or not."""
+    a, b, c = (z3.BitVec(name, WORD_BITS) for name in "abc")
+    canonical = Canonical()
+    terms = [
+        a + b - c, -(a - b) * 3, a - b - c + 9, (a + b) * (1 << 63) + c, z3.If(a + b < c, a - b, b - a) + 1, a * b - c,
+    ]  # fmt: skip
+    for term in terms:
+        made = canonical.of(term)
+        for numbers in triples(60):
+            assert worth(made, numbers) == worth(term, numbers), (term, numbers)

@@ -1,0 +1,14 @@
+# What `conformance/equiv/machine.py` uses of angr, which lives in `.venv/equiv` alone. States are untyped.
+
+from typing import Any
+
+options: Any
+concretization_strategies: Any
+BP_BEFORE: str
+
+class SimProcedure:
+    state: Any
+    def __init__(self) -> None: ...
+    def ret(self) -> None: ...
+
+def Project(path: str, *, auto_load_libs: bool, use_sim_procedures: bool, main_opts: dict[str, int]) -> Any: ...

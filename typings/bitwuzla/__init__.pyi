@@ -1,0 +1,26 @@
+# What `conformance/equiv/deciding.py` uses of bitwuzla, which lives in `.venv/equiv` alone.
+
+from typing import Any
+
+class Option:
+    PRODUCE_MODELS: Any
+    TIME_LIMIT_PER: Any
+
+class Result:
+    SAT: Any
+    UNSAT: Any
+
+class Options:
+    def set(self, option: Any, value: int | bool) -> None: ...
+
+class TermManager: ...
+
+class Bitwuzla:
+    def check_sat(self) -> Any: ...
+    def get_value(self, term: Any) -> Any: ...
+
+class Parser:
+    def __init__(self, manager: TermManager, options: Options) -> None: ...
+    def parse(self, text: str, parse_only: bool, parse_file: bool) -> None: ...
+    def parse_term(self, text: str) -> Any: ...
+    def bitwuzla(self) -> Bitwuzla: ...

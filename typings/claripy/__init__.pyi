@@ -1,0 +1,9 @@
+# What `conformance/equiv/machine.py` uses of claripy, which lives in `.venv/equiv` alone. Terms are untyped.
+
+from typing import Any
+
+backends: Any
+
+def BVS(name: str, size: int, *, explicit_name: bool = False) -> Any: ...
+def BVV(value: int, size: int) -> Any: ...
+def Concat(*terms: Any) -> Any: ...
