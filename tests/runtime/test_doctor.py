@@ -141,6 +141,7 @@ PLANTED: list[tuple[str, str, Callable[[], object], Health, dict[str, str]]] = [
     ("journal", "paper", lambda: Path("out/journal.sqlite").write_text("no journal " * 99), Health.FAIL, {}),
     ("recordings", "paper", lambda: None, Health.FAIL, {"DITA_SOURCE": "recorded"}),
     ("recordings", "paper", lambda: None, Health.FAIL, {"DITA_RECORDINGS": "nowhere"}),
+    ("analytics", "live", lambda: None, Health.WARN, {"DITA_ANALYTICS": "http://127.0.0.1:9"}),
     ("venue", "vst", lambda: None, Health.FAIL, {}),
     ("credentials", "vst", lambda: None, Health.FAIL, {"DITA_EXCHANGE": "http://127.0.0.1:9"}),
     ("venue", "live", lambda: None, Health.FAIL, {
@@ -234,6 +235,21 @@ def test_a_runtime_without_a_pulse_is_not_well(monkeypatch: pytest.MonkeyPatch, 
     assert walked("paper", running=True)["pulse"].health is Health.FAIL
     monkeypatch.setenv("DITA_PLANE", "off")
     assert walked("paper", running=True)["pulse"].health is Health.WARN
+
+
+def test_a_store_that_answers_is_reached_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the password of the environment, which is shown nowhere."""
+    reached = mock.Mock()
+    monkeypatch.setattr(machine, "open_connection", reached)
+    monkeypatch.setenv("DITA_ANALYTICS", "http://somebody@127.0.0.1:9/dita")
+    monkeypatch.setenv("CLICKHOUSE_PASSWORD", "very-secret-text")
+
+    check = walked("paper")["analytics"]
+
+    assert check.health is Health.OK
+    reached.assert_called_once_with("http://somebody@127.0.0.1:9/dita", "very-secret-text")
+    reached.return_value.close.assert_called_once_with()
+    assert "very-secret-text" not in check.found
 
 
 # ---- the account

@@ -1,5 +1,6 @@
 """What is looked at on this machine: system, kernel image, certificate, folders, lock, journal, recordings."""
 
+import logging
 import os
 import platform
 import shutil
@@ -11,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from dita.adapters.clickhouse import AnalyticsError, open_connection
 from dita.adapters.journal import JournalError, JournalMissing, is_held, open_reader, read_lease, read_switch
 from dita.adapters.plane import PlaneError, Pulse
 from dita.kernel.image import IMAGE_PATH, ImageRefused
@@ -54,6 +56,8 @@ def state_probes(settings: Settings, stage: Stage, *, running: bool) -> Iterator
     yield lambda: _switch(settings.journal)
     yield lambda: _journal(settings.journal)
     yield lambda: _recordings(settings)
+    if not running:
+        yield lambda: _analytics(settings.analytics)
 
 
 def _python() -> Check:
@@ -214,6 +218,19 @@ def _journal(path: Path) -> Check:
         return Check("journal", Health.FAIL, error.reason, error.next_step)
     finally:
         reader.close()
+
+
+def _analytics(where: str) -> Check:
+    """The one projection that may lie elsewhere. Nothing waits for it, so its absence keeps no start back."""
+    if not where.startswith(("http://", "https://")):
+        return Check("analytics", Health.OK, f"in the folder {where}")
+    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # what it logs, it raises, too
+    try:
+        connection = open_connection(where, os.environ.get("CLICKHOUSE_PASSWORD", ""))
+    except AnalyticsError as error:
+        return Check("analytics", Health.WARN, error.reason, error.next_step)
+    connection.close()
+    return Check("analytics", Health.OK, where)
 
 
 def _recordings(settings: Settings) -> Check:
