@@ -31,3 +31,10 @@ def test_the_stress_finds_a_plane_that_is_none(tmp_path: Path, planted: str, fau
     """Planted: no checksum, and the predecessor's zeroing (flaw X2). Each is seen within two lives."""
     lines = under_fire(tmp_path, tmp_path, lives=2, rng=random.Random(1), planted=planted)
     assert {line.split()[0] for line in faults(lines)} >= {fault}
+
+
+def test_readers_and_writers_live_on_when_a_region_is_cut(tmp_path: Path) -> None:
+    """Flaw X7: somebody cuts the file at random while it is written and read; damage is told, and nobody ends of it."""
+    lines = under_fire(tmp_path, tmp_path, lives=4, rng=random.Random(commit_seed()), is_cut=True)
+    assert set(faults(lines)) <= {"damaged"}
+    assert {line.split()[1] for line in lines if line.startswith("live ")} >= {"1", "2", "3", "4"}

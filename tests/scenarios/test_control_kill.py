@@ -90,7 +90,7 @@ def test_a_commander_killed_at_any_byte_leaves_nothing_half_applied(tmp_path: Pa
 
 
 def test_commanders_at_once_are_all_answered_and_each_has_its_row(tmp_path: Path) -> None:
-    """As many rows as answers, in the order of their positions; what stands in the end is what the last one asked."""
+    """As many rows as answers; in their order each begins where the one before ended (flaw X4), on a slow disk, too."""
     rng = random.Random(7)
     wanted = [rng.choice((Command.HALT, Command.REDUCE_ONLY, Command.RESUME)) for _ in range(COMMANDERS)]
     replies: list[tuple[Command, Reply]] = []
@@ -98,7 +98,7 @@ def test_commanders_at_once_are_all_answered_and_each_has_its_row(tmp_path: Path
     def ask_for(command: Command) -> None:
         replies.append((command, asked(tmp_path, command)))
 
-    with session(tmp_path):
+    with session(tmp_path, "slow"):
         threads = [threading.Thread(target=ask_for, args=(command,)) for command in wanted]
         for thread in threads:
             thread.start()
@@ -108,8 +108,22 @@ def test_commanders_at_once_are_all_answered_and_each_has_its_row(tmp_path: Path
     assert sorted(command for command, _ in replies) == sorted(wanted)
     kept = commands_in(tmp_path)
     assert sorted(kept) == sorted(wanted)
+    in_order = sorted((reply for _, reply in replies), key=lambda reply: reply.position)
+    assert len({reply.position for reply in in_order}) == COMMANDERS
+    assert [reply.before for reply in in_order[1:]] == [reply.after for reply in in_order[:-1]]
     modes = {"halt": "HALTED", "reduce-only": "REDUCE_ONLY", "resume": "ACTIVE"}
     assert last.after.mode == modes[kept[-1]]
+
+
+def test_sessions_side_by_side_are_commanded_apart(tmp_path: Path) -> None:
+    """Flaws X10 and W2: two journals of one name in two folders, one folder for planes; each obeys its own alone."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        folder.mkdir()
+    with session(one, base=tmp_path), session(other, base=tmp_path):
+        halted = ask(place_of(tmp_path, one / "journal.sqlite"), Request(Command.HALT), 10)
+        left = ask(place_of(tmp_path, other / "journal.sqlite"), Request(Command.STATUS), 10)
+    assert (halted.after.mode, left.after.mode, halted.pid != left.pid) == ("HALTED", "ACTIVE", True)
 
 
 def test_the_command_gives_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

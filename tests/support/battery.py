@@ -30,7 +30,7 @@ from dita.adapters.exchange import (
     StreamRules,
     faults_from_json,
 )
-from dita.adapters.journal import Switch, SwitchTo, clear_switch, set_switch
+from dita.adapters.journal import Switch, SwitchTo, clear_switch, read_switch, set_switch
 from dita.kernel.loader import CertifiedKernel
 from dita.runtime.alerts import Alert, Raised
 from dita.runtime.live import Runtime
@@ -390,7 +390,9 @@ class Stage:
     async def _end(self) -> None:
         """Everything to rest, then the judgement."""
         self.exchange.disarm()
-        clear_switch(self.machine.journal_path)
+        switch = read_switch(self.machine.journal_path)
+        if switch is not None and switch.to is not SwitchTo.ACTIVE:
+            clear_switch(self.machine.journal_path)
         deadline = self._loop.time() + _END_SECONDS
         ended: asyncio.Task[None] | None = None
         while self._loop.time() < deadline:

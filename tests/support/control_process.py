@@ -1,7 +1,8 @@
 """A small session that takes commands, as a process of its own: journal, engine, helm, plane and socket; no venue.
 
-``python control_process.py FOLDER MOMENT`` answers until it is killed. At a moment other than "" the row of a command
-is the last thing that happens: "before" it is never written, "after" it is written and nobody is told.
+``python control_process.py FOLDER MOMENT BASE`` answers until it is killed, with its plane under BASE. At the moments
+"before" and "after" the row of a command is the last thing that happens: it is never written, or it is written and
+nobody is told. At "slow" such a row takes a while.
 """
 
 import asyncio
@@ -47,16 +48,21 @@ class CutCommit:
         done = self._inline.commit(entry)
         if is_command and self._moment == "after":
             return asyncio.get_running_loop().create_future()
-        return done
+        return asyncio.create_task(_later(done)) if is_command and self._moment == "slow" else done
 
     async def close(self) -> None:
         """See ``Commit``."""
 
 
-async def serve(folder: Path, moment: str) -> None:
+async def _later(done: Awaitable[None]) -> None:
+    await asyncio.sleep(0.05)
+    await done
+
+
+async def serve(folder: Path, moment: str, base: Path) -> None:
     """In the child."""
     journal = open_test_journal(folder / "journal.sqlite", lambda store: CutCommit(store, moment))
-    place = place_of(folder, folder / "journal.sqlite")
+    place = place_of(base, folder / "journal.sqlite")
     lockstep = Lockstep(ReferenceKernel())
     for row in journal.rows():
         lockstep.step(row.input)
@@ -76,10 +82,11 @@ async def serve(folder: Path, moment: str) -> None:
 
 
 @contextmanager
-def session(folder: Path, moment: str = "") -> Generator[subprocess.Popen[bytes]]:
+def session(folder: Path, moment: str = "", base: Path | None = None) -> Generator[subprocess.Popen[bytes]]:
     """Such a session that answers, killed in the end."""
-    place = place_of(folder, folder / "journal.sqlite")
-    child = subprocess.Popen([sys.executable, __file__, str(folder), moment], env=os.environ | _path())
+    base = base or folder
+    place = place_of(base, folder / "journal.sqlite")
+    child = subprocess.Popen([sys.executable, __file__, str(folder), moment, str(base)], env=os.environ | _path())
     try:
         until = time.monotonic() + START_SECONDS
         while not _answers(place, child.pid):
@@ -104,4 +111,4 @@ def _answers(place: Place, pid: int) -> bool:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(serve(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])))

@@ -139,8 +139,13 @@ def _reader(place: Place) -> PlaneReader:
             time.sleep(0.001)
 
 
-def under_fire(base: Path, folder: Path, *, lives: int, rng: random.Random, planted: str = "") -> list[str]:
-    """So many lives of a writer, two readers beside them, all ended by SIGKILL; what the readers told, line by line."""
+def under_fire(
+    base: Path, folder: Path, *, lives: int, rng: random.Random, planted: str = "", is_cut: bool = False
+) -> list[str]:
+    """So many lives of a writer, two readers beside them, all ended by SIGKILL; what the readers told, line by line.
+
+    ``is_cut``: while each life lasts somebody cuts the region short. A reader that ends by itself is a fault.
+    """
     told = folder / "told"
     told.touch()
     context = multiprocessing.get_context("fork")  # nothing to import anew: a life begins in milliseconds
@@ -158,16 +163,20 @@ def under_fire(base: Path, folder: Path, *, lives: int, rng: random.Random, plan
             writers.append(start(write, life))
             _wait_until(functools.partial(_is_told, told, f"live {life} "))
             time.sleep(rng.uniform(0.02, 0.12))
+            if is_cut:
+                os.truncate(place_of(base, Path(journal)).region, rng.randrange(layout.REGION_BYTES // 2))
+                time.sleep(0.02)
             _kill(writers[-1])
             _wait_until(functools.partial(_is_told, told, f"died {life} "))
             if rng.random() < 0.3:
                 victim = rng.randrange(2)
                 _kill(readers[victim])
                 readers[victim] = start(read, str(told))
+        ended = sum(not reader.is_alive() for reader in readers)
     finally:
         for process in (*readers, *writers):
             _kill(process)
-    return told.read_text().splitlines()
+    return [*told.read_text().splitlines(), *["a reader ended by itself"] * ended]
 
 
 def _is_told(told: Path, words: str) -> bool:

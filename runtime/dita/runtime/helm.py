@@ -131,16 +131,18 @@ class Helm:
                 f"slot_limit: `{request.slot_limit}` is above {self._slot_limit}, which the settings allow;"
                 " raise DITA_SLOT_LIMIT and start anew"
             )
-        before, answers = self._condition(), tuple[Answer, ...]()
-        if request.command is not Command.STATUS:
-            answers = await self.obey(Order(request.command, by, request.why, request.slot_limit))
+        if request.command is Command.STATUS:
+            return self._reply(request.command, self._condition(), ())
+        reply = await self.obey(Order(request.command, by, request.why, request.slot_limit))
         if request.command is Command.FLATTEN:
             await self._until_flat(request.wait_ms / 1000)
-        return self._reply(request.command, before, answers)
+            return self._reply(request.command, reply.before, reply.answers)
+        return reply
 
-    async def obey(self, order: Order) -> tuple[Answer, ...]:
-        """Change what stands, durably; then do what follows of it. Gives the kernel's answers, in order."""
+    async def obey(self, order: Order) -> Reply:
+        """Change what stands, durably; then do what follows of it. Before and after are those of this turn alone."""
         async with self._turn:
+            before = self._condition()
             self._stand(after(self._standing, order))
             self._alerts.raise_(Alert.SWITCH, f"the operator: {order.command.value}, {order.why or 'no reason given'}")
             answers = [await self._apply(self._event(), note_of(self._standing, order))]
@@ -148,7 +150,7 @@ class Helm:
                 await self._engine.cancel_entries()
             if self._standing.is_flattening:
                 answers += await self._flatten()
-            return tuple(answers)
+            return self._reply(order.command, before, tuple(answers))
 
     # --- inside ------------------------------------------------------------------------------------------------------
 

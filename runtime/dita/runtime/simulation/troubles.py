@@ -99,7 +99,8 @@ class Troubles:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._exchange.disarm()
-        if read_switch(self._machine.journal_path) is not None:
+        switch = read_switch(self._machine.journal_path)
+        if switch is not None and switch.to is not SwitchTo.ACTIVE:
             clear_switch(self._machine.journal_path)
         self._points.clear()
         self._disk.watcher = None
