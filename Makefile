@@ -38,7 +38,7 @@ step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \
 	if output=$$( ($(2)) 2>&1); then printf 'ok %4ss\n' $$(( $$(date +%s) - begin )); \
 	else printf 'FAILED\n%s\n' "$$output"; exit 1; fi
 
-.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak books coverage coverage-report build tools java valgrind systemd strangers equiv equiv-tools format lock clean
+.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak books audit coverage coverage-report build tools java valgrind systemd strangers equiv equiv-tools format lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -46,6 +46,7 @@ help: ## print this list
 
 run: build ## paper session on the built-in exchange: environment, build, certificate, trades, summary and audit page
 	@$(BIN)/dita run
+	@$(BIN)/dita audit --again 1 --html out/audit/flaws
 
 test: check strangers coverage ## everything that needs only Python, cargo and a C compiler: check, then all tests (what CI runs)
 	@$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/services --ignore tests/machine_code -m 'not measured' $(ALL_MEASURED:%=--ignore %)
@@ -64,7 +65,7 @@ check: build ## the static part of test: style, types, import contract, dependen
 test-services: build valgrind systemd $(SERVICES_STAMP) $(HAZELCAST) ## tests that need more: valgrind, systemd, Java, Maven (installed when missing, if you are root), ClickHouse's engine (900 MB)
 	@$(BIN)/pytest -q tests/services
 
-gate: test test-services prove vectors conform tampering mirror campaign mutants simulate soak books equiv ## what a release has to pass: test, test-services, every layer's full tier; may take hours
+gate: test test-services prove vectors conform tampering mirror campaign mutants simulate soak books equiv audit ## what a release has to pass: test, test-services, every layer's full tier; may take hours
 
 prove: build ## prove the reference: every obligation, on every path, with two solvers; then plant what breaks each
 	@$(BIN)/dita prove --tier full
@@ -88,6 +89,9 @@ tampering: build ## every byte of certificate, evidence and image replaced in tu
 
 mirror: build ## two thousand schedules on the exchange simulator and on the explorer's model of it: the same venue (twelve minutes)
 	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/adapters/test_exchange_mirrors_model.py
+
+audit: build ## every known flaw put back where its evidence is stale, every layer asked again; refuses what is stale or open
+	@$(BIN)/dita audit --tier full
 
 campaign: build ## five minutes of random traces on two processes; adds to what earlier ones counted
 	@$(BIN)/dita conform --tier campaign --minutes 5 --cluster local

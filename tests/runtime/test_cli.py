@@ -103,11 +103,20 @@ def test_bad_input_is_one_message_and_status_2(tmp_path: Path, arguments: list[s
 
 
 def test_wrong_settings_are_told_together(tmp_path: Path) -> None:
-    """Three wrong variables: three lines, in one go."""
-    done = dita(tmp_path, "run", DITA_SEED="x", DITA_SYMBOLS="BTC", DITA_LEVERAGE="3")
+    """Four wrong variables: four lines, in one go."""
+    done = dita(tmp_path, "run", DITA_SEED="x", DITA_SYMBOLS="BTC", DITA_LEVERAGE="3", DITA_RECEIVE_WINDOW_MS="5001")
     assert done.returncode == 2
-    for name in ("DITA_SEED", "DITA_SYMBOLS", "DITA_LEVERAGE"):
+    for name in ("DITA_SEED", "DITA_SYMBOLS", "DITA_LEVERAGE", "DITA_RECEIVE_WINDOW_MS"):
         assert f"{name}: " in done.stderr
+
+
+def test_an_unknown_feature_refuses_the_start(tmp_path: Path) -> None:
+    """A key that nobody declared is told by its name, and nothing is started."""
+    (tmp_path / "features.json").write_text('{"BTC-USDT": {"latest_acb": 1.5}}')
+    done = dita(tmp_path, "run", DITA_FEATURES="features.json")
+    assert done.returncode == 2
+    assert "there is no feature `latest_acb`" in done.stderr
+    assert not (tmp_path / "session.json").exists()
 
 
 def test_doctor_finds_what_is_there_and_says_what_to_do(tmp_path: Path) -> None:

@@ -57,7 +57,6 @@ def test_a_sound_entry_is_read() -> None:
         ('room = "kernel"', 'room = "cellar"', "room"),
         ('title = "a title"', 'title = ""', "title"),
         ('how = "how"', "", "how"),
-        ('how = "how"', 'how = "how"\nopen = "later"', "not both"),
         ('how = "how"', 'how = "how"\nsource = "a tracker"', "series T"),
         ('how = "how"', 'how = "how"\ncolour = "red"', "colour"),
         ('[["proof", "some-obligation"]]', '[["tarot", "some-obligation"]]', "layer"),

@@ -9,9 +9,12 @@ DITA = [sys.executable, "-c", "from dita.runtime.cli import main; main()"]
 
 
 def alone(folder: Path, **environment: str) -> dict[str, str]:
-    """An environment with nothing of our settings but what is given; a measurement of coverage goes on in it."""
-    measuring = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-    return {"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "200", **measuring, **environment}
+    """An environment with nothing of our settings but what is given.
+
+    A measurement of coverage goes on in it, and so does the use of a scratch copy's packages.
+    """
+    kept = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_") or name == "PYTHONPATH"}
+    return {"PATH": "/usr/bin:/bin", "HOME": str(folder), "COLUMNS": "200", **kept, **environment}
 
 
 def dita(folder: Path, *arguments: str, seconds: int = 110, **environment: str) -> subprocess.CompletedProcess[str]:

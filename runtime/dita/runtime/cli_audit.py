@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dita.conformance.defects import DEFECTS, REPOSITORY
-from dita.runtime.audit.judging import Asked, Audit, Judged, ask, audit, compare, questions, sample
+from dita.runtime.audit.judging import Asked, Audit, Judged, ask, audit, compare, questions, sample, tidy
 from dita.runtime.audit.pages import write_site
 from dita.runtime.audit.scaffold import scaffold
 from dita.runtime.audit.summary import markdown
@@ -44,14 +44,17 @@ def run(
         found.ran = len(ran)
     if again:
         _ask_again(found, again, commit_seed() if seed is None else seed, reporter)
+    if not ids:
+        tidy(found)
     problems = found.problems(strict=tier == "full")
-    if html is not None:
-        write_site(found, html)
     if markdown_file is not None:
         markdown_file.write_text(markdown(found), encoding="utf-8")
-    shown: list[RenderableType] = [_told(one) for one in found.judged] if ids else [_matrix(found)]
-    figures = table("audit", found.figures, ("figure", "value"))
-    return Report(found.figures, problems, [*shown, figures])
+    shown: list[RenderableType] = [_told(one) for one in found.judged] if ids else []
+    if html is not None:
+        shown.append(f"site written: {write_site(found, html)}")
+    elif not ids:
+        shown.append(_matrix(found))
+    return Report(found.figures, problems, [*shown, table("audit", found.figures, ("figure", "value"))])
 
 
 def _ask_again(found: Audit, count: int, seed: int, reporter: Reporter) -> None:
@@ -87,7 +90,8 @@ def _matrix(found: Audit) -> Table:
     made.add_column("layers", justify="right", no_wrap=True)
     made.add_column("noticed by")
     for one in found.judged:
-        told = f"open: {one.flaw.open}" if one.flaw.open else ", ".join(_noticing(one)) or "nobody"
+        told = ", ".join(_noticing(one)) or "nobody"
+        told += f" (open: {one.flaw.open})" if one.flaw.open else ""
         made.add_row(one.flaw.id, one.flaw.severity, str(one.layers_min), told, style="" if one.covered else "yellow")
     return made
 

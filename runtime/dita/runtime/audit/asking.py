@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, cast
 
 from dita.conformance.defects import Defect, run_python
+from dita.conformance.mutants.kernel_list import STEP_CODE
 from dita.conformance.prove.killers import KILLERS
 from dita.runtime.audit.stopwatch import VARIABLE
 from dita.spec.flaws import COMPUTED, Ask, Layer
@@ -27,11 +28,11 @@ SECONDS_MAX: Final = 400
 _IN: Final = 2 * ":"  # between a file and a test in it, as pytest writes
 PROOF_HUNT_SECONDS: Final = "1"
 SAYS_MAX: Final = 1_600
-TESTED: Final = ("battery", "sessions", "boundary", "exchange", "wire", "rooms", "judge", "house")
+TESTED: Final = ("battery", "sessions", "commands", "boundary", "exchange", "wire", "rooms", "judge", "house")
 """Layers that are asked by naming a test, ``folder/file.py::test`` under ``tests``."""
 STATIC: Final[Mapping[str, tuple[str, ...]]] = {
     "kernel": ("python", "kernel_rs/build_kernel.py"),
-    "crate": ("cargo", "test", "--quiet", "--offline", "--locked", "--lib", "--manifest-path", "kernel_rs/Cargo.toml"),
+    "crate": ("cargo", "test", "--quiet", "--offline", "--locked", "--lib"),
     "ruff": ("ruff", "check", "--no-cache", "."),
     "mypy": ("mypy", "--no-incremental"),
     "imports": ("lint-imports", "--no-cache"),
@@ -72,7 +73,10 @@ def touched(defect: Defect) -> tuple[str, ...]:
 
 def shows_in_traffic(defect: Defect) -> bool:
     """Whether the patch changes what kernel or reference answer, so that comparing them can show it."""
-    return any(name.startswith(("kernel_rs/src/", "reference_py/")) for name in touched(defect))
+    return any(
+        name.startswith("reference_py/") or (name.startswith("kernel_rs/src/") and Path(name).stem in STEP_CODE)
+        for name in touched(defect)
+    )
 
 
 def names_a_test(ask: Ask) -> bool:
@@ -88,9 +92,10 @@ def file_and_test(ask: Ask) -> tuple[str, str]:
 
 def asks_of(defect: Defect, named: Iterable[Ask]) -> tuple[Ask, ...]:
     """Every question that is put to a planted patch: the computed ones and those that the catalogue names."""
-    named = tuple(named)
-    runs = shows_in_traffic(defect) and BUILD not in [(ask.layer, ask.what) for ask in named]
-    return (*(Ask(layer=layer, what="all") for layer in COMPUTED if runs), *named)
+    if not shows_in_traffic(defect):
+        return tuple(named)
+    layers: list[Layer] = [layer for layer in COMPUTED if layer != "lockstep" or defect.kernel]
+    return (*(Ask(layer=layer, what="all") for layer in layers), *named)
 
 
 def answers(tree: Path, asks: Sequence[Ask], defect: Defect | None) -> Answers:
@@ -160,8 +165,8 @@ def _record(ran: _Ran) -> dict[str, Any] | None:
 # --- the layers ------------------------------------------------------------------------------------------------------
 
 
-def _traffic(tree: Path, asks: Iterable[Ask], found: Answers) -> None:
-    ran = _run(tree, ["-m", "dita.runtime.audit.probe", "traffic"])
+def _traffic(tree: Path, asks: Sequence[Ask], found: Answers) -> None:
+    ran = _run(tree, ["-m", "dita.runtime.audit.probe", "traffic", *(ask.layer for ask in asks)])
     told = _record(ran)
     for ask in asks:
         row = None if told is None else told.get(ask.layer)
@@ -223,7 +228,9 @@ def _static(tree: Path, ask: Ask, _: Defect | None) -> Answer:
     before = _children_seconds()
     beside = Path(sys.executable).with_name(tool)
     done = subprocess.run(
-        [str(beside) if beside.exists() else tool, *more], cwd=tree, env=os.environ | {"PYTHONPATH": path},
+        [str(beside) if beside.exists() else tool, *more],
+        cwd=tree / "kernel_rs" if tool == "cargo" else tree,  # cargo reads its settings from the folder it is called in
+        env=os.environ | {"PYTHONPATH": path},
         capture_output=True, text=True, check=False, timeout=SECONDS_MAX,
     )  # fmt: skip
     text = (done.stdout + done.stderr).strip()

@@ -15,12 +15,13 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from dita.conformance.defects import REPOSITORY, ROOTS, Defect
+from dita.conformance.defects import REPOSITORY, ROOTS, Defect, PatchRefused
 from dita.conformance.prove.proof import everything, keep, proved_before, run_prove
 from dita.runtime.audit.asking import (
     BUILD,
     STATIC,
     TESTED,
+    Answer,
     Answers,
     answers,
     asks_of,
@@ -30,6 +31,7 @@ from dita.runtime.audit.asking import (
 )
 from dita.runtime.audit.evidence import (
     Evidence,
+    Key,
     Row,
     Status,
     read_evidence,
@@ -38,6 +40,7 @@ from dita.runtime.audit.evidence import (
     test_source,
     write_evidence,
 )
+from dita.runtime.audit.mutants_record import MutantsRecord
 from dita.runtime.audit.trees import listed, patches, scratch
 from dita.spec.flaws import Ask, Flaw, Injection, Layer, catalogue
 
@@ -133,14 +136,15 @@ class Audit:
         }
 
     def problems(self, *, strict: bool) -> list[str]:
-        """What is wrong. ``strict``: stale rows and flaws that are still open count, too."""
+        """What is wrong. ``strict``: stale rows count, too, and flaws that are still open with all that they lack."""
         found = list(self.contradicted)
         for one in self.judged:
             found += [f"{one.flaw.id}: {problem}" for problem in one.problems]
             rows = [(planted, asked) for planted in one.planted for asked in planted.asked]
             found += [
                 f"{one.flaw.id}: `{planted.defect.name}` was never put to {asked.ask.layer} `{asked.ask.what}`; {AGAIN}"
-                for planted, asked in rows if asked.status == "missing"
+                for planted, asked in rows
+                if asked.status == "missing" and (strict or not one.flaw.open)
             ]  # fmt: skip
             found += [
                 f"{one.flaw.id}: {asked.ask.layer} `{asked.ask.what}` is no evidence: {_first(asked.row.says)}"
@@ -151,7 +155,9 @@ class Audit:
             if stale and strict:
                 found.append(f"{one.flaw.id}: {len(stale)} rows are stale; {AGAIN}")
             if one.flaw.open and strict:
-                found.append(f"{one.flaw.id}: not injected yet: {one.flaw.open}")
+                found.append(f"{one.flaw.id}: not covered yet: {one.flaw.open}")
+            if one.flaw.open and one.covered and all(asked.status == "current" for _, asked in rows):
+                found.append(f"{one.flaw.id}: {one.layers_min} layers notice it; take out `open`")
             if not (one.covered or one.flaw.open or (stale and not strict)):
                 found.append(f"{one.flaw.id}: noticed by {one.layers_min} layers, {LAYERS_MIN} are required")
         return list(dict.fromkeys(found))
@@ -248,10 +254,12 @@ _FOLDERS: Final[Mapping[str, Layer]] = {"kernel": "boundary", "conformance": "ju
 def layer_of(file: str) -> Layer:
     """The layer that a test file belongs to, by its path under ``tests``."""
     folder, _, name = file.rpartition("/")
-    if folder == "scenarios":
+    if folder == "scenarios" or name == "test_plane_kill.py":
         return "battery" if name == "test_battery.py" else "sessions"
     if folder == "adapters" and name in _OVER_SOCKETS:
         return _OVER_SOCKETS[name]
+    if folder == "runtime" and name.startswith("test_cli"):
+        return "commands"
     return _FOLDERS.get(folder, "rooms")
 
 
@@ -289,14 +297,15 @@ def ask(
     *,
     minutes: float | None = None,
 ) -> list[Row]:
-    """Ask anew, patch by patch, keeping each row as it comes; gives the new rows. Raises PatchRefused, OSError.
+    """Ask anew, patch by patch, keeping each row as it comes; gives the new rows. Raises OSError.
 
-    The same questions are put to the sound tree. With ``minutes`` it ends after so long, between two patches.
+    What ``dita mutants`` has on record of a patch is taken over. The same questions are put to the sound tree. With
+    ``minutes`` it ends after so long, between two patches.
     """
     by_patch: dict[str, list[Question]] = {}
     for one in found:
         by_patch.setdefault(one.defect.name, []).append(one)
-    sound = Controls(repository)
+    sound, record = Controls(repository), MutantsRecord(repository)
     over = None if minutes is None else time.monotonic() + 60 * minutes
     made: list[Row] = []
     for number, (name, asked) in enumerate(by_patch.items()):
@@ -304,13 +313,17 @@ def ask(
             break
         if progress is not None:
             progress(f"audit {name}", number, len(by_patch))
-        told, rows = once(asked, repository)
-        quiet = sound.of([one.ask for one in asked])
-        for one, row in zip(asked, rows, strict=True):
-            evidence.rows[row.key] = row._replace(sound=quiet[one.ask])
-            made.append(evidence.rows[row.key])
-        if told.trace is not None:
-            evidence.traces[name] = {"patch": name, **told.trace}
+        known = {one: answer for one in asked if (answer := record.of(one.defect, one.ask.layer)) is not None}
+        rows = [row_of(one.defect, one.ask, answer, sound=True, repository=repository) for one, answer in known.items()]
+        rest = [one for one in asked if one not in known]
+        if rest:
+            told, more = once(rest, repository)
+            quiet = sound.of([one.ask for one in rest])
+            rows += [row._replace(sound=quiet[one.ask]) for one, row in zip(rest, more, strict=True)]
+            if told.trace is not None:
+                evidence.traces[name] = {"patch": name, **told.trace}
+        evidence.rows |= {row.key: row for row in rows}
+        made += rows
         write_evidence(evidence, repository)
     return made
 
@@ -319,10 +332,28 @@ def once(asked: Sequence[Question], repository: Path = REPOSITORY) -> tuple[Answ
     """Questions about one patch, asked in one scratch copy; the rows say nothing of the sound tree yet."""
     defect = asked[0].defect
     builds = BUILD not in [(one.ask.layer, one.ask.what) for one in asked]
-    with scratch(defect, repository, build=builds) as tree:
-        told = answers(tree, [one.ask for one in asked], defect)
+    try:
+        with scratch(defect, repository, build=builds) as tree:
+            told = answers(tree, [one.ask for one in asked], defect)
+    except PatchRefused as refusal:  # no detection, and no reason to ask nothing of the others
+        told = Answers({one.ask: Answer("void", 0.0, str(refusal)) for one in asked})
     rows = [row_of(defect, one.ask, told.of[one.ask], sound=True, repository=repository) for one in asked]
     return told, rows
+
+
+def tidy(found: Audit, repository: Path = REPOSITORY) -> None:
+    """Of an audit of everything: drop rows and traces that no flaw asks for any more. Raises OSError."""
+    kept, asked = found.evidence, _asked(found)
+    rows = {key: row for key, row in kept.rows.items() if key in asked}
+    traces = {name: trace for name, trace in kept.traces.items() if any(key[0] == name for key in rows)}
+    if (len(rows), len(traces)) != (len(kept.rows), len(kept.traces)):
+        kept.rows, kept.traces = rows, traces
+        write_evidence(kept, repository)
+
+
+def _asked(found: Audit) -> set[Key]:
+    planted = [one for judged in found.judged for one in judged.planted]
+    return {(one.defect.name, asked.ask.layer, asked.ask.what) for one in planted for asked in one.asked}
 
 
 def compare(question: Question, evidence: Evidence, repository: Path = REPOSITORY) -> list[str]:

@@ -1,8 +1,8 @@
 """The half of the audit that runs in a scratch copy: ``python -m dita.runtime.audit.probe traffic|explorer …``.
 
-``traffic`` puts the copy's kernel and reference to the layers that compare them, makes the shortest trace on which the
-two part, and shows that trace to the runtime's own comparison. ``explorer WORLD`` searches one world of the composed
-system. Both print one JSON object.
+``traffic LAYER …`` puts the copy's kernel and reference to layers that compare them, makes the shortest trace on which
+the two part, and shows that trace to the runtime's own comparison. ``explorer WORLD`` searches one world of the
+composed system. Both print one JSON object.
 """
 
 import json
@@ -70,12 +70,13 @@ ASKED: Final[dict[str, Callable[[StepUnderTest], list[Finding] | None]]] = {
 }  # fmt: skip
 
 
-def traffic() -> dict[str, Any]:
-    """What each layer says of the kernel and the reference of this copy."""
+def traffic(layers: Sequence[str]) -> dict[str, Any]:
+    """What each of these layers says of the kernel and the reference of this copy; random traffic gives the trace."""
     raw = load_for_conformance(IMAGE_PATH)
     found: dict[str, Any] = {}
     findings: list[Finding] = []
-    for name, ask in ASKED.items():
+    for name in dict.fromkeys((*(layer for layer in layers if layer in ASKED), "random")):
+        ask = ASKED[name]
         kernel = Counted(CallerMemory(raw))
         began = time.process_time()
         try:
@@ -205,7 +206,7 @@ def explorer(world: str) -> dict[str, Any]:
 def main(arguments: Sequence[str]) -> int:
     """See the module."""
     what, *more = arguments
-    answer = traffic() if what == "traffic" else explorer(*more)
+    answer = traffic(more) if what == "traffic" else explorer(*more)
     sys.stdout.write(f"{json.dumps(answer)}\n")
     return 0
 

@@ -1,6 +1,6 @@
 """A plug-in for pytest, loaded in a scratch copy: what became of each test, and the processor time that it took.
 
-``pytest -p dita.runtime.audit.stopwatch`` writes a line of JSON a test into the file that ``DITA_AUDIT_TESTS`` names.
+``pytest -p dita.runtime.audit.stopwatch`` writes a line of JSON a test into the file that ``AUDIT_TESTS_FILE`` names.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 TOLD_MAX: Final = 1_200  # characters of a failure that are kept
-VARIABLE: Final = "DITA_AUDIT_TESTS"
+VARIABLE: Final = "AUDIT_TESTS_FILE"  # not DITA_: no setting of the product
 _began: dict[str, float] = {}
 _told: dict[str, dict[str, Any]] = {}
 

@@ -24,6 +24,6 @@ def _row(one: Judged) -> str:
     order: list[Layer] = list(LAYERS)
     noticing = {layer for planted in one.planted for layer in planted.layers}
     layers = [layer for layer in order if layer in noticing]
-    noticed = f"open: {one.flaw.open}" if one.flaw.open else ", ".join(layers) or "nobody"
+    noticed = (", ".join(layers) or "nobody") + (f" (open: {one.flaw.open})" if one.flaw.open else "")
     title = one.flaw.title.replace("|", "\\|")
     return f"| {one.flaw.id} | {one.flaw.severity} | {title} | {one.flaw.excluded} | {noticed} |"

@@ -18,6 +18,7 @@ from dita.kernel.image import IMAGE_PATH
 
 ELSEWHERE: Final = "flaws"
 """The folder beside the other patches whose patches only the audit plants; some are of tests, pages or packaging."""
+LIBRARY: Final = "kernel_rs/target/release/libdita_kernel.a"
 _COMMIT: Final = (
     "git",
     "-c",
@@ -56,9 +57,18 @@ def scratch(defect: Defect | None, repository: Path = REPOSITORY, *, build: bool
         if defect is not None and defect.kernel and build:
             build_image(tree)
         else:
-            shutil.copy2(IMAGE_PATH, tree / "kernel_rs" / "dita" / "kernel")
+            _copy_built(repository, tree)
         _commit(tree)
         yield tree
+
+
+def _copy_built(repository: Path, tree: Path) -> None:
+    """The sound image, and the static library from which it was linked."""
+    shutil.copy2(IMAGE_PATH, tree / "kernel_rs" / "dita" / "kernel")
+    library = repository / LIBRARY
+    if library.is_file():
+        (tree / LIBRARY).parent.mkdir(parents=True)
+        shutil.copy2(library, tree / LIBRARY)
 
 
 def listed(repository: Path) -> list[str]:
