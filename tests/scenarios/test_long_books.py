@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from unittest import mock
 
 import pytest
 
 from dita.adapters.exchange.orders import Fill
+from dita.adapters.journal import open_reader
 from dita.adapters.logic.rows import E18_PER_MONEY_UNIT, FillRow
 from dita.kernel.loader import CertifiedKernel
 from dita.runtime.direct import account
 from dita.runtime.direct.rows import fill_row
+from dita.runtime.policies import Coin
+from dita.spec.vocabulary import Kind
 from long_books import certified_in, compare, main
 from small_recording import write_recording
 
@@ -35,6 +39,20 @@ def test_all_trades_agree(recording: Path, certified: CertifiedKernel, tmp_path:
     assert done.found == ()
     assert done.trades == done.result.figures["round_trips"] >= ROUND_TRIPS  # type: ignore[operator] # a count
     assert done.result.figures["reconcile_delta"] == "0.00000000"
+
+
+def test_orders_that_rest_and_are_given_up_agree_too(
+    recording: Path, certified: CertifiedKernel, tmp_path: Path
+) -> None:
+    """Half of the entries wait in the book: some fill there, some are cancelled; the session ends flat and settled."""
+    coin = Coin(Random(5), limit_chance=2)
+    done = compare(certified, recording, tmp_path, ROUND_TRIPS // 2, "direct", coin)
+    assert done.found == ()
+    assert done.trades >= ROUND_TRIPS // 2
+    reader = open_reader(done.result.journal)
+    entered = sum(row.input.kind == Kind.ENTER for row in reader.rows())
+    reader.close()
+    assert entered > done.trades  # the others were given up before they filled
 
 
 def test_a_fee_that_is_told_one_unit_less_is_seen(recording: Path, certified: CertifiedKernel, tmp_path: Path) -> None:

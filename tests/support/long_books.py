@@ -32,6 +32,7 @@ from dita.runtime import paper, session
 from dita.runtime.feeds import open_feed
 from dita.runtime.lockstep import Lockstep
 from dita.runtime.paper import PaperExchange
+from dita.runtime.policy import Policy
 from dita.runtime.session import SessionResult, run_session
 from dita.runtime.settings import Settings, load_settings
 from dita.runtime.simulation.bookkeeper import Bookkeeper, Step
@@ -60,11 +61,17 @@ class Compared:
 
 
 def compare(
-    certified: CertifiedKernel, recordings: Path, out: Path, round_trips: int, transport: str, policy: str = "coin"
+    certified: CertifiedKernel,
+    recordings: Path,
+    out: Path,
+    round_trips: int,
+    transport: str,
+    policy: Policy | str = "coin",
 ) -> Compared:
     """Play so many round trips and compare every trade."""
+    named, player = (policy, None) if isinstance(policy, str) else ("coin", policy)
     settings = load_settings(
-        {}, source="recorded", recordings=recordings, round_trips=round_trips, policy=policy, out=out, market="waits",
+        {}, source="recorded", recordings=recordings, round_trips=round_trips, policy=named, out=out, market="waits",
         leverage_max_ppm=_LEVERAGE_MAX_PPM,
     )  # fmt: skip
     events = open_feed("recorded", settings.symbols, recordings=recordings, loops=_LOOPS)
@@ -76,19 +83,25 @@ def compare(
 
     began = time.process_time()
     with mock.patch.object(session, "PaperExchange", make), mock.patch.object(paper, "_KEPT", 10 * round_trips):
-        result = _played(settings, certified, events, transport)
+        result = _played(settings, certified, events, transport, player)
     seconds = time.process_time() - began
     trades, rows, found = differences(result, made[0].record())
     return Compared(result, trades, rows, (*result.problems, *found), seconds)
 
 
 def _played(
-    settings: Settings, certified: CertifiedKernel, events: Iterator[MarketEvent], transport: str
+    settings: Settings,
+    certified: CertifiedKernel,
+    events: Iterator[MarketEvent],
+    transport: str,
+    player: Policy | None,
 ) -> SessionResult:
     if transport == "sockets":
-        return asyncio.run(run_session(settings, certified, _silent, events=events))
+        return asyncio.run(run_session(settings, certified, _silent, events=events, policy=player))
     with virtual_ground(settings.seed, is_direct=transport == "direct") as (loop, ground):
-        return loop.run_until_complete(run_session(settings, certified, _silent, ground=ground, events=events))
+        return loop.run_until_complete(
+            run_session(settings, certified, _silent, ground=ground, events=events, policy=player)
+        )
 
 
 def _silent(*_: object) -> None:
