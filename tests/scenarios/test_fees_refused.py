@@ -56,8 +56,8 @@ def test_a_start_refuses_to_open_when_fees_are_ten_per_cent_off(
         record = exchange.record()
 
     assert (refused.returncode, made) == (1, 2), refused.stdout + refused.stderr
-    assert "fees: 2 recent fills cost 110.00 % of the model: nothing is opened" in refused.stdout
-    assert "set DITA_FEE_RATIO_PPM=1100000" in refused.stdout
+    assert "fees: 2 recent fills cost 110.00 % of the model: nothing is opened" in refused.stderr
+    assert "set DITA_FEE_RATIO_PPM=1100000" in refused.stderr
     shown = [[int(text.replace(".", "")) for text in row] for row in FILL.findall(refused.stdout)]
     assert len(shown) == 2
     for notional, model, charged in shown:
