@@ -45,6 +45,8 @@ from dita.runtime.audit.trees import listed, patches, scratch
 from dita.spec.flaws import Ask, Flaw, Injection, Layer, catalogue
 
 LAYERS_MIN: Final = 2
+DRIFTING: Final[tuple[Layer, ...]] = ("simulation",)
+"""Layers whose seeds mean another run once anything of the runtime has changed: only a full audit asks them again."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -285,7 +287,11 @@ def questions(audit_of: Audit, wanted: Callable[[Asked], bool]) -> list[Question
 def sample(found: Sequence[Question], count: int, seed: int, seconds_max: float, evidence: Evidence) -> list[Question]:
     """So many questions about one patch each, drawn by the seed, that took little time when they were last asked."""
     rows = {one: evidence.rows.get((one.defect.name, one.ask.layer, one.ask.what)) for one in found}
-    cheap = [one for one, row in rows.items() if row is not None and row.seconds <= seconds_max]
+    cheap = [
+        one
+        for one, row in rows.items()
+        if row is not None and row.seconds <= seconds_max and one.ask.layer not in DRIFTING
+    ]
     return Random(seed).sample(cheap, min(count, len(cheap)))
 
 
