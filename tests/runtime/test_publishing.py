@@ -176,6 +176,7 @@ def test_the_largest_snapshot_fits_and_is_as_declared(tmp_path: Path) -> None:
         live = checked(view.snapshot())
         content = packed(live)
         assert read_snapshot(content) == live
+        assert all("\\ud800 ü \U0001f600" in raised.text for raised in room.alerts.newest)  # a log can take it
         await room.close()
         return len(live.engine.slots), len(content)
 

@@ -68,7 +68,8 @@ class Alerts:
         self.listeners: list[Callable[[Raised], None]] = []
 
     def raise_(self, alert: Alert, text: str) -> None:
-        """Note it and log it."""
+        """Note it and log it, with halves of characters (a foreign text may have them) as escapes."""
+        text = text.encode("utf-8", "backslashreplace").decode()
         self.counts[alert] += 1
         raised = Raised(self._wall_ns(), alert, text)
         self.newest.append(raised)
