@@ -38,7 +38,7 @@ def order(exchange: ExchangeProcess, side: str) -> None:
 def test_a_start_refuses_to_open_when_fees_are_ten_per_cent_off(
     tmp_path: Path, raw_kernel: RawKernel, write_certificate: Callable[[Path, Bindings], Path]
 ) -> None:
-    """No order leaves, status 1, both fills are shown with what each should have cost, and what to set if it is right.
+    """No order leaves, status 1, every fill is shown with what it should have cost, and what to set if it is right.
 
     With that setting the same exchange is traded on: it was the fees that held everything back.
     """
@@ -51,15 +51,15 @@ def test_a_start_refuses_to_open_when_fees_are_ten_per_cent_off(
             "--round-trips", "1", "--policy", "coin", "--journal", "j",
         )  # fmt: skip
         refused = dita(tmp_path, *run, BINGX_API_KEY=KEY, BINGX_API_SECRET=SECRET)
-        made = exchange.record()["orders_made"]
+        made = exchange.record()
         agreed = dita(tmp_path, *run, DITA_FEE_RATIO_PPM="1100000", BINGX_API_KEY=KEY, BINGX_API_SECRET=SECRET)
         record = exchange.record()
 
-    assert (refused.returncode, made) == (1, 2), refused.stdout + refused.stderr
-    assert "fees: 2 recent fills cost 110.00 % of the model: nothing is opened" in refused.stderr
+    assert (refused.returncode, made["orders_made"]) == (1, 2), refused.stdout + refused.stderr
+    assert f"fees: {made['fills_made']} recent fills cost 110.00 % of the model: nothing is opened" in refused.stderr
     assert "set DITA_FEE_RATIO_PPM=1100000" in refused.stderr
     shown = [[int(text.replace(".", "")) for text in row] for row in FILL.findall(refused.stdout)]
-    assert len(shown) == 2
+    assert len(shown) == made["fills_made"] >= 2  # an order may find less than it wants on one level
     for notional, model, charged in shown:
         assert model == round(notional * 0.0005)
         assert abs(charged * 10 - model * 11) <= 10  # each is rounded by itself

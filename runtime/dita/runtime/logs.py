@@ -62,6 +62,7 @@ class BoundedQueueHandler(QueueHandler):
     def __init__(self, records: "queue.Queue[logging.LogRecord]") -> None:
         super().__init__(records)
         self.dropped = 0
+        self._records = records
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """The text is made now, for what it is made from may change; the rest is kept."""
@@ -75,9 +76,22 @@ class BoundedQueueHandler(QueueHandler):
         except queue.Full:
             self.dropped += 1
 
+    @property
+    def is_written(self) -> bool:
+        """Whether nothing is left to write."""
+        return self._records.unfinished_tasks == 0
+
 
 DROPPED: Final[list[BoundedQueueHandler]] = []
 """The handlers of this process, for whoever counts what they dropped."""
+
+
+def write_last_words() -> None:
+    """Wait until all that was logged is in its file, for a bounded time: for whoever kills the process next."""
+    until = time.monotonic() + _END_SECONDS
+    for handler in DROPPED:
+        while not handler.is_written and time.monotonic() < until:
+            time.sleep(0.01)
 
 
 def dropped() -> int:

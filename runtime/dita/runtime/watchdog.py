@@ -19,6 +19,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Final, final
 
+from dita.runtime.logs import write_last_words
+
 _BEAT_SECONDS: Final = 0.1
 _LOOKS: Final = 10  # while one bound passes
 
@@ -26,7 +28,8 @@ log = logging.getLogger(__name__)
 
 
 def kill_this_process() -> None:
-    """The end of a process that cannot end itself."""
+    """The end of a process that cannot end itself; its last words are written first, if the disk takes them."""
+    write_last_words()
     os.kill(os.getpid(), signal.SIGKILL)
 
 
