@@ -128,21 +128,27 @@ def feeding_process(journal: Path, folder: Path, at: int = 0, moment: str = "bef
 @pytest.mark.timeout(300)
 def test_a_process_killed_at_any_insert_loses_and_doubles_nothing(journal: Path, tmp_path: Path) -> None:
     """By SIGKILL before or after an insert, which rotate with the commit, and once at any moment."""
-    folder = tmp_path / "analytics"
     for at, moment in rotating(POINTS, KILLS_AT_A_COMMIT, commit_seed()):
+        folder = tmp_path / f"{at}-{moment}"
         with feeding_process(journal, folder, at, moment) as process:
             assert process.wait() == -signal.SIGKILL, f"{at} {moment}"
+        assert gone_on(journal, folder) == [], f"{at} {moment}"
+    folder = tmp_path / "any moment"
     with feeding_process(journal, folder) as process:
         assert process.stdout is not None
         process.stdout.readline()
         time.sleep(random.Random(commit_seed()).uniform(0, 0.1))
         process.kill()
+    assert gone_on(journal, folder) == []
+
+
+def gone_on(journal: Path, folder: Path) -> list[str]:
+    """What is wrong when the next process has fed the rest."""
     with opened(str(folder)) as store:
         fed(journal, store, batch=BATCH)
-
         found = parity(journal, store)
-        assert found.differences == []
-        assert sum(store.counts(TAG).values()) == sum(found.rows.values())
+        doubled = sum(store.counts(TAG).values()) != sum(found.rows.values())
+        return [*map(str, found.differences), *(["rows are there twice"] if doubled else [])]
 
 
 def breaks(where: str) -> NoReturn:
@@ -363,15 +369,14 @@ def test_a_store_that_differs_from_its_journal_is_seen(
 # --- questions -------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Generator[AnalyticsStore]:
-    """A store of the session whose figures are worked out by hand, as of today."""
-    folder = tmp_path_factory.mktemp("by-hand")
+@pytest.fixture
+def by_hand(tmp_path: Path) -> Generator[AnalyticsStore]:
+    """A store of the session whose figures are worked out by hand, as of today. A process has one engine at a time."""
     today = (int(time.time()) // 86_400 * 86_400 + 3_600) * 10**9
     begin = stored(worked_out())[0][0].wall_ns
     rows = [(row._replace(wall_ns=row.wall_ns - begin + today), notes) for row, notes in stored(worked_out())]
-    with opened(str(folder / "analytics")) as store:
-        fed(journal_of(folder / "journal.sqlite", rows), store)
+    with opened(str(tmp_path / "analytics")) as store:
+        fed(journal_of(tmp_path / "journal.sqlite", rows), store)
         yield store
 
 
