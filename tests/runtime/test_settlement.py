@@ -396,6 +396,27 @@ def test_each_look_in_vain_goes_further_back_until_it_reads_a_day(
     run_virtually(work)
 
 
+def test_more_halves_than_are_remembered_are_tried_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is forgotten of a half is how often it was tried, not the half: both settle when their rows are there."""
+    monkeypatch.setattr(settlement, "_HALVES_MAX", 1)
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        settler = settler_of(room)
+        await finished_trade(room)
+        for _ in range(25):
+            assert not await settler.settle()
+            await asyncio.sleep(61)
+        room.script.fills = whole_fills(room, 5, 6)
+        assert await settler.settle()
+        await room.close()
+
+    run_virtually(work)
+
+
 def test_more_than_was_booked_is_evidence_once(tmp_path: Path) -> None:
     """Rows of our own order beyond what is booked: the kernel is told once and demands a reconcile."""
 

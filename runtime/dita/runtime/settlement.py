@@ -28,6 +28,7 @@ _DAY_NS: Final = 86_400 * NANOSECONDS_PER_SECOND
 _TRIES_BEFORE_ALERT: Final = 20
 _AGAIN_SECONDS_MAX: Final = 60.0  # between looks for what was looked for so often: each reads a day of rows
 _STARTS_MAX: Final = SLOTS * (TAILS + 1)
+_HALVES_MAX: Final = 2 * _STARTS_MAX
 
 
 class Half(NamedTuple):
@@ -177,7 +178,7 @@ class Settler:
         for half in left:
             self._count_failure(half)
         if left:
-            doublings = min(self._tries[half.trade, half.part] for half in left) - _TRIES_BEFORE_ALERT
+            doublings = min(self._tries_of(half) for half in left) - _TRIES_BEFORE_ALERT
             pause_seconds = min(self._again_seconds * 2 ** min(max(doublings, 0), 10), _AGAIN_SECONDS_MAX)
             self._due_ns[instrument.number] = self._monotonic_ns() + int(pause_seconds * NANOSECONDS_PER_SECOND)
         return not left
@@ -194,7 +195,7 @@ class Settler:
         start_ns = self._starts.get(half.trade, long_ago_ns)
         if not self._is_old(half):
             return start_ns
-        looks = self._tries[half.trade, half.part] - _TRIES_BEFORE_ALERT
+        looks = self._tries_of(half) - _TRIES_BEFORE_ALERT
         return max(long_ago_ns, min(start_ns, now_ns) - (1 << 2 * min(looks, 9)) * NANOSECONDS_PER_SECOND)
 
     def _likely(self, half: Half, rows: tuple[FillRow, ...], owners: dict[str, OrderKey]) -> frozenset[str]:
@@ -222,9 +223,13 @@ class Settler:
         told = [self._orders.forwarded(OrderKey(half.trade, half.slot, attempt)) for attempt in attempts]
         return sum(snapshot.quantity for snapshot in told if snapshot is not None) >= half.quantity
 
+    def _tries_of(self, half: Half) -> int:
+        """How often it was tried in vain, as far as that is remembered."""
+        return self._tries.get((half.trade, half.part), 0)
+
     def _is_old(self, half: Half) -> bool:
         """Whether it was tried so often that what our own clock has said of it must be wrong."""
-        return self._tries.get((half.trade, half.part), 0) >= _TRIES_BEFORE_ALERT
+        return self._tries_of(half) >= _TRIES_BEFORE_ALERT
 
     def _held_by_clock(self, half: Half) -> tuple[int, int]:
         """From when till when the trade held its instrument, by our clock: exact, while that was right."""
@@ -317,7 +322,7 @@ class Settler:
             why = self._why.get(key, "")
             self._alerts.raise_(Alert.UNSETTLED, f"trade `{half.trade}` {half.part.name}: {why}")
         for memory in (self._tries, self._why):
-            while len(memory) > _STARTS_MAX:
+            while len(memory) > _HALVES_MAX:
                 del memory[min(memory)]
 
 
