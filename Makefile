@@ -33,10 +33,14 @@ JUDGED_BY := $(wildcard tests/conformance/test_*.py tests/runtime/test_cli*.py)
 ALL_MEASURED := $(shell grep -L 'mark.unmeasured' $(JUDGED_BY))
 CODE := spec reference_py kernel_rs conformance adapters runtime tests typings examples hatch_build.py
 
-# $(call step,name,command): run quietly, print name and seconds; on failure print what the command printed.
-step = @printf '%-16s' '$(1)'; begin=$$(date +%s); \
-	if output=$$( ($(2)) 2>&1); then printf 'ok %4ss\n' $$(( $$(date +%s) - begin )); \
-	else printf 'FAILED\n%s\n' "$$output"; exit 1; fi
+# Interpreters are started by the hundred: each would compile everything again where modules may not be kept.
+export PYTHONDONTWRITEBYTECODE :=
+
+# $(call quiet,name,command): run quietly, print name and seconds; on failure print what the command printed.
+quiet = begin=$$(date +%s); \
+	if output=$$( ($(2)) 2>&1); then printf '%-16sok %4ss\n' '$(1)' $$(( $$(date +%s) - begin )); \
+	else printf '%-16sFAILED\n%s\n' '$(1)' "$$output"; false; fi
+step = @test ! -t 1 || printf '%s\r' '$(1)'; $(call quiet,$(1),$(2))
 
 .PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak books audit coverage coverage-report build tools java valgrind systemd strangers equiv equiv-tools format lock clean
 
@@ -52,15 +56,16 @@ test: check strangers coverage ## everything that needs only Python, cargo and a
 	@$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/services --ignore tests/machine_code -m 'not measured' $(ALL_MEASURED:%=--ignore %)
 
 check: build ## the static part of test: style, types, import contract, dependencies, and the crate's own tests
-	$(call step,ruff,$(BIN)/ruff check $(CODE))
-	$(call step,ruff format,$(BIN)/ruff format --check $(CODE))
-	$(call step,mypy,$(BIN)/mypy)
-	$(call step,basedpyright,$(BIN)/basedpyright)
-	$(call step,lint-imports,$(BIN)/lint-imports --no-cache)
-	$(call step,deptry,$(BIN)/deptry .)
-	$(call step,cargo fmt,$(CARGO) fmt --check)
-	$(call step,cargo clippy,$(CARGO) clippy --quiet --offline --locked --all-targets -- -D warnings)
-	$(call step,cargo test,$(CARGO) test --quiet --offline --locked --lib)
+	@{ $(call quiet,basedpyright,$(BIN)/basedpyright); } & slowest=$$!; \
+	{ $(call quiet,ruff,$(BIN)/ruff check $(CODE)); } && \
+	{ $(call quiet,ruff format,$(BIN)/ruff format --check $(CODE)); } && \
+	{ $(call quiet,lint-imports,$(BIN)/lint-imports --no-cache); } && \
+	{ $(call quiet,deptry,$(BIN)/deptry .); } && \
+	{ $(call quiet,cargo fmt,$(CARGO) fmt --check); } && \
+	{ $(call quiet,mypy,$(BIN)/mypy); } && \
+	{ $(call quiet,cargo clippy,$(CARGO) clippy --quiet --offline --locked --all-targets -- -D warnings); } && \
+	{ $(call quiet,cargo test,$(CARGO) test --quiet --offline --locked --lib); }; others=$$?; \
+	wait $$slowest && exit $$others
 
 test-services: build valgrind systemd $(SERVICES_STAMP) $(HAZELCAST) ## tests that need more: valgrind, systemd, Java, Maven (installed when missing, if you are root), ClickHouse's engine (900 MB)
 	@$(BIN)/pytest -q tests/services

@@ -238,6 +238,34 @@ def test_an_unused_dependency_is_found(repository: Path, tmp_path: Path) -> None
     assert "'sortedcontainers' imported but" in done.stderr
 
 
+# ---- the Makefile
+
+
+TOOLS = ("ruff", "lint-imports", "deptry", "mypy", "basedpyright", "cargo")
+STEPS = (
+    "ruff check", "ruff format", "lint-imports", "deptry", "cargo fmt", "mypy", "cargo clippy", "cargo test",
+    "basedpyright",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("failing", ["", *STEPS])
+def test_check_fails_with_any_of_its_steps(repository: Path, tmp_path: Path, failing: str) -> None:
+    """Also with the one that runs beside the others. What the tool printed is shown; where none fails, all are run."""
+    for tool in TOOLS:
+        (tmp_path / tool).write_text(
+            f'#!/bin/sh\ncase "{tool} $1" in "{failing or "none"}"*) echo planted; exit 1;; esac\n'
+        )
+        (tmp_path / tool).chmod(0o755)
+
+    done = subprocess.run(
+        ["make", "--no-print-directory", "--old-file=build", f"BIN={tmp_path}", f"CARGO={tmp_path}/cargo", "check"],
+        cwd=repository, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+    assert (done.returncode != 0, "planted" in done.stdout) == (bool(failing), bool(failing))
+    assert failing or done.stdout.count(" ok ") == len(STEPS)
+
+
 # ---- pytest's own settings
 
 
