@@ -1,28 +1,31 @@
 """The campaign over mutants, in small: trials end to end, each held against what is recorded of the same mutant."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from dita.conformance.campaign import run_campaign
 from dita.conformance.exhaustive import Finding
-from dita.conformance.mutants import recording
+from dita.conformance.mutants import bench as benches
+from dita.conformance.mutants import defect_examples, recording
 from dita.conformance.mutants.bench import SOLVER, UNIT_TESTS, Bench, ask_together, doubted, tried
 from dita.conformance.mutants.calls import ARITHMETIC
 from dita.conformance.mutants.campaign import Order, run_mutants
-from dita.conformance.mutants.catalogue import Catalogue, catalogue
-from dita.conformance.mutants.edits import FAMILIES, Mutant, edit_at, mutants_of
+from dita.conformance.mutants.catalogue import Catalogue, by_hand
+from dita.conformance.mutants.edits import Family, Mutant, edit_at, mutants_of
+from dita.conformance.mutants.examples import damaged
 from dita.conformance.mutants.records import Evidence, Record, Witnesses, read_evidence, write_evidence
 from dita.conformance.mutants.sources import side_of
 from dita.conformance.under_test import StepUnderTest
 from machine_profiles import commit_seed, rotating
+from recorded_mutants import copied_sources, every_mutant, kept_evidence, recorded
 
 PAIRS = 1_500  # of random traffic
-ROOTS = ("kernel_rs", "reference_py", "spec", "conformance/defects", "conformance/mutants")
 ALL_IN_SMALL = ("corpus", "random")
+WITHOUT_HAND: tuple[Family, ...] = ("kernel", "reference", "predicate")  # whose patches cost a process each
 
 
 def few_pairs(kernel: StepUnderTest) -> list[Finding] | None:
@@ -30,44 +33,48 @@ def few_pairs(kernel: StepUnderTest) -> list[Finding] | None:
     return run_campaign(kernel, None, recording.RANDOM_SEED, PAIRS, lambda: False).findings
 
 
+def few_by_hand(repository: Path) -> list[Mutant]:
+    """Three defects of the reference in place of all."""
+    return [mutant for mutant in by_hand(repository) if not mutant.is_kernel][:3]
+
+
 @pytest.fixture(scope="module")
 def every(repository: Path) -> Catalogue:
     """All mutants."""
-    return catalogue(repository)
+    return every_mutant(repository)
 
 
 @pytest.fixture(scope="module")
 def evidence(repository: Path) -> Evidence:
     """What is recorded."""
-    return read_evidence(repository)
+    return kept_evidence(repository)
 
 
 @pytest.fixture
 def tree(repository: Path, tmp_path: Path) -> Path:
     """A copy of the sources and the evidence, to be changed."""
-    for root in ROOTS:
-        ignored = shutil.ignore_patterns("target", "__pycache__", "kernel.image", "vectors")
-        shutil.copytree(repository / root, tmp_path / root, ignore=ignored)
-    return tmp_path
+    return copied_sources(repository, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    """A bench whose traffic is small, and that has no witnesses yet."""
+    """A bench whose traffic and examples are few, and that has no witnesses yet."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(recording.LAYERS, "random", few_pairs)
         for name in recording.LAYERS.keys() - set(ALL_IN_SMALL):
             patch.delitem(recording.LAYERS, name)
+        patch.setattr(defect_examples, "by_hand", few_by_hand)
+        patch.setattr(benches, "damaged", partial(damaged, count=500))
         made = Bench(Witnesses())
         assert set(made.traffic) == set(ALL_IN_SMALL)
         yield made
         made.close()
 
 
-def recorded(every: Catalogue, evidence: Evidence, side: str, verdict: str) -> list[tuple[Mutant, Record]]:
-    """The mutants of a side with this verdict, and their records."""
-    rows = [(mutant, evidence.records[family].get(mutant.id)) for family in FAMILIES for mutant in every[family]]
-    return [(m, r) for m, r in rows if r is not None and r.verdict == verdict and side_of(m) == side]
+def of_side(every: Catalogue, evidence: Evidence, side: Family, verdict: str) -> list[tuple[Mutant, Record]]:
+    """The mutants of a side with this verdict, and their records; those made by hand are of a side too."""
+    rows = recorded(every, evidence, verdict)
+    return [(mutant, record) for mutant, record in rows if side_of(mutant) == side]
 
 
 def some(rows: list[tuple[Mutant, Record]], count: int) -> list[tuple[Mutant, Record]]:
@@ -76,24 +83,23 @@ def some(rows: list[tuple[Mutant, Record]], count: int) -> list[tuple[Mutant, Re
 
 
 def is_seen_soon(record: Record) -> bool:
-    """Whether the traffic that there is here notices it too: the corpus did, or it is a predicate's."""
-    corpus = record.answers.get("corpus")
-    return corpus is None or corpus.noticed
+    """Whether what there is here notices it too: the corpus did, or of a predicate's an example that is made up."""
+    return any(name in record.answers and record.answers[name].noticed for name in ("corpus", "corners"))
 
 
 # --- one mutant -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("side", ["kernel", "reference", pytest.param("predicate", marks=pytest.mark.unmeasured)])
-def test_a_trial_ends_as_it_is_recorded(side: str, every: Catalogue, evidence: Evidence, bench: Bench) -> None:
+@pytest.mark.parametrize("side", ["kernel", "reference", "predicate"])
+def test_a_trial_ends_as_it_is_recorded(side: Family, every: Catalogue, evidence: Evidence, bench: Bench) -> None:
     """Killed with a witness that kills again, shown to be equal, or no mutant at all: whatever was recorded at length.
 
     The solver's kills are among them: what little traffic there is here does not notice those.
     """
-    killed = recorded(every, evidence, side, "killed")
+    killed = of_side(every, evidence, side, "killed")
     asked = some([row for row in killed if row[1].witness is not None and is_seen_soon(row[1])], 1)
     asked += some([row for row in killed if SOLVER in row[1].answers], 1)
-    asked += some(recorded(every, evidence, side, "equivalent"), 1) + recorded(every, evidence, side, "unviable")[:1]
+    asked += some(of_side(every, evidence, side, "equivalent"), 1) + of_side(every, evidence, side, "unviable")[:1]
 
     for mutant, kept in asked:
         made = tried(bench, mutant)
@@ -103,7 +109,7 @@ def test_a_trial_ends_as_it_is_recorded(side: str, every: Catalogue, evidence: E
 
 def test_what_nothing_notices_survives(every: Catalogue, evidence: Evidence, bench: Bench) -> None:
     """A change without effect that the compiler does not see through: no layer, no test of the crate, other bytes."""
-    mutant, _ = some([row for row in recorded(every, evidence, "kernel", "survived") if row[0].edit is not None], 1)[0]
+    mutant, _ = some([row for row in of_side(every, evidence, "kernel", "survived") if row[0].edit is not None], 1)[0]
 
     made = tried(bench, mutant)
 
@@ -131,7 +137,8 @@ def test_a_panic_that_can_be_reached_is_refused_by_the_build(repository: Path, b
 
 def test_predicates_asked_together_say_what_they_say_alone(every: Catalogue, evidence: Evidence, bench: Bench) -> None:
     """The same verdict, from one child for all or from one for each."""
-    mutants = [mutant for mutant, _ in some(recorded(every, evidence, "predicate", "killed"), 2)]
+    killed = of_side(every, evidence, "predicate", "killed")
+    mutants = [mutant for mutant, _ in some([row for row in killed if is_seen_soon(row[1])], 2)]
     alone = [tried(bench, mutant).verdict for mutant in mutants]
 
     ask_together(bench, mutants)
@@ -146,19 +153,15 @@ def test_predicates_asked_together_say_what_they_say_alone(every: Catalogue, evi
 
 def test_a_run_confirms_what_is_stale_and_keeps_it(tree: Path, every: Catalogue, evidence: Evidence) -> None:
     """Only what is stale is tried, in processes; records are true of the sources again, and on disk."""
-    stale = [
-        row
-        for side in ("kernel", "reference", "predicate")
-        for row in some(recorded(every, evidence, side, "killed"), 2)
-    ]
+    stale = [row for family in WITHOUT_HAND for row in some(recorded(every, evidence, "killed", families=[family]), 2)]
     kept = read_evidence(tree)
     for mutant, record in stale:
         kept.put(mutant.family, replace(record, own="0" * len(record.own)))
     write_evidence(kept, every, tree)
     told: list[tuple[int, int]] = []
 
-    before = run_mutants(Order(run=False), repository=tree)
-    report = run_mutants(Order(processes=1), lambda _, done, of: told.append((done, of)), tree)
+    before = run_mutants(Order(WITHOUT_HAND, run=False), repository=tree)
+    report = run_mutants(Order(WITHOUT_HAND, processes=1), lambda _, done, of: told.append((done, of)), tree)
 
     assert before.figures["stale"] == len(stale) + report.figures["stale"]
     assert (report.tried, told[-1]) == (len(stale), (len(stale), len(stale)))
@@ -168,14 +171,14 @@ def test_a_run_confirms_what_is_stale_and_keeps_it(tree: Path, every: Catalogue,
 
 def test_a_run_that_is_out_of_time_begins_nothing(tree: Path, every: Catalogue, evidence: Evidence) -> None:
     """What was not tried stays as it was, and the report is red."""
-    mutant, record = recorded(every, evidence, "reference", "killed")[0]
+    mutant, record = recorded(every, evidence, "killed", families=["reference"])[0]
     lines = tree / "conformance" / "mutants"
     kept = read_evidence(tree)
     kept.put(mutant.family, replace(record, own="0" * len(record.own)))
     write_evidence(kept, every, tree)
     files = {path.name: path.read_bytes() for path in lines.iterdir()}
 
-    report = run_mutants(Order(seconds=-1.0, processes=1), repository=tree)
+    report = run_mutants(Order(("reference",), seconds=-1.0, processes=1), repository=tree)
 
     assert (report.tried, report.figures["stale"] > 0) == (0, True)
     assert any("no evidence for the present sources" in problem for problem in report.problems)

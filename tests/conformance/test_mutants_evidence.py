@@ -14,7 +14,7 @@ from dita.conformance.exhaustive import broken_laws
 from dita.conformance.mutants import campaign
 from dita.conformance.mutants.bench import Bench, doubted
 from dita.conformance.mutants.campaign import UNDECIDED, MutantsReport, Order, read_undecided, reported, to_do
-from dita.conformance.mutants.catalogue import Catalogue, UnknownRevision, catalogue, changed_since
+from dita.conformance.mutants.catalogue import Catalogue, UnknownRevision, changed_since
 from dita.conformance.mutants.children import Mark
 from dita.conformance.mutants.edits import FAMILIES, Family, Mutant
 from dita.conformance.mutants.examples import broken_by
@@ -37,20 +37,19 @@ from dita.conformance.under_test import CallerMemory
 from dita.kernel.loader import RawKernel
 from dita.reference import step
 from machine_profiles import commit_seed, rotating
-
-ROOTS = ("kernel_rs", "reference_py", "spec", "conformance/defects", "conformance/mutants")
+from recorded_mutants import copied_sources, every_mutant, kept_evidence, recorded
 
 
 @pytest.fixture(scope="module")
 def every(repository: Path) -> Catalogue:
     """All mutants."""
-    return catalogue(repository)
+    return every_mutant(repository)
 
 
 @pytest.fixture(scope="module")
 def evidence(repository: Path) -> Evidence:
     """What is recorded."""
-    return read_evidence(repository)
+    return kept_evidence(repository)
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +69,7 @@ def bench(evidence: Evidence) -> Iterator[Bench]:
 @pytest.fixture
 def tree(repository: Path, tmp_path: Path) -> Path:
     """A copy of the sources and the evidence, to be changed."""
-    ignored = shutil.ignore_patterns("target", "__pycache__", "kernel.image", "vectors")
-    for root in ROOTS:
-        shutil.copytree(repository / root, tmp_path / root, ignore=ignored)
-    return tmp_path
-
-
-def recorded(every: Catalogue, evidence: Evidence, *verdicts: str) -> list[tuple[Mutant, Record]]:
-    """The mutants with one of these verdicts, and their records."""
-    found = [(mutant, evidence.records[family].get(mutant.id)) for family in FAMILIES for mutant in every[family]]
-    return [(mutant, record) for mutant, record in found if record is not None and record.verdict in verdicts]
+    return copied_sources(repository, tmp_path)
 
 
 def only(family: Family, mutants: list[Mutant]) -> Catalogue:

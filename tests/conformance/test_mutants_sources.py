@@ -1,6 +1,5 @@
 """What evidence about mutants depends on, and what becomes of it when that changes."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from dita.conformance.mutants.operators import edits_of
 from dita.conformance.mutants.records import Record, Status, status_of
 from dita.conformance.mutants.sources import own_of, rest_of
 from dita.conformance.mutants.trials import Verdict
+from recorded_mutants import copied_sources
 
 CONTROL = "reference_py/dita/reference/control.py"
 
@@ -18,10 +18,8 @@ CONTROL = "reference_py/dita/reference/control.py"
 @pytest.fixture
 def tree(repository: Path, tmp_path: Path) -> Path:
     """A copy of the sources, to be changed."""
-    ignored = shutil.ignore_patterns("target", "__pycache__", "kernel.image", "vectors")
-    for root in ("kernel_rs", "reference_py", "spec", "conformance/mutants"):
-        shutil.copytree(repository / root, tmp_path / root, ignore=ignored)
-    return tmp_path
+    roots = ("kernel_rs", "reference_py", "spec", "conformance/mutants")
+    return copied_sources(repository, tmp_path, roots)
 
 
 def edited(tree: Path, path: str, old: str, new: str) -> None:

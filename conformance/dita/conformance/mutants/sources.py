@@ -101,9 +101,15 @@ def _short(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:10]
 
 
+@cache
+def _parsed(text: str) -> ast.Module:
+    """The tree of a module, which is asked for function by function; what ``_python`` takes out of it stays out."""
+    return ast.parse(text)
+
+
 def _python(text: str, function: str = "") -> str:
     """The syntax tree of a module, or of one function of it; empty when it is not there."""
-    tree: ast.Module | ast.FunctionDef | ast.ClassDef = ast.parse(text)
+    tree: ast.Module | ast.FunctionDef | ast.ClassDef = _parsed(text)
     for name in filter(None, function.split(".")):
         items = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name]
         if not items:
