@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from command import dita
 from dita.adapters.journal import Switch, SwitchTo, set_switch
+from dita.runtime.cli import app
 from dita.runtime.lockstep import Lockstep
 from dita.spec.vocabulary import Verdict
 from runtime_parts import ReferenceKernel, open_test_journal, trades
@@ -193,3 +195,13 @@ def test_the_exchange_runs_by_itself_and_keeps_its_account(tmp_path: Path) -> No
         texts.append(path.read_text())
         assert texts[-1].rpartition("=")[2].strip() not in done.stdout + done.stderr
     assert texts[0] == texts[1]
+
+
+@pytest.mark.unmeasured
+def test_every_command_says_what_it_takes() -> None:
+    """What is written in an option's help must not be taken for markup."""
+    names = [one.name or getattr(one.callback, "__name__", "") for one in app.registered_commands]
+    assert len(names) > 20
+    for name in names:
+        done = CliRunner().invoke(app, [name, "--help"])
+        assert (name, done.exit_code) == (name, 0), done.output

@@ -142,6 +142,7 @@ PLANTED: list[tuple[str, str, Callable[[], object], Health, dict[str, str]]] = [
     ("recordings", "paper", lambda: None, Health.FAIL, {"DITA_SOURCE": "recorded"}),
     ("recordings", "paper", lambda: None, Health.FAIL, {"DITA_RECORDINGS": "nowhere"}),
     ("analytics", "live", lambda: None, Health.WARN, {"DITA_ANALYTICS": "http://127.0.0.1:9"}),
+    ("hazelcast", "live", lambda: None, Health.WARN, {"DITA_HAZELCAST": "127.0.0.1:9"}),
     ("venue", "vst", lambda: None, Health.FAIL, {}),
     ("credentials", "vst", lambda: None, Health.FAIL, {"DITA_EXCHANGE": "http://127.0.0.1:9"}),
     ("venue", "live", lambda: None, Health.FAIL, {
@@ -250,6 +251,21 @@ def test_a_store_that_answers_is_reached_and_let_go(monkeypatch: pytest.MonkeyPa
     reached.assert_called_once_with("http://somebody@127.0.0.1:9/dita", "very-secret-text")
     reached.return_value.close.assert_called_once_with()
     assert "very-secret-text" not in check.found
+
+
+def test_a_cluster_that_answers_is_reached_and_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the members and the name that the settings give; a member that is no address is refused by name."""
+    reached = mock.Mock()
+    monkeypatch.setattr(machine, "open_grid", reached)
+    monkeypatch.setenv("DITA_HAZELCAST", "one:5701, two:5702")
+    monkeypatch.setenv("DITA_HAZELCAST_CLUSTER", "trading")
+
+    assert walked("paper")["hazelcast"].health is Health.OK
+
+    reached.assert_called_once_with(["one:5701", "two:5702"], "trading", None)
+    reached.return_value.close.assert_called_once_with()
+    monkeypatch.setenv("DITA_HAZELCAST", "one")
+    assert "DITA_HAZELCAST" in walked("paper")["settings"].found
 
 
 # ---- the account

@@ -17,9 +17,12 @@ from analytics_parts import free_port
 from dita.adapters.control import Command, Condition, ControlServer, Reply, Request
 from dita.adapters.grid import GridAway, Map, command_of, entry, open_grid, read_entry
 from dita.adapters.plane import PlaneWriter, place_of
+from dita.runtime.doctor.checks import Health
+from dita.runtime.doctor.machine import hazelcast_check
 from dita.runtime.features import FeatureMap, FeaturesError
 from dita.runtime.publishing import SCHEMA
 from dita.runtime.relay import Relay
+from dita.runtime.settings import load_settings
 from dita.spec.decisions import Feature
 from dita.spec.published import PublishedError, packed
 from dita.spec.published.snapshot import FeatureView, LiveSnapshot
@@ -45,6 +48,7 @@ class Session:
     def __init__(self, base: Path, journal: Path) -> None:
         self.place = place_of(base, journal)
         self.asked: list[Request] = []
+        self._ended = False
         self.writer = PlaneWriter(self.place, SCHEMA, packed(live(1)), time.monotonic_ns())
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -56,11 +60,17 @@ class Session:
         """A newer snapshot."""
         self.writer.publish(packed(live(sequence)), time.monotonic_ns())
 
+    def end(self) -> None:
+        """The last word, and the place is gone."""
+        if not self._ended:
+            self._ended = True
+            self.writer.close(time.monotonic_ns())
+
     def close(self) -> None:
         """End both."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
-        self.writer.close(time.monotonic_ns())
+        self.end()
 
     def _serve(self) -> None:
         async def obey(request: Request, _: str) -> Reply:
@@ -146,7 +156,7 @@ def test_a_member_is_given_what_is_published_and_its_commands_are_obeyed(tmp_pat
 
 @pytest.mark.timeout(300)
 def test_a_member_that_is_away_holds_up_nobody_and_gets_the_newest(tmp_path: Path) -> None:
-    """Killed by SIGKILL; the session publishes on; the next member is given the newest snapshot."""
+    """Killed by SIGKILL; the session publishes on; the next member is given the newest, and the last word."""
     port = free_port()
     with session(tmp_path) as trading:
         relaying = relay(tmp_path, port)
@@ -165,6 +175,10 @@ def test_a_member_that_is_away_holds_up_nobody_and_gets_the_newest(tmp_path: Pat
             relaying.look()
             other = open_grid([f"127.0.0.1:{port}"], CLUSTER, None)
             assert read_entry(LiveSnapshot, other.get(Map.SNAPSHOTS, TAG) or "") == live(3)
+            trading.publish(4)
+            trading.end()
+            relaying.look()
+            assert read_entry(LiveSnapshot, other.get(Map.SNAPSHOTS, TAG) or "") == live(4)
             other.close()
         relaying.close()
 
@@ -186,6 +200,22 @@ def test_a_wrong_key_is_told_and_nothing_is_shown() -> None:
     with pytest.raises(PublishedError, match="characters"):
         command_of("x" * 9_000)
     assert read_entry(FeatureView, text) == FeatureView("BTC-USDT", 1, 2)
+
+
+@pytest.mark.timeout(200)
+def test_the_doctor_reaches_a_member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is there; once it is gone, or called by another cluster's name, the check says so."""
+    port = free_port()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DITA_HAZELCAST", f"127.0.0.1:{port}")
+    monkeypatch.setenv("DITA_HAZELCAST_CLUSTER", CLUSTER)
+    with member(tmp_path / "member", port, JAR):
+        assert hazelcast_check(load_settings()).health is Health.OK
+        monkeypatch.setenv("DITA_HAZELCAST_CLUSTER", "another")
+        assert hazelcast_check(load_settings()).health is Health.WARN
+    monkeypatch.setenv("DITA_HAZELCAST_CLUSTER", CLUSTER)
+    gone = hazelcast_check(load_settings())
+    assert (gone.health, f"127.0.0.1:{port}" in gone.found) == (Health.WARN, True)
 
 
 @pytest.mark.timeout(200)

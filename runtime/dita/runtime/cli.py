@@ -365,7 +365,7 @@ def report(
 
 StoreAt = Annotated[
     str | None,
-    typer.Option("--store", metavar="WHERE", help="A folder, or http[s]://[user@]host[:port][/database]."),
+    typer.Option("--store", metavar="WHERE", help="A folder, or the address of a server: https://user@host:8443/name."),
 ]
 
 
@@ -402,8 +402,10 @@ def query(
 
 @app.command()
 def relay(
-    members: Annotated[list[str], typer.Option("--member", metavar="HOST:PORT", help="A member; may be repeated.")],
-    cluster: Annotated[str, typer.Option(help="The cluster's name.")] = "dita",
+    members: Annotated[
+        list[str] | None, typer.Option("--member", metavar="HOST:PORT", help="A member; may be repeated.")
+    ] = None,
+    cluster: Annotated[str | None, typer.Option(help="The cluster's name.")] = None,
     commands: Annotated[
         bool, typer.Option("--commands", help="Obey what anybody in the cluster puts into the map of commands, too.")
     ] = False,

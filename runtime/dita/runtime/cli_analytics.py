@@ -79,13 +79,17 @@ def follow(reporter: Reporter, *, journal: Path | None, store: str | None, once:
         feeder = Feeder(path, kernel, analytics)
 
         def idle() -> None:
-            reporter.progress("following", feeder.position, 0)
             if once:
                 stop.set()
             stop.wait(_IDLE_SECONDS)
 
+        def until() -> bool:
+            if feeder.position:
+                reporter.progress("following", feeder.position, 0)
+            return stop.is_set()
+
         keep_up(
-            feeder, until=stop.is_set, idle=idle, patience=Patience(stop.wait),
+            feeder, until=until, idle=idle, patience=Patience(stop.wait),
             away=lambda error: reporter.error(str(error)),
         )  # fmt: skip
         figures: dict[str, Figure] = {"journal_rows": feeder.position, "rows": feeder.put}

@@ -18,12 +18,18 @@ from dita.runtime.settings import load_settings
 _LOOK_SECONDS = 0.2
 
 
-def relay(reporter: Reporter, *, journal: Path | None, members: list[str], cluster: str, commands: bool) -> Report:
+def relay(
+    reporter: Reporter, *, journal: Path | None, members: list[str] | None, cluster: str | None, commands: bool
+) -> Report:
     """Until told to end. While the cluster is away it is tried again, and trading knows nothing of it.
 
     Raises CommandError, JournalError, GridMissing.
     """
-    settings = load_settings(journal=journal)
+    settings = load_settings(
+        journal=journal, hazelcast=None if not members else tuple(members), hazelcast_cluster=cluster
+    )
+    if not settings.hazelcast:
+        raise CommandError("DITA_HAZELCAST: no member is named; write host:port there, or give --member")
     if settings.plane == "off":
         raise CommandError("DITA_PLANE: `off` publishes nothing that could be relayed; leave it out")
     reader = open_reader(settings.journal)
@@ -38,7 +44,7 @@ def relay(reporter: Reporter, *, journal: Path | None, members: list[str], clust
         signal.signal(number, told)
 
     def opened(take: Callable[[str, str], None]) -> Grid:
-        return open_grid(members, cluster, take if commands else None)
+        return open_grid(list(settings.hazelcast), settings.hazelcast_cluster, take if commands else None)
 
     made = Relay(
         settings.plane, settings.journal, tag, opened,
@@ -56,4 +62,6 @@ def relay(reporter: Reporter, *, journal: Path | None, members: list[str], clust
             patience.wait()
     made.close()
     figures: dict[str, int | float | str] = {"snapshots": made.put, "commands": made.commands}
-    return Report(figures, (), [table(f"relayed to {cluster}", figures, ("what", "value")), *made.problems])
+    return Report(
+        figures, (), [table(f"relayed to {settings.hazelcast_cluster}", figures, ("what", "value")), *made.problems]
+    )

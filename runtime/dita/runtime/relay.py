@@ -15,7 +15,7 @@ from typing import Final, final
 from dita.adapters.control import ControlError, ask
 from dita.adapters.control.messages import read_request
 from dita.adapters.grid import Grid, GridAway, Map, command_of, entry
-from dita.adapters.plane import PlaneError, place_of
+from dita.adapters.plane import PlaneError, PlaneReader, place_of
 from dita.runtime.features import FeatureMap, FeaturesError
 from dita.runtime.foreign_numbers import NotANumber, positive_units
 from dita.runtime.publishing import read_snapshot, watch
@@ -54,6 +54,7 @@ class Relay:
         self._wall_ns = wall_ns
         self._monotonic_ns = monotonic_ns
         self._grid: Grid | None = None
+        self._reader: PlaneReader | None = None  # kept: the last word of a session is read when its place is gone
         self._queue: Queue[tuple[str, str]] = Queue(COMMANDS_MAX)
         self._answered: deque[str] = deque(maxlen=_REMEMBERED)
         self._newest = (0, -1)  # began, sequence
@@ -67,11 +68,15 @@ class Relay:
             done |= self._put_features(grid)
             return self._answer(grid) or done
         except GridAway:
-            self.close()
+            self._forget_grid()
             raise
 
     def close(self) -> None:
-        """Let go of the cluster."""
+        """Let go of the cluster and of the session."""
+        self._forget_grid()
+        self._forget_reader()
+
+    def _forget_grid(self) -> None:
         grid, self._grid = self._grid, None
         if grid is not None:
             grid.close()
@@ -92,13 +97,11 @@ class Relay:
 
     def _snapshot(self, grid: Grid) -> bool:
         try:
-            reader = watch(self._base, self._journal)
-            try:
-                seen = reader.look(self._monotonic_ns())
-            finally:
-                reader.close()
-            snapshot = read_snapshot(seen.packet.payload)
+            if self._reader is None:
+                self._reader = watch(self._base, self._journal)
+            snapshot = read_snapshot(self._reader.look(self._monotonic_ns()).packet.payload)
         except (PlaneError, PublishedError) as error:
+            self._forget_reader()
             self._say(str(error))
             return False
         which = snapshot.health.began_ns, snapshot.health.sequence
@@ -108,6 +111,11 @@ class Relay:
         self._newest = which
         self.put += 1
         return True
+
+    def _forget_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
 
     def _put_features(self, grid: Grid) -> bool:
         try:

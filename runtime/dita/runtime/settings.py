@@ -27,6 +27,7 @@ Symbol = Annotated[str, Field(pattern=_SYMBOL_PATTERN)]
 _DEAD_MAN_SECONDS_MIN: Final = 10
 PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]  # Ed25519, hexadecimal
 Milliseconds = Annotated[int, Field(ge=1, le=3_600_000)]
+Member = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}:[0-9]{1,5}$")]  # host:port
 
 
 class SettingsError(Exception):
@@ -110,6 +111,8 @@ class Settings(BaseSettings):
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0  # on 127.0.0.1, for Prometheus; 0: none
     plane: Literal["off"] | Path = Path("/dev/shm")  # noqa: S108 - in memory, in a folder that only we enter; see places
     analytics: Annotated[str, Field(min_length=1)] = "out/analytics"  # a folder, or http[s]://[user@]host[:port][/name]
+    hazelcast: Annotated[tuple[Member, ...], NoDecode, Field(max_length=16)] = ()  # members, for `dita relay`
+    hazelcast_cluster: Annotated[str, Field(min_length=1, max_length=100)] = "dita"
 
     @field_validator("symbols", mode="before")
     @classmethod
@@ -123,6 +126,13 @@ class Settings(BaseSettings):
     def _different_symbols(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) != len(value):
             raise ValueError("a symbol is named twice")
+        return value
+
+    @field_validator("hazelcast", mode="before")
+    @classmethod
+    def _split_members(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
     @field_validator("trusted_keys", mode="before")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from dita.adapters.clickhouse import AnalyticsError, open_connection
+from dita.adapters.grid import GridError, open_grid
 from dita.adapters.journal import JournalError, JournalMissing, is_held, open_reader, read_lease, read_switch
 from dita.adapters.plane import PlaneError, Pulse
 from dita.kernel.image import IMAGE_PATH, ImageRefused
@@ -58,6 +59,7 @@ def state_probes(settings: Settings, stage: Stage, *, running: bool) -> Iterator
     yield lambda: _recordings(settings)
     if not running:
         yield lambda: _analytics(settings.analytics)
+        yield lambda: hazelcast_check(settings)
 
 
 def _python() -> Check:
@@ -221,7 +223,7 @@ def _journal(path: Path) -> Check:
 
 
 def _analytics(where: str) -> Check:
-    """The one projection that may lie elsewhere. Nothing waits for it, so its absence keeps no start back."""
+    """A projection that may lie elsewhere. Nothing waits for it, so its absence keeps no start back."""
     if not where.startswith(("http://", "https://")):
         return Check("analytics", Health.OK, f"in the folder {where}")
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # what it logs, it raises, too
@@ -231,6 +233,18 @@ def _analytics(where: str) -> Check:
         return Check("analytics", Health.WARN, error.reason, error.next_step)
     connection.close()
     return Check("analytics", Health.OK, where)
+
+
+def hazelcast_check(settings: Settings) -> Check:
+    """The cluster that `dita relay` fills, of which the same holds."""
+    if not settings.hazelcast:
+        return Check("hazelcast", Health.OK, "DITA_HAZELCAST is not set")
+    members = ", ".join(settings.hazelcast)
+    try:
+        open_grid(list(settings.hazelcast), settings.hazelcast_cluster, None).close()
+    except GridError as error:
+        return Check("hazelcast", Health.WARN, f"{members}: {error}", "trading goes on without it")
+    return Check("hazelcast", Health.OK, f"cluster {settings.hazelcast_cluster} at {members}")
 
 
 def _recordings(settings: Settings) -> Check:
