@@ -21,6 +21,8 @@ SERVICES_STAMP := $(VENV)/.services-from-$(shell cat requirements/dev.txt requir
 # A member of the cluster that the tests of services start; the jar comes through Maven, and must be this one.
 HAZELCAST := $(VENV)/hazelcast/hazelcast-5.5.0.jar
 HAZELCAST_SHA256 := cf560b40b988526e780e4fae12cb6fe01c5158bb9e00839882857f32b544a19e
+# Prometheus' own judge of alert rules, out of Debian's package, which is not installed.
+PROMTOOL := $(VENV)/prometheus/promtool
 CARGO := cd kernel_rs && cargo
 # What reads machine code, apart from the proofs, whose z3 is newer.
 EQUIV := $(VENV)/equiv
@@ -67,7 +69,7 @@ check: build ## the static part of test: style, types, import contract, dependen
 	{ $(call quiet,cargo test,$(CARGO) test --quiet --offline --locked --lib); }; others=$$?; \
 	wait $$slowest && exit $$others
 
-test-services: build valgrind systemd $(SERVICES_STAMP) $(HAZELCAST) ## tests that need more: valgrind, systemd, Java, Maven (installed when missing, if you are root), ClickHouse's engine (900 MB)
+test-services: build valgrind systemd $(SERVICES_STAMP) $(HAZELCAST) $(PROMTOOL) ## tests that need more: valgrind, systemd, Java, Maven (installed when missing, if you are root), promtool, ClickHouse's engine (900 MB)
 	@$(BIN)/pytest -q tests/services
 
 gate: test test-services prove vectors conform tampering mirror campaign mutants simulate soak books equiv audit ## what a release has to pass: test, test-services, every layer's full tier; may take hours
@@ -180,6 +182,11 @@ $(HAZELCAST): | $(STAMP) java
 	-Dartifact=com.hazelcast:hazelcast:5.5.0 -DoutputDirectory=$(abspath $(@D)) && \
 	echo '$(HAZELCAST_SHA256)  $@' | sha256sum --check --quiet)
 	@touch $@
+
+$(PROMTOOL): | $(STAMP)
+	$(call step,promtool,mkdir -p $(@D) && cd $(@D) && { apt-get -q download prometheus || { apt-get -q update && \
+	apt-get -q download prometheus; }; } && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components=3 \
+	./usr/bin/promtool && rm prometheus_*.deb && touch promtool)
 
 $(STRANGERS_STAMP): | $(STAMP)
 	$(call step,strangers,rm -rf $(STRANGERS) && $(PYTHON) -m venv $(STRANGERS) && $(STRANGERS)/bin/python -m pip install \

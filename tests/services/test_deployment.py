@@ -17,7 +17,8 @@ from hostile_driver import tool
 from sample_certificate import written_certificate
 
 EXPOSURE_MAX = 20  # tenths, of 100: what systemd calls OK; a service without any confinement has 96
-UNITS = ("dita.service", "dita-health.service", "dita-health.timer")
+SERVICES = ("dita.service", "dita-health.service", "dita-analytics.service", "dita-relay.service")
+UNITS = (*SERVICES, "dita-health.timer")
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_systemd_accepts_the_units(installed: Path) -> None:
     assert "ProtectSystm" in analyze("verify", "--man=no", str(path)).stderr
 
 
-@pytest.mark.parametrize("name", ["dita.service", "dita-health.service"])
+@pytest.mark.parametrize("name", SERVICES)
 def test_a_service_is_confined(installed: Path, name: str) -> None:
     """By systemd's own measure; without its read-only file system it is less so."""
     path = installed / name
@@ -63,6 +64,16 @@ def test_a_service_is_confined(installed: Path, name: str) -> None:
     assert confined <= EXPOSURE_MAX
     path.write_text(path.read_text().replace("ProtectSystem=strict\n", ""))
     assert exposure() > confined
+
+
+def test_what_runs_beside_the_runtime_goes_after_it(repository: Path) -> None:
+    """Started again for ever, with less of the processor and the disk; the commands exist."""
+    for name in ("dita-analytics", "dita-relay"):
+        lines = (repository / "deploy" / f"{name}.service").read_text().splitlines()
+        assert {"Restart=always", "StartLimitIntervalSec=0", "Nice=10", "IOSchedulingClass=idle"} <= set(lines)
+        (command,) = [line.removeprefix("ExecStart=/opt/dita/bin/dita ") for line in lines if "ExecStart=" in line]
+        done = subprocess.run([*DITA, *command.split(), "--help"], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
 
 def session(repository: Path, state: Path, *writable: str) -> subprocess.CompletedProcess[str]:
