@@ -90,9 +90,9 @@ equiv: build equiv-tools ## paths of the machine code proved equal to the refere
 mutants: build ## the score of the harness: every mutant killed or proved equal; tries those whose sources changed (full: an hour)
 	@$(BIN)/dita mutants --tier full
 
-tampering: build ## every byte of certificate, evidence and image replaced in turn, and every defect of boundary and journal planted
+tampering: build ## every byte of certificate, evidence and image replaced in turn, and every defect of boundary, journal and books planted
 	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/conformance/test_tampering.py tests/kernel/test_boundary.py \
-	tests/scenarios/test_crash_suite.py tests/conformance/test_laws.py
+	tests/scenarios/test_crash_suite.py tests/scenarios/test_battery_defects.py tests/conformance/test_laws.py
 
 mirror: build ## two thousand schedules on the exchange simulator and on the explorer's model of it: the same venue (twelve minutes)
 	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/adapters/test_exchange_mirrors_model.py

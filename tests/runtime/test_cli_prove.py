@@ -12,26 +12,17 @@ from typer.testing import CliRunner
 
 from command import dita
 from dita.conformance.prove.break_all import Kill
-from dita.conformance.prove.core import Refutation
 from dita.conformance.prove.coverage import Coverage
-from dita.conformance.prove.executor_check import ExecutorReport
 from dita.conformance.prove.killers import KILLERS
-from dita.conformance.prove.models import Found
-from dita.conformance.prove.obligations import META
-from dita.conformance.prove.proof import ProveReport, Row, conclude, everything
+from dita.conformance.prove.proof import ProveReport, conclude, everything
 from dita.conformance.prove.proxies import Unsupported
 from dita.runtime import proof_commands
 from dita.runtime.cli import app
 from dita.spec import inputs
-from dita.spec.layout import flatten_words
-from dita.spec.state import Account, Focus, Instrument, Slot
 from dita.spec.trace import parse_trace
 from dita.spec.vocabulary import Kind, Mode
+from proof_runs import proved_run
 
-FOUND = Found(
-    tuple(flatten_words(Focus(Account(seeded=1, live_slots=1), Instrument(), Slot()))),
-    tuple(flatten_words(inputs.set_mode(Mode.HALTED))), exact=True,
-)  # fmt: skip
 PLANTED = "Z9"  # no clause, and not cited as one
 FIGURES = {
     "invariants", "paths", "obligations", "proved", "refuted", "unknown", "vacuous", "solvers", "second_opinions",
@@ -43,19 +34,6 @@ def prove(folder: Path, *arguments: str, seconds: int = 110, **environment: str)
     """Run the command in a folder."""
     path = os.pathsep.join(filter(None, (environment.pop("PYTHONPATH", ""), os.environ.get("PYTHONPATH", ""))))
     return dita(folder, "prove", *arguments, seconds=seconds, PYTHONPATH=path, **environment)
-
-
-def stub(refuted: str = "") -> ProveReport:
-    """A run in which everything is proved, or all but one obligation."""
-    report = ProveReport("quick", {item.id: Row(item, paths=3, seconded=1) for item in everything()}, paths=3)
-    report.executor = ExecutorReport(1, pairs=1, kinds=len(Kind) - 1)
-    for row in report.rows.values():
-        if row.obligation.theorem == "core" and row.obligation not in META:
-            row.witness, row.witness_kind = FOUND, Kind.SET_MODE
-    if refuted:
-        report.rows[refuted].refuted = Refutation(refuted, Kind.SET_MODE, FOUND)
-    conclude(report, "")
-    return report
 
 
 @pytest.fixture
@@ -106,7 +84,7 @@ def test_a_proved_run_is_status_0_with_one_row_an_obligation(
     runner: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Every obligation stands in the table, the figures are written with the solvers' names and versions."""
-    plant_run(monkeypatch, stub())
+    plant_run(monkeypatch, proved_run())
 
     done = runner.invoke(app, ["prove", "--json", "out.json"])
 
@@ -131,7 +109,7 @@ def test_a_proof_that_still_stands_is_read_back(runner: CliRunner, monkeypatch: 
 
     def counted(*arguments: object) -> ProveReport:
         calls.append("proved")
-        return stub()
+        return proved_run()
 
     monkeypatch.setattr(proof_commands, "run_prove", counted)
     first = runner.invoke(app, ["prove"])
@@ -148,7 +126,7 @@ def test_a_refuted_run_is_status_1_with_a_trace(
     runner: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The obligation is named, the state and the input are shown and left as a trace that can be edited."""
-    plant_run(monkeypatch, stub("mode-is-obeyed"))
+    plant_run(monkeypatch, proved_run("mode-is-obeyed"))
 
     done = runner.invoke(app, ["prove", "--json", "out.json"])
 
@@ -165,7 +143,7 @@ def test_a_refuted_run_is_status_1_with_a_trace(
 @pytest.mark.parametrize("verdict", ["unknown", "vacuous"])
 def test_unknown_and_vacuous_are_failures(verdict: str, runner: CliRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     """A solver that gave up, or an obligation that says nothing anywhere: status 1, by name."""
-    report = stub()
+    report = proved_run()
     report.rows["mode-is-obeyed"].unknown = verdict == "unknown"
     report.rows["mode-is-obeyed"].paths = 0 if verdict == "vacuous" else 3
     conclude(report, "")
@@ -337,7 +315,7 @@ def test_bad_input_is_one_message_and_status_2(arguments: list[str], says: str, 
 
 def test_the_pages_have_every_obligation(runner: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A page each: well-formed, linked from the index, with sentence, predicate and defect; nothing from outside."""
-    plant_run(monkeypatch, stub("mode-is-obeyed"))
+    plant_run(monkeypatch, proved_run("mode-is-obeyed"))
 
     done = runner.invoke(app, ["prove", "--html", "pages/proof"])
 
@@ -364,7 +342,7 @@ def test_the_pages_have_every_obligation(runner: CliRunner, monkeypatch: pytest.
 
 def test_a_page_escapes_what_it_shows(runner: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A note that looks like markup is text."""
-    report = stub()
+    report = proved_run()
     report.rows["others-untouched"].note = "<script>alert(1)</script> & more"
     conclude(report, "")
     plant_run(monkeypatch, report)
