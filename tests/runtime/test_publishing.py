@@ -1,6 +1,7 @@
 """What a session publishes of itself: what its journal says, seldom enough, and never at the cost of trading."""
 
 import asyncio
+import math
 from pathlib import Path
 from unittest import mock
 
@@ -21,7 +22,7 @@ from dita.spec.published.snapshot import EngineSnapshot
 from dita.spec.scales import QUANTITY_SCALE
 from dita.spec.vocabulary import SLOTS, Side
 from projected import projected
-from publishing_cost import measured, view_of
+from publishing_cost import measured, ratio_of, view_of
 from runtime_parts import PRICE, opened
 from scripted_venue import EngineRoom
 from strategy_room import Scripted, strategist_of
@@ -189,7 +190,17 @@ def test_publishing_takes_a_small_share_of_the_processor(tmp_path: Path) -> None
     """Ten snapshots a second of a session full of alerts: at most five in a hundred of one processor."""
     cost = asyncio.run(measured(tmp_path, 1.0))
     assert cost.payload_bytes > 5_000
+    assert {phase.publishes for phase in cost.phases} == {False, True}
     assert cost.snapshot / publishing.LOOK_SECONDS / 1e9 <= 0.05
+
+
+def test_a_cost_is_told_from_a_machine_that_gets_slower() -> None:
+    """Six in a hundred more with publishing, on a machine that takes longer all the time: six, and not the drift."""
+    drifting = [(number % 2 == 1, (100 + number) * (1.06 if number % 2 else 1.0)) for number in range(41)]
+    found = ratio_of(drifting)
+    assert abs(found.median - 1.06) < 0.001
+    assert found.error < 0.001
+    assert ratio_of(drifting[:3]).error == math.inf
 
 
 def test_latencies_are_those_of_the_newest() -> None:
