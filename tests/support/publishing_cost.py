@@ -45,6 +45,7 @@ from strategy_room import Scripted, quote, strategist_of
 
 PER_SECOND: Final = 1_000
 PHASE_SECONDS: Final = 0.5
+_PHASES_MIN: Final = 3  # one that publishes, and one at each side of it
 SCRAPE_SECONDS: Final = 1.0
 _SAYS_WHEN: Final = """import os, sys, time
 apart = 10**9 // int(sys.argv[1])
@@ -152,7 +153,7 @@ async def measured(folder: Path, seconds: float, beside: "subprocess.Popen[bytes
         phases: list[Phase] = []
         async with source() as due:
             began = time.monotonic()
-            while time.monotonic() < began + seconds:
+            while len(phases) < _PHASES_MIN or time.monotonic() < began + seconds:
                 phases.append(await _phase(room, watch, due, events, view, publisher, publishes=len(phases) % 2 == 1))
                 if beside is not None:
                     beside.send_signal(signal.SIGCONT if len(phases) % 2 == 1 else signal.SIGSTOP)
