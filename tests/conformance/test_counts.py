@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -157,6 +158,38 @@ def test_a_driver_that_leaves_out_a_transition_is_found_out(
 
     assert result.void.startswith("world `doubt`: counted `")
     assert "python -m dita.conformance.counts" in result.void
+
+
+def test_the_table_is_written_only_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command counts every world of every size and writes what it counted; of a named size it only shows it."""
+    few = tuple(beginning(named(name), 40) for name in ("two", "doubt"))
+
+    def worlds_of(size: str) -> tuple[World, ...]:
+        return few
+
+    monkeypatch.setattr(counts, "PATH", tmp_path / "small_worlds.txt")
+    monkeypatch.setattr(counts, "worlds", worlds_of)
+    monkeypatch.setattr(counts, "compiled_oracle", lambda: SimpleNamespace(step=step))
+
+    assert counts.main(["quick"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(few)
+    assert not counts.PATH.exists()
+    assert counts.main([]) == 0
+
+    mark, table = published(counts.PATH.read_text(encoding="utf-8"))
+    assert mark == source_mark()
+    assert [(count.size, count.world) for count in table] == [(s, world.name) for s in counts.SIZES for world in few]
+    assert table[0] == count_world(few[0], step, counts.SIZES[0])
+    assert unlike(table[0], counts.PATH) == ""
+
+
+def test_a_module_that_is_not_there_has_no_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mark is of all sources or there is none."""
+    monkeypatch.setattr(counts, "_MODULES", ("dita.spec.absent",))
+    with pytest.raises(ModuleNotFoundError, match=r"`dita\.spec\.absent` is not installed"):
+        source_mark()
 
 
 def test_a_world_that_nobody_published_is_void() -> None:

@@ -63,6 +63,7 @@ def test_what_equality_takes_for_granted_of_arithmetic_is_proved(statement: Stat
     assert prove(replace(statement.lemma, claim=opposite), 0).verdict == "refuted"
 
 
+@pytest.mark.unmeasured
 def test_factors_may_change_places_and_other_arguments_may_not(repository: Path) -> None:
     """The proof knows which arguments are factors; the same exchange of others is shown on a real step."""
     kinds = frozenset({int(Kind.ENTER)})

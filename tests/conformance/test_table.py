@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from dita.conformance import table
 from dita.conformance.matrix import Result, declared_results
 from dita.conformance.states import diagram, dot, edges, told
 from dita.conformance.states_svg import WIDTH, Box, Drawing, Label, Line, NoRoom, layout, svg
@@ -50,6 +51,22 @@ def test_an_edited_document_is_noticed(name: str, tmp_path: Path) -> None:
     assert stale(folder, RESULTS) == [name]
     (folder / name).unlink()
     assert stale(folder, RESULTS) == [name]
+
+
+def test_only_what_is_stale_is_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command mends the document that was edited, and names it."""
+    monkeypatch.setattr(table, "DOCUMENTS_FOLDER", tmp_path)
+    for name in DOCUMENTS:
+        shutil.copy(DOCUMENTS_FOLDER / name, tmp_path)
+    (tmp_path / "states.dot").write_text("edited", encoding="utf-8")
+
+    assert table.main() == 0
+
+    assert capsys.readouterr().out == "states.dot: written\n"
+    assert (tmp_path / "states.dot").read_bytes() == (DOCUMENTS_FOLDER / "states.dot").read_bytes()
+    assert stale(tmp_path, RESULTS) == []
 
 
 def test_a_changed_matrix_makes_the_documents_stale() -> None:

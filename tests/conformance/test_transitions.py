@@ -1,7 +1,11 @@
 """Pairs of consecutive transitions: derived from the small worlds; every one that is missing has a proved reason."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
+
+from dita.conformance import transitions
 from dita.conformance.exhaustive import World
 from dita.conformance.small_worlds import worlds
 from dita.conformance.transitions import (
@@ -55,6 +59,24 @@ def test_a_pair_left_out_is_noticed_and_so_is_one_too_many() -> None:
 
     assert unexplained(pairs - {again}) == [f"`{again}` does not occur, and nothing says why"]
     assert unexplained(pairs | {denied}) == [f"`{denied}` occurs, although {NEVER[0].because}"]
+
+
+def test_a_list_with_an_unexplained_pair_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command writes what it derived when all of it has reasons, else it says what has none and leaves the file."""
+    kept, pairs = transitions.PAIRS_PATH, declared_pairs()
+    monkeypatch.setattr(transitions, "PAIRS_PATH", tmp_path / "pairs.json")
+
+    monkeypatch.setattr(transitions, "derived_pairs", lambda: pairs - {Pair(ENTERED, ROLLED_BACK)})
+    assert transitions.main() == 1
+    assert "does not occur, and nothing says why" in capsys.readouterr().out
+    assert not (tmp_path / "pairs.json").exists()
+
+    monkeypatch.setattr(transitions, "derived_pairs", lambda: pairs)
+    assert transitions.main() == 0
+    assert capsys.readouterr().out == f"{len(pairs)} pairs\n"
+    assert (tmp_path / "pairs.json").read_bytes() == kept.read_bytes()
 
 
 def test_the_reasons_are_obligations_that_exist() -> None:
