@@ -89,25 +89,26 @@ class Machine:
         start = self.start(kind)
         entry_stack = start.solver.eval(start.regs.rsp)
         saved = {name: getattr(start.regs, name) for name in KEPT}
-        manager = self.project.factory.simulation_manager(start, save_unconstrained=True, save_unsat=False)
-        ended: list[Any] = []
-        while manager.active:
-            manager.step()
-            manager.move("active", "ended", _is_done)
-            if manager.errored:
-                record = manager.errored[0]
-                raise NotUnderstood(f"at {record.state.addr:#x}: {record.error!r}") from record.error
-            if manager.unconstrained or manager.deadended:
-                raise NotUnderstood("a path goes where nobody knows")
-            ended += manager.ended if hasattr(manager, "ended") else []
-            manager.drop(stash="ended")
-        for state in ended:
-            if state.solver.eval(state.regs.rsp) != entry_stack + BYTES:
-                raise NotUnderstood("a path returns with another stack")
-            for name, value in saved.items():
-                if getattr(state.regs, name) is not value:
-                    raise NotUnderstood(f"a path does not restore {name}")
-        return [self.written(state) for state in ended]
+        found: list[dict[str, Any]] = []
+        todo = [start]
+        while todo:  # the newest first, so that few are kept at a time
+            state = todo.pop()
+            if state.addr == DONE:
+                if state.solver.eval(state.regs.rsp) != entry_stack + BYTES:
+                    raise NotUnderstood("a path returns with another stack")
+                for name, value in saved.items():
+                    if getattr(state.regs, name) is not value:
+                        raise NotUnderstood(f"a path does not restore {name}")
+                found.append(self.written(state))
+                continue
+            try:
+                step = self.project.factory.successors(state)
+            except (angr.AngrError, claripy.ClaripyError) as problem:
+                raise NotUnderstood(f"at {state.addr:#x}: {problem!r}") from problem
+            if step.unconstrained_successors or not step.flat_successors:
+                raise NotUnderstood(f"a path goes where nobody knows, at {state.addr:#x}")
+            todo += step.flat_successors
+        return found
 
     def start(self, kind: int) -> Any:
         """The call of ``dita_core`` on free words."""
@@ -115,7 +116,7 @@ class Machine:
         state = self.project.factory.blank_state(
             addr=self.address(self.request["step"]),
             add_options={options.SYMBOL_FILL_UNCONSTRAINED_MEMORY, options.SYMBOL_FILL_UNCONSTRAINED_REGISTERS},
-            remove_options=set(options.simplification) | {options.COMPOSITE_SOLVER},
+            remove_options=set(options.simplification),
         )
         state.globals["calls"] = ()
         self.places: dict[str, tuple[int, int]] = {}
@@ -227,10 +228,6 @@ class _Memset(angr.SimProcedure):
         self.machine.forget(state)
         state.regs.rax = begin
         self.ret()
-
-
-def _is_done(state: Any) -> bool:
-    return bool(state.addr == DONE)
 
 
 def main() -> int:

@@ -28,8 +28,9 @@ class InProcess:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def ask(self, text: str, /, words: Sequence[str] = ()) -> Mapping[str, Any]:
-        """As ``Bitwuzla`` answers."""
+    def ask(self, text: str, /, words: Sequence[str] = (), milliseconds: int | None = None) -> Mapping[str, Any]:
+        """As ``Bitwuzla`` answers, however long it takes."""
+        del milliseconds
         self.asked.append(text)
         solver = z3.SolverFor("QF_UFBV")
         solver.add(*z3.parse_smt2_string(text))
@@ -46,9 +47,9 @@ class InProcess:
 class Shrugs:
     """A solver that never knows."""
 
-    def ask(self, _: str, /, words: Sequence[str] = ()) -> Mapping[str, Any]:
+    def ask(self, _: str, /, words: Sequence[str] = (), milliseconds: int | None = None) -> Mapping[str, Any]:
         """Nothing."""
-        return {"verdict": "unknown", "words": words}
+        return {"verdict": "unknown", "words": words, "milliseconds": milliseconds}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -121,6 +122,23 @@ def test_a_difference_is_found_with_a_state_and_an_input(changed: dict[str, Any]
     assert set(report.differ[0].words) == {*BEFORE, *EVENT}
 
 
+def test_a_path_may_differ_where_no_state_satisfies_the_invariants(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What parts for some words is asked again of those that satisfy the invariants, and of no others."""
+    anything = prove_kind(Kind.SET_MODE, set_mode(highest=3), InProcess(), second_every=0)
+    mode = z3.BitVec(MODE, 64)
+    for highest, proved in ((2, True), (3, False)):
+        small = replace(reference_of(Kind.SET_MODE, Canonical()), facts=(mode >= 0, mode <= highest))
+        monkeypatch.setattr("dita.conformance.equiv.proving.reference_of", Mock(return_value=small))
+        paths = set_mode(highest=3)
+        paths["paths"] = paths["paths"][1:] if proved else paths["paths"]
+
+        report = prove_kind(Kind.SET_MODE, paths, InProcess(), second_every=0)
+
+        assert report.proved is proved
+        assert bool(report.differ) is not proved
+    assert anything.differ
+
+
 def test_a_path_that_is_missing_is_found() -> None:
     """Two of three paths, both equal, are no proof."""
     report = prove_kind(Kind.SET_MODE, set_mode(paths=2), InProcess(), second_every=0)
@@ -151,8 +169,8 @@ def test_a_solver_that_disagrees_is_no_proof() -> None:
     """The second solver's other answer is named."""
 
     class Wrong(Shrugs):
-        def ask(self, _: str, /, words: Sequence[str] = ()) -> Mapping[str, Any]:
-            return {"verdict": "unsat", "words": words}
+        def ask(self, _: str, /, words: Sequence[str] = (), milliseconds: int | None = None) -> Mapping[str, Any]:
+            return {**super().ask(_, words, milliseconds), "verdict": "unsat"}
 
     report = prove_kind(Kind.SET_MODE, set_mode(highest=3), Wrong(), second_every=1)
 

@@ -95,6 +95,15 @@ def test_bounds_are_read_from_either_side_and_through_negations() -> None:
     assert found == {A.get_id(): Interval(3, 9), B.get_id(): Interval(0, 4), C.get_id(): Interval(2, 2)}
 
 
+def test_bounds_of_a_choice_are_those_of_either_side() -> None:
+    """Only what both sides bound, and no more than the wider says; a choice that does not hold says the opposite."""
+    choice = z3.If(A == 0, B == 0, z3.And(A >= 1, A <= 9, B >= 1, B <= 7, C <= 2))
+    found = bounded([choice, A >= -5])
+
+    assert found == {A.get_id(): Interval(0, 9), B.get_id(): Interval(0, 7)}
+    assert bounded([z3.Not(z3.If(A > 3, B > 1, B > 4)), B > 0])[B.get_id()] == Interval(1, 4)
+
+
 @pytest.mark.parametrize("name", sorted(RESULTS))
 def test_the_contracts_say_what_the_results_are(name: str) -> None:
     """Within its domain a function's contract gives at least the interval that is relied on."""
@@ -111,6 +120,11 @@ def test_the_contracts_say_what_the_results_are(name: str) -> None:
     assert symbol(name).arity() == contract.arity
 
 
+def low(term: z3.BitVecRef, bits: int = WORD_BITS) -> z3.BitVecRef:
+    """The lowest bits."""
+    return z3.Extract(bits - 1, 0, term)
+
+
 def test_sums_of_any_order_become_one_term() -> None:
     """Summands in any order, a difference that is turned, and a number moved across give the same term."""
     a, b, c = (z3.BitVec(name, WORD_BITS) for name in "abc")
@@ -125,12 +139,42 @@ def test_sums_of_any_order_become_one_term() -> None:
     assert not one.eq(canonical.of(a + b + c))
 
 
+def test_a_sum_with_a_choice_becomes_a_choice_of_sums() -> None:
+    """However the choice is written into the sum; one condition chooses once, and a long sum is not split for ever."""
+    a, b, c = (z3.BitVec(name, WORD_BITS) for name in "abc")
+    canonical = Canonical()
+    chosen = z3.If(a < b, b, z3.BitVecVal(0, WORD_BITS))
+
+    one = canonical.of(c - chosen + a)
+    assert one.eq(canonical.of(z3.If(a < b, c - b + a, a + c)))
+    twice = canonical.of(chosen + z3.If(a < b, a, c))
+    assert twice.eq(canonical.of(z3.If(a < b, a + b, c)))
+    many = canonical.of(sum((z3.If(a < number, b, c * number) for number in range(1, 40)), start=a))
+    assert len(many.sexpr()) < 40_000
+
+
+def test_low_bits_of_a_wide_sum_are_a_sum_of_words() -> None:
+    """A sum that is taken wider and cut again is the sum of words, whatever it chooses between."""
+    a, b, c = (z3.BitVec(name, WORD_BITS) for name in "abc")
+    canonical = Canonical()
+    wide = z3.SignExt(2, a) - z3.SignExt(1, z3.If(a < b, z3.SignExt(1, b) + z3.SignExt(1, c), z3.SignExt(1, c)))
+    cut = z3.Extract(WORD_BITS - 1, 0, wide)
+
+    assert canonical.of(cut).eq(canonical.of(z3.If(a < b, a - b - c, a - c)))
+    assert canonical.of(z3.Extract(7, 0, a + b)).eq(canonical.of(z3.Extract(7, 0, b) + z3.Extract(7, 0, a)))
+    assert canonical.of(z3.Extract(70, 0, z3.SignExt(20, a))).size() == 71
+
+
 def test_a_canonical_sum_is_worth_what_the_sum_was() -> None:
     """On words of any size, wrapped or not."""
     a, b, c = (z3.BitVec(name, WORD_BITS) for name in "abc")
+    wide = z3.SignExt(5, a) + z3.SignExt(5, b)
     canonical = Canonical()
     terms = [
         a + b - c, -(a - b) * 3, a - b - c + 9, (a + b) * (1 << 63) + c, z3.If(a + b < c, a - b, b - a) + 1, a * b - c,
+        a - z3.If(b < c, z3.If(a < b, b, c), a) + z3.If(b < c, c, b), low(wide - z3.SignExt(5, a) * 3),
+        low(z3.If(a < b, wide, -wide)), low(z3.ZeroExt(5, a) - wide), z3.SignExt(8, low(wide, 56)) - a,
+        low(z3.SignExt(9, z3.Extract(59, 0, a + b)) + z3.BitVecVal(-1, 69)),
     ]  # fmt: skip
     for term in terms:
         made = canonical.of(term)

@@ -13,7 +13,8 @@ from dita.spec.vocabulary import Kind
 
 PROVED: Final = (
     Kind.SET_MODE, Kind.SET_LIMITS, Kind.CALIBRATE, Kind.SEED, Kind.WALLET, Kind.INCOME, Kind.REGISTER, Kind.CANCEL,
-    Kind.EXIT, Kind.FLATTEN, Kind.SILENT, Kind.UNKNOWN,
+    Kind.EXIT, Kind.FLATTEN, Kind.SILENT, Kind.UNKNOWN, Kind.POSITION, Kind.REJECTED, Kind.NOT_FOUND, Kind.ADOPT,
+    Kind.SETTLE_FORCED,
 )  # fmt: skip
 REFUTED: Final = {
     "kernel-cancel-names-the-entry": Kind.CANCEL,

@@ -6,6 +6,8 @@ options: Any
 concretization_strategies: Any
 BP_BEFORE: str
 
+class AngrError(Exception): ...
+
 class SimProcedure:
     state: Any
     def __init__(self) -> None: ...

@@ -9,6 +9,7 @@ notional beyond a word is what ``BEYOND`` says.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,9 +18,11 @@ import z3
 from dita.conformance.equiv.sums import Canonical
 from dita.conformance.equiv.tools import EVENT, WRITTEN
 from dita.conformance.equiv.words import WORD_BITS, Words, bounded, symbol
+from dita.conformance.prove.contracts import CONTRACTS
 from dita.conformance.prove.core import paths_of, theory
 from dita.conformance.prove.covering import covering
 from dita.conformance.prove.executor import Path
+from dita.conformance.prove.proxies import Unsupported
 from dita.conformance.prove.world import words
 from dita.reference.focus import Refused
 from dita.reference.step import located
@@ -53,8 +56,21 @@ class Reference:
 
     kind: Kind
     facts: tuple[z3.BoolRef, ...]
-    lemmas: tuple[z3.BoolRef, ...]  # of all paths, carried over without what is known on one of them
+    lemmas: tuple[z3.BoolRef, ...]  # of all paths, those that can be carried over without what is known on one of them
     cases: tuple[Case, ...]
+
+    @property
+    def plain(self) -> tuple[z3.BoolRef, ...]:
+        """Of what is assumed, all that compares words with words and numbers: no sum, which is what is hard."""
+        return tuple(fact for fact in self.facts if _is_plain(fact))
+
+
+def _is_plain(fact: z3.ExprRef) -> bool:
+    """Connectives and comparisons of words and numbers as they are."""
+    children = fact.children()
+    if z3.is_bool(fact) and fact.decl().name() not in CONTRACTS:
+        return all(_is_plain(child) for child in children)
+    return not children
 
 
 def reference_of(kind: Kind, canonical: Canonical) -> Reference:
@@ -64,8 +80,11 @@ def reference_of(kind: Kind, canonical: Canonical) -> Reference:
     carried = Words(known)
     facts = tuple(canonical.of(carried.fact(fact)) for fact in assumptions)
     everywhere = {lemma.get_id(): lemma for path in paths for lemma in path.lemmas}
-    lemmas = tuple(canonical.of(carried.fact(lemma)) for lemma in everywhere.values())
-    return Reference(kind, facts, lemmas, tuple(_case(path, known, canonical) for path in paths))
+    lemmas: list[z3.BoolRef] = []
+    for lemma in everywhere.values():
+        with suppress(Unsupported):  # one that says nothing where its path is not taken; to assume less proves no less
+            lemmas.append(canonical.of(carried.fact(lemma)))
+    return Reference(kind, facts, tuple(lemmas), tuple(_case(path, known, canonical) for path in paths))
 
 
 def _case(path: Path, known: Mapping[int, Any], canonical: Canonical) -> Case:

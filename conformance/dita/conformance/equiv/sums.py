@@ -7,11 +7,13 @@ number last, and the first atom positive. Sums that differ by a number or a sign
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import z3
 
+CHOICES_MAX: Final = 4  # that one sum is split by: sixteen sums
 T = TypeVar("T", bound=z3.ExprRef)
 Linear = tuple[dict[int, int], int]
 """Coefficients by the ids of atoms, and a number; all of them wrapped."""
@@ -51,11 +53,50 @@ class Canonical:
         if z3.is_bv(term):
             linear = self._combination(term)
             if linear is not None:
-                made = self._written(linear, term.size())
-                self._kept.append(made)
-                self._linear[made.get_id()] = linear
-                return made
+                return self._lifted(linear, term.size(), CHOICES_MAX)
+            if term.decl().name() == "extract" and term.params()[1] == 0:
+                return self._low(cast("z3.BitVecRef", self._done[term.arg(0).get_id()]), term.size())
         return self._rebuilt(term)
+
+    def _low(self, term: z3.BitVecRef, bits: int) -> z3.BitVecRef:
+        """The lowest bits: of a sum they are the sum of its atoms' lowest bits, of a choice a choice."""
+        name = term.decl().name()
+        if term.size() == bits:
+            return term
+        known = self._linear.get(term.get_id())
+        if known is not None or z3.is_bv_value(term):
+            atoms, number = self._parts(term)
+            parts: list[tuple[Linear, int]] = [(({}, number), 1)]
+            parts += [(self._parts(self._low(self._atoms[atom], bits)), times) for atom, times in atoms.items()]
+            return self._lifted(_total(parts, bits), bits, CHOICES_MAX)
+        if name == "if":
+            return self._keep(z3.If(term.arg(0), self._low(term.arg(1), bits), self._low(term.arg(2), bits)))
+        if name in {"sign_extend", "zero_extend"} and term.arg(0).size() >= bits:
+            return self._low(term.arg(0), bits)
+        return self._keep(z3.Extract(bits - 1, 0, term))
+
+    def _keep(self, made: z3.BitVecRef) -> z3.BitVecRef:
+        self._kept.append(made)
+        return made
+
+    def _lifted(self, linear: Linear, bits: int, choices: int) -> z3.BitVecRef:
+        """The sum; of a sum with a choice among its atoms, the choice of two sums."""
+        atoms, number = linear
+        chosen = [self._atoms[atom] for atom in sorted(atoms, key=self._order.__getitem__)]
+        conditions = [atom.arg(0) for atom in chosen if atom.decl().name() == "if"]
+        if not (conditions and choices):
+            made = self._keep(self._written(linear, bits))
+            if made.get_id() not in self._atoms:
+                self._linear[made.get_id()] = linear
+            return made
+        sums: list[z3.BitVecRef] = []
+        for side in (1, 2):
+            parts: list[tuple[Linear, int]] = [(({}, number), 1)]
+            for atom in chosen:
+                mine = atom.decl().name() == "if" and atom.arg(0).eq(conditions[0])
+                parts.append((self._parts(atom.arg(side) if mine else atom), atoms[atom.get_id()]))
+            sums.append(self._lifted(_total(parts, bits), bits, choices - 1))
+        return self._keep(z3.If(conditions[0], *sums))
 
     def _rebuilt(self, term: z3.ExprRef) -> z3.ExprRef:
         children = term.children()
@@ -84,14 +125,7 @@ class Canonical:
             parts = [(self._parts(children[0]), 1 << min(_number(children[1]), term.size()))]
         else:
             return None
-        wrap = 1 << term.size()
-        found: dict[int, int] = {}
-        total = 0
-        for (atoms, number), times in parts:
-            total += times * number
-            for atom, coefficient in atoms.items():
-                found[atom] = (found.get(atom, 0) + times * coefficient) % wrap
-        return {atom: coefficient for atom, coefficient in found.items() if coefficient}, total % wrap
+        return _total(parts, term.size())
 
     def _parts(self, term: z3.ExprRef) -> Linear:
         known = self._linear.get(term.get_id())
@@ -119,6 +153,18 @@ class Canonical:
         if turned:
             value = -value
         return value + z3.BitVecVal(number, bits) if number else value
+
+
+def _total(parts: Iterable[tuple[Linear, int]], bits: int) -> Linear:
+    """The sum of combinations, each taken so many times."""
+    wrap = 1 << bits
+    found: dict[int, int] = {}
+    total = 0
+    for (atoms, number), times in parts:
+        total += times * number
+        for atom, coefficient in atoms.items():
+            found[atom] = (found.get(atom, 0) + times * coefficient) % wrap
+    return {atom: coefficient for atom, coefficient in found.items() if coefficient}, total % wrap
 
 
 def _number(term: z3.ExprRef) -> int:

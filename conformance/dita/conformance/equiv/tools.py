@@ -40,8 +40,8 @@ class ToolMissing(Exception):
 class Asked(Protocol):
     """Somebody who answers questions about words."""
 
-    def ask(self, text: str, /, words: Sequence[str] = ()) -> Mapping[str, Any]:
-        """``verdict``: sat, unsat or unknown; with sat the ``values`` of these words."""
+    def ask(self, text: str, /, words: Sequence[str] = (), milliseconds: int | None = None) -> Mapping[str, Any]:
+        """``verdict``: sat, unsat or unknown; with sat the ``values`` of these words. None: for the usual time."""
         ...
 
 
@@ -84,9 +84,10 @@ class Bitwuzla:
     def __exit__(self, *_: object) -> None:
         self._program.__exit__()
 
-    def ask(self, text: str, /, words: Sequence[str] = ()) -> Mapping[str, Any]:
+    def ask(self, text: str, /, words: Sequence[str] = (), milliseconds: int | None = None) -> Mapping[str, Any]:
         """Its answer. Raises ToolMissing."""
-        self._program.say({"text": text, "words": list(words), "milliseconds": self._milliseconds})
+        patience = self._milliseconds if milliseconds is None else milliseconds
+        self._program.say({"text": text, "words": list(words), "milliseconds": patience})
         return self._program.hear()
 
 

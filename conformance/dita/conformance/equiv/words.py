@@ -220,6 +220,8 @@ def _bound(fact: z3.ExprRef, found: dict[int, Interval], *, holds: bool) -> None
     elif name == ("and" if holds else "or"):
         for part in fact.children():
             _bound(part, found, holds=holds)
+    elif name == "if":
+        _bound_by_choice(fact, found, holds=holds)
     elif fact.num_args() == 2 and z3.is_int(fact.arg(0)):
         left, right = fact.children()
         comparison = name if holds else _OPPOSITE.get(name, "")
@@ -227,6 +229,21 @@ def _bound(fact: z3.ExprRef, found: dict[int, Interval], *, holds: bool) -> None
             _compared(left, comparison, right.as_long(), found)
         elif z3.is_int_value(left):
             _compared(right, _MIRRORED.get(comparison, comparison), left.as_long(), found)
+
+
+def _bound_by_choice(fact: z3.ExprRef, found: dict[int, Interval], *, holds: bool) -> None:
+    """What either side of a choice of truth values says, each with what the choice says of it."""
+    condition, yes, no = fact.children()
+    sides: list[dict[int, Interval]] = []
+    for side, chosen in ((yes, True), (no, False)):
+        said: dict[int, Interval] = {}
+        _bound(condition, said, holds=chosen)
+        _bound(side, said, holds=holds)
+        sides.append(said)
+    for term in sides[0].keys() & sides[1].keys():
+        one, other = sides[0][term], sides[1][term]
+        either = Interval(min(one.low, other.low), max(one.high, other.high))
+        found[term] = found.get(term, either).meet(either)
 
 
 def _compared(term: z3.ExprRef, comparison: str, number: int, found: dict[int, Interval]) -> None:
