@@ -5,10 +5,8 @@ again until they are there, less those that are. A start walks the journal from 
 rows that are missing is made of all before them.
 """
 
-import gc
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, final
@@ -17,6 +15,7 @@ from dita.adapters.clickhouse import AnalyticsStore, AnalyticsUnreachable, Progr
 from dita.adapters.journal import JournalReader, Note, open_reader
 from dita.adapters.journal.records import PackedRow
 from dita.kernel.binding import Kernel
+from dita.runtime.memory import collector_waiting
 from dita.runtime.projection.derivation import Derivation
 from dita.runtime.projection.names import Names
 from dita.runtime.projection.projector import Projector
@@ -40,18 +39,6 @@ def batches(reader: JournalReader, after: int, size: int) -> Iterator[list[Store
             return
         yield found
         after = found[-1][0].position
-
-
-@contextmanager
-def _without_collector() -> Generator[None]:
-    """Rows are in no cycles, and there are many: the collector would look at all of them again and again."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 @final
@@ -101,7 +88,7 @@ class Feeder:
             reader.close()
         if found is None:
             return 0
-        with _without_collector():
+        with collector_waiting():  # rows are in no cycles, and there are many
             for step in self._derivation.steps(found, migration):
                 self._projector.project(step, self._derivation.kernel.state)
         rows, last = self._projector.take(), found[-1][0]

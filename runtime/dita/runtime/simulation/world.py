@@ -5,7 +5,6 @@ which the runtime has to get ready, flat and settled within ``HEAL_SECONDS``. Th
 """
 
 import asyncio
-import gc
 import json
 import logging
 import shutil
@@ -38,6 +37,7 @@ from dita.adapters.journal import Row
 from dita.adapters.journal.store import JournalStore
 from dita.kernel.loader import CertifiedKernel
 from dita.runtime.live import Runtime
+from dita.runtime.memory import collector_waiting
 from dita.runtime.policies import Coin
 from dita.runtime.settings import load_settings
 from dita.runtime.simulation.auditor import Claims, Evidence, Outside, audit
@@ -96,7 +96,7 @@ def simulate(scenario: Scenario, certified: CertifiedKernel, heal_seconds: float
     loop = VirtualLoop(network)
     try:
         with (
-            simulation_folder() as folder, quiet_logs(), _collector_waiting(),
+            simulation_folder() as folder, quiet_logs(), collector_waiting(),
             simulated_disk(folder) as disk, virtual_library_clocks(loop),
         ):  # fmt: skip
             world = World(loop, network, disk, scenario, certified, heal_seconds)
@@ -117,19 +117,6 @@ def simulation_folder() -> Generator[Path]:
         yield Path(place)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-@contextmanager
-def _collector_waiting() -> Generator[None]:
-    """Looking for cycles again and again takes a tenth of a run; what it leaves is collected at its end."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-            gc.collect(0)
 
 
 @contextmanager
