@@ -33,6 +33,8 @@ covered = $(BIN)/coverage report --data-file=$(COVERED) --skip-covered --include
 # What tests dita.conformance: its own room, and the commands that run it (tests/conftest.py marks what of it is measured).
 JUDGED_BY := $(wildcard tests/conformance/test_*.py tests/runtime/test_cli*.py)
 ALL_MEASURED := $(shell grep -L 'mark.unmeasured' $(JUDGED_BY))
+# The other tests wait half of their time, for sockets and processes: more of them run than there are cores.
+OTHERS_AT_ONCE := 4
 CODE := spec reference_py kernel_rs conformance adapters runtime tests typings examples hatch_build.py
 
 # Interpreters are started by the hundred: each would compile everything again where modules may not be kept.
@@ -55,7 +57,7 @@ run: build ## paper session on the built-in exchange: environment, build, certif
 	@$(BIN)/dita audit --again 1 --html out/audit/flaws
 
 test: check strangers coverage ## everything that needs only Python, cargo and a C compiler: check, then all tests (what CI runs)
-	@$(BIN)/pytest -q -n 2 --dist worksteal --ignore tests/services --ignore tests/machine_code -m 'not measured' $(ALL_MEASURED:%=--ignore %)
+	@$(BIN)/pytest -q -n $(OTHERS_AT_ONCE) --dist worksteal --ignore tests/services --ignore tests/machine_code -m 'not measured' $(ALL_MEASURED:%=--ignore %)
 
 check: build ## the static part of test: style, types, import contract, dependencies, and the crate's own tests
 	@{ $(call quiet,basedpyright,$(BIN)/basedpyright); } & slowest=$$!; \
