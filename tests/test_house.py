@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from house_pages import (
     blocks,
     fences_are_known,
     long_commands_are_run,
+    pinned_for_nobody,
     pins_are_hashed,
     services_fit_beside_dev,
     what_is_asked_for_is_pinned,
@@ -111,6 +113,15 @@ DEFECTS: list[tuple[Rule, Files]] = [
     (house_rules.only_the_loader_clears, {"a.py": "make = Clearance"}),
     (house_rules.only_the_loader_clears, {"a.py": "c = object.__new__(Clearance)"}),
     (house_rules.only_the_loader_clears, {"a.py": "import dataclasses\nc = dataclasses.replace(given, signed=True)"}),
+    (house_rules.exports_are_declared, {
+        "a/dita/x/__init__.py": "from dita.x.y import A, B\n__all__ = ['A']",
+        "b.py": "from dita.x import A, B, y", "a/dita/x/y.py": "",
+    }),
+    (house_rules.addresses_are_asked_for_anew, {"a/dita/a.py": "loop.getaddr" + "info(host, port)"}),
+    (house_rules.pointers_keep_their_memory, {"kernel_rs/dita/kernel/a.py": "_keeping(f, s.calls + 1), s.calls + 2"}),
+    (house_rules.pointers_keep_their_memory, {"kernel_rs/dita/kernel/a.py": "p = ffi.addressof(call, 'outcome')"}),
+    (house_rules.tests_have_one_configuration, {"tests/a/pytest.ini": "[pytest]"}),
+    (house_rules.tests_have_one_configuration, {"pyproject.toml": "[tool.pytest.ini_options]\ntestpaths = ['a']"}),
     (fences_are_known, {"README.md": "```bash\nmake\n```\n"}),
     (fences_are_known, {"docs/a.md": "```sh long\nmake test\n```\n"}),
     (long_commands_are_run, {"README.md": "```sh long\nmake x\n```\n", ".ci/run": "make test", "Makefile": "gate: y"}),
@@ -121,6 +132,19 @@ DEFECTS: list[tuple[Rule, Files]] = [
     (services_fit_beside_dev, {"requirements/services.txt": "a==1\nb==1", "requirements/dev.txt": "a==2\nc==1"}),
     (pins_cover, pinned("a==2", "a==1\nb==1\nc==1")),
 ]  # fmt: skip
+
+
+def required(name: str) -> list[str]:
+    """What an installed distribution says that it needs, extras and other machines included."""
+    return metadata.requires(name) or []
+
+
+def test_nothing_is_pinned_for_nobody(files: Files) -> None:
+    """Flaw X3: what the product runs with is declared by somebody; a package that nobody asks for is named."""
+    assert pinned_for_nobody(files, required) == []
+    asked = {"a": ["b>=1; extra == 'x'"], "b": [], "c": []}
+    assert pinned_for_nobody(pinned("a==1\nb==1", ""), asked.__getitem__) == []
+    assert [one.message[:3] for one in pinned_for_nobody(pinned("a==1\nb==1\nc==1", ""), asked.__getitem__)] == ["`c`"]
 
 
 @pytest.mark.parametrize(("rule", "planted"), DEFECTS)

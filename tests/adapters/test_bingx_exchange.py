@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -16,6 +17,7 @@ from dita.adapters.bingx.clock import SystemClock
 from dita.adapters.bingx.credentials import Credentials
 from dita.adapters.bingx.desk import OrderDesk
 from dita.adapters.bingx.endpoints import Hosts
+from dita.adapters.bingx.errors import BadReply
 from dita.adapters.bingx.market_stream import MarketStream
 from dita.adapters.bingx.orders import Accepted, CancelKind, NewOrder, Rejected, Unknown, UnknownReason
 from dita.adapters.bingx.rest import BingxRest, PositionMode
@@ -44,7 +46,7 @@ from dita.adapters.logic.income import IncomeBook
 from dita.adapters.logic.orders import OrderMemory, Snapshot
 from dita.adapters.logic.positions import position_reading
 from dita.adapters.logic.resolve import Absent, Case, Facts, Found, Resolution, Result
-from dita.adapters.logic.settle import Settlement, orders_agree, settlement
+from dita.adapters.logic.settle import NotSettled, Settlement, orders_agree, settlement
 from dita.spec.clearance import Clearance
 from dita.spec.market import BookTicker
 from dita.spec.order_ids import OrderKey, client_order_id
@@ -135,8 +137,10 @@ async def house(
     requests: RequestRules | None = None,
     streams: StreamRules | None = None,
     window_ms: int = 1000,
+    address: str = "",
+    has_fallback: bool = False,
 ) -> AsyncGenerator[House]:
-    """A running exchange with a market, and a connected adapter."""
+    """A running exchange with a market, and a connected adapter. ``address``: by which it is told to reach it."""
     config = ExchangeConfig(
         accounts=(AccountConfig(API_KEY, SECRET, hedge_mode=mode is PositionMode.HEDGE),),
         wire=wire or WireVariants(),
@@ -145,7 +149,9 @@ async def house(
     )
     exchange = ExchangeServer(config)
     await exchange.start()
-    hosts = Hosts(exchange.rest_url, None, exchange.ws_url, exchange.ws_url, config.wire.settlement_asset)
+    url = exchange.rest_url.replace("127.0.0.1", address or "127.0.0.1")
+    fallback = url if has_fallback else None
+    hosts = Hosts(url, fallback, exchange.ws_url, exchange.ws_url, config.wire.settlement_asset)
     rest = BingxRest.connect(
         hosts, Credentials(SecretStr(API_KEY), SecretStr(SECRET)), SystemClock(), Random(1), recv_window_ms=window_ms,
         timeouts=Timeouts(connect=2, read=2, write=2, pool=2, total=2.5, limiter=10),
@@ -516,3 +522,74 @@ async def test_an_obstacle_is_told_and_overcome() -> None:
         assert isinstance(found, Found)
         assert [one.rounds for one in obstacles] == [1, 2]
         assert "100500" in obstacles[0].obstacle
+
+
+async def test_a_wallet_that_the_exchange_does_not_tell_is_not_zero() -> None:
+    """Flaw L5: an answer without the wallet's row fails the read, by the asset's name."""
+    async with house() as home:
+        assert (await home.rest.balance("USDT")).balance == home.books.wallet > 0
+        home.exchange.arm([SpoilReply(200, "empty_data", on="read")])
+        with pytest.raises(BadReply, match="`0` rows for asset `USDT`"):
+            await home.rest.balance("USDT")
+
+
+async def test_fees_in_another_asset_settle_nothing() -> None:
+    """Flaw T15: the exchange charges VST; whoever keeps books in USDT is told so, and gets no sum."""
+    async with house(wire=WireVariants(settlement_asset="VST")) as home:
+        order = home.order(home.key(), OrderSide.BUY, 30)
+        since_ns = home.rest.api.transport.venue_now_ns()
+        assert isinstance(await home.trader.submit(order), Accepted)
+        await check_settlement(home, order, home.books.orders[0].notional, home.books.commission, since_ns, "VST")
+        rows = await home.rest.fill_history("BTC-USDT", since_ns - 5 * SECOND, since_ns + 5 * SECOND)
+        found = settlement(rows, frozenset({rows[0].order_id}), order.side, order.quantity, "USDT")
+        assert found == NotSettled(f"trade `{rows[0].trade_id}` was charged in `VST`", wait=False)
+
+
+async def test_a_submit_that_got_lost_at_a_gateway_is_made_by_nobody() -> None:
+    """Flaw T17: 502 before the exchange, and a healthy fallback host: unknown, and the exchange has no order."""
+    async with house(SpoilReply(502, "html", accepted=False), has_fallback=True) as home:
+        result = await home.trader.submit(home.order(home.key(), OrderSide.BUY, 30))
+        assert isinstance(result, Unknown)
+        assert home.books.orders_made == 0
+
+
+async def test_closing_leaves_the_exchange_without_a_connection() -> None:
+    """Flaw V2: the other end counts what is open, not ours: while it works, and once it was closed."""
+    async with house() as home:
+        await asyncio.gather(*(home.rest.balance("USDT") for _ in range(3)))
+        assert established(home.exchange) > 0
+        await home.rest.aclose()
+        await eventually(lambda: established(home.exchange) == 0)
+
+
+def established(exchange: ExchangeServer) -> int:
+    """Connections to the exchange's port that the kernel of this machine knows as open, seen from the other end."""
+    port = f":{int(exchange.rest_url.rsplit(':', 1)[1]):04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    return sum(local.endswith(port) and state == "01" for _, local, _, state, *_ in rows)
+
+
+async def test_an_exchange_behind_a_proxy_is_traded_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flaw L9: its name is known to the proxy of the environment alone, and orders come through all the same."""
+    targets: list[bytes] = []
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        method, target, rest = head.split(b" ", 2)
+        targets.append(target)
+        path = target.removeprefix(b"http://venue.invalid").partition(b"/")
+        there, back = await asyncio.open_connection("127.0.0.1", int(path[0].removeprefix(b":")))
+        back.write(b" ".join((method, b"/" + path[2], rest.replace(b"keep-alive", b"close"))))
+        writer.write(await there.read())
+        for end in (back, writer):
+            end.close()
+
+    proxy = await asyncio.start_server(forward, "127.0.0.1", 0)
+    async with proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        monkeypatch.setenv("NO_PROXY", "")
+        async with house(address="venue.invalid") as home:
+            assert isinstance(await home.trader.submit(home.order(home.key(), OrderSide.BUY, 30)), Accepted)
+            assert home.books.orders_made == 1
+    assert targets
+    assert all(target.startswith(b"http://venue.invalid:") for target in targets)

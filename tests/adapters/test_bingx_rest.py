@@ -108,6 +108,14 @@ async def test_a_wallet_that_is_not_told_is_not_zero(data: object) -> None:
         await ask(f"{SWAP}/v3/user/balance", yes(BALANCES), lambda rest: rest.balance("USDC"))
 
 
+@pytest.mark.parametrize("amount", ["balance", "equity", "availableMargin", "usedMargin"])
+async def test_no_amount_of_a_wallet_has_a_default(amount: str) -> None:
+    """Flaw V8: whichever is missing, the read fails by its name."""
+    row = {name: text for name, text in BALANCES[0].items() if name != amount}
+    with pytest.raises(BadReply, match=amount):
+        await ask(f"{SWAP}/v3/user/balance", yes([row]), lambda rest: rest.balance("USDT"))
+
+
 @pytest.mark.parametrize(
     ("change", "side", "quantity"),
     [
@@ -270,6 +278,14 @@ async def test_listings_keep_only_the_symbol_that_was_asked_for() -> None:
     (row,) = cast("tuple[OrderRow, ...]", rows)
     assert row.order_id == "1976209350456246273"
     assert row.evidence is Evidence.LISTING
+
+
+@pytest.mark.parametrize("nameless", [{"orderId": 7}, {**FULL_ORDER, "symbol": None}, "no row"])
+async def test_a_listing_with_a_row_of_nobody_is_no_listing(nameless: object) -> None:
+    """Flaw T13: what cannot be attributed may be ours, so what is missing from the rest is not gone."""
+    orders = {"orders": [FULL_ORDER, nameless]}
+    with pytest.raises(BadReply, match="symbol: a row does not say it"):
+        await ask(f"{SWAP}/v2/trade/openOrders", yes(orders), lambda rest: rest.open_orders("BTC-USDT"))
 
 
 async def test_the_position_mode_is_text_or_boolean() -> None:

@@ -1,8 +1,10 @@
 """The gate of `make coverage`: a judge that is tested too little fails it, by name."""
 
+import os
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,6 +30,34 @@ def test_a_judge_that_is_hardly_tested_fails_the_gate(repository: Path, tmp_path
 
     assert done.returncode != 0
     assert "fail-under=100" in done.stdout, done.stdout + done.stderr
+
+
+def found_in(folder: Path, *what: str) -> list[str]:
+    """The tests that pytest finds, called in that folder; none where it cannot read them."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    done = subprocess.run([*command, *what], cwd=folder, capture_output=True, text=True, check=False, timeout=100)
+    return sorted(line for line in done.stdout.splitlines() if "::test_" in line)
+
+
+@pytest.mark.unmeasured
+def test_what_is_a_test_does_not_depend_on_the_folder(repository: Path) -> None:
+    """Flaw V9: standing in a room's tests one finds the same ones, by the same names, as from the clone's folder."""
+    from_the_clone = found_in(repository, "tests/reference")
+    assert len(from_the_clone) > 50
+    assert found_in(repository / "tests" / "reference") == from_the_clone
+
+
+@pytest.mark.unmeasured
+def test_tests_import_what_any_program_imports(repository: Path) -> None:
+    """Flaw X6: beside a fresh interpreter's search path there are only the tests' helpers, and where pytest began."""
+    fresh = subprocess.run(
+        [sys.executable, "-I", "-c", "import sys; print(*sys.path, sep='\\n')"],
+        cwd=repository, capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    more = Counter(sys.path) - Counter((*fresh.stdout.splitlines(), *given))
+    helpers, began = str(repository / "tests" / "support"), {"", str(Path.cwd()), str(Path(sys.executable).parent)}
+    assert set(more) <= {helpers, *began}
 
 
 @pytest.mark.parametrize(("room", "share"), [("reference_py", 100), ("conformance", 95)])

@@ -17,7 +17,7 @@ from dita.spec.order_ids import OrderKey, client_order_id, parse_client_order_id
 from dita.spec.scales import NANOSECONDS_PER_SECOND, QUANTITY_SCALE
 from dita.spec.vocabulary import OrderSide, Phase, RejectReason, Side
 from runtime_parts import PRICE, opened
-from scripted_venue import SYMBOL, EngineRoom
+from scripted_venue import CONTRACT, SYMBOL, EngineRoom
 from virtual_time import VirtualClock, run_virtually
 
 QUANTITY = QUANTITY_SCALE // 10
@@ -164,6 +164,23 @@ def test_a_silent_order_is_asked_about_once_at_a_time(tmp_path: Path) -> None:
         assert len(room.truth.resolved) == 1
         await asyncio.sleep(600)
         assert len(room.truth.resolved) == 1
+        await room.close()
+
+    run_virtually(work)
+
+
+def test_an_exit_goes_out_as_the_kernel_sized_it(tmp_path: Path) -> None:
+    """Flaw S08: not a lot less, however odd the lots; the kernel alone rounds, and knows what a rest would be."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        held = QUANTITY + CONTRACT.lot
+        for event in opened(1, held):
+            await room.engine.apply(event)
+        await room.engine.apply(inputs.flatten(slot=0, instrument=0, trade=1))
+        await asyncio.sleep(1)
+        assert [(order.quantity, order.reduce_only) for order in room.script.submits] == [(held, False), (held, True)]
         await room.close()
 
     run_virtually(work)

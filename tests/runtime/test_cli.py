@@ -54,6 +54,16 @@ finally:
     assert heavy.stdout.splitlines()[-1] == "[]"
 
 
+def test_the_folder_one_stands_in_hides_nothing_that_is_installed(tmp_path: Path) -> None:
+    """Flaw I18: folders named as the rooms are, with a module of a known name in each: nobody imports those."""
+    for room in ("spec", "reference_py", "kernel_rs", "conformance", "adapters", "runtime", "."):
+        (tmp_path / room).mkdir(exist_ok=True)
+        (tmp_path / room / "typer.py").write_text("raise SystemExit('the wrong module')\n")
+    command = Path(sys.executable).with_name("dita")  # not `python -c`, which puts the folder first by itself
+    done = subprocess.run([command, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_status_says_what_a_journal_holds(tmp_path: Path) -> None:
     """Trades, capital and mode of a journal of seven trades; the JSON file has the same figures."""
     journaled(tmp_path / "j", 7)

@@ -1,5 +1,6 @@
 """The parts of a session that are no loop: grid, tally, page, journal of paper sessions, money as text."""
 
+import asyncio
 import subprocess
 import sys
 from fractions import Fraction
@@ -15,13 +16,17 @@ from dita.adapters.exchange import AccountRecord, CutStream, LoseReply, RefuseRe
 from dita.adapters.exchange.orders import Status
 from dita.adapters.exchange.record import OrderRecord, PositionRecord
 from dita.adapters.logic.fees import Calibration
+from dita.kernel.binding import Kernel
+from dita.kernel.loader import CertifiedKernel, RawKernel
+from dita.runtime import session
 from dita.runtime.audit_page import curve, write_audit_page
 from dita.runtime.connect import StartError, hosts_for
 from dita.runtime.instruments import Instrument, Instruments
 from dita.runtime.lockstep import Lockstep
 from dita.runtime.memory import MemoryMarks, resident_bytes
 from dita.runtime.paper import PaperExchange, planned_faults
-from dita.runtime.session import SessionResult, failed_checks, fresh_journal_path, money_text
+from dita.runtime.session import SessionResult, failed_checks, fresh_journal_path, money_text, run_session
+from dita.runtime.settings import load_settings
 from dita.runtime.tally import Tally
 from dita.runtime.venue_truth import truth_of_paper
 from dita.spec.market import BookTicker
@@ -122,6 +127,27 @@ def test_a_paper_journal_begins_anew_and_the_last_one_is_kept(tmp_path: Path) ->
     fresh_journal_path(tmp_path)
     assert (path.parent / "previous.sqlite").read_text() == "second"
     assert not (path.parent / "previous.sqlite-wal").exists()
+
+
+def test_a_start_that_fails_gives_its_kernel_back(
+    tmp_path: Path, certified_kernel: CertifiedKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flaw V1: whatever comes after the kernel was opened may refuse the start; the handle is closed all the same."""
+    opened: list[Kernel] = []
+
+    def open_kernel(raw: RawKernel) -> Kernel:
+        opened.append(Kernel(raw))
+        return opened[-1]
+
+    def refuse(**_: object) -> None:
+        raise StartError("planted: nothing can be opened")
+
+    monkeypatch.setattr(session, "Kernel", open_kernel)
+    monkeypatch.setattr(session, "open_runtime", refuse)
+    settings = load_settings({"DITA_PLANE": "off"}, out=tmp_path, round_trips=1, symbols="BTC-USDT")
+    with pytest.raises(StartError, match="planted"):
+        asyncio.run(run_session(settings, certified_kernel, lambda _text, _done, _total: None))
+    assert [kernel.closed for kernel in opened] == [True]
 
 
 def test_what_trades_carries_no_judge() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 from unittest import mock
@@ -14,6 +15,7 @@ from command import DITA
 from dita.adapters.exchange import Contract
 from dita.adapters.journal import AccountLock, open_reader
 from dita.adapters.journal.store import JournalStore
+from dita.kernel.binding import Kernel
 from dita.kernel.image import IMAGE_PATH
 from dita.kernel.loader import CertifiedKernel, installed_bindings, load_certified, load_for_conformance
 from dita.runtime import session
@@ -178,6 +180,16 @@ def test_backtests_side_by_side_are_no_runtimes_of_one_account(certified: Certif
 
     assert len(set(locked)) == 2
     assert MACHINE.within == ""
+
+
+def test_sessions_one_after_the_other_need_one_kernel(certified: CertifiedKernel, tmp_path: Path) -> None:
+    """Flaw V1: of the 64 places that a process has for kernels one alone is free, and so it is for each session."""
+    short = write_recording(tmp_path / "short", 60)
+    with ExitStack() as others:
+        for _ in range(63):
+            others.enter_context(Kernel(certified.raw))
+        for name in ("first", "second"):
+            on_virtual_time(settings_of(short, tmp_path / name, "coin", 1), certified)
 
 
 def test_the_command_says_what_it_grants_and_writes_the_report(tmp_path: Path) -> None:

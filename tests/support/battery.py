@@ -47,7 +47,7 @@ from dita.runtime.simulation.trace import Trace
 from dita.runtime.simulation.world import CONTRACTS, converge, not_converged, quiet_logs, simulation_folder
 from dita.spec.decisions import Check, Reason
 from dita.spec.inputs import Input
-from dita.spec.market import BookTicker
+from dita.spec.market import BookTicker, MarketTrade
 from dita.spec.scales import MONEY_SCALE, PRICE_SCALE, QUANTITY_SCALE, RATE_SCALE, RATIO_SCALE
 from dita.spec.state import capital
 from dita.spec.vocabulary import OrderSide, Phase, Side
@@ -60,6 +60,7 @@ _ASKS: Final = 20
 _ASK_SECONDS: Final = 0.25
 _END_SECONDS: Final = 60.0
 _DEEP: Final = "1000000"
+_NO_NUMBERS: Final = ("nan", "inf", "-inf")
 _SHOWN_ALERTS: Final = frozenset(Alert) - {Alert.STREAM_GAP, Alert.READ_FAILED, Alert.SWITCH}
 _MODES: Final = {"reduce-only": SwitchTo.REDUCE_ONLY, "halted": SwitchTo.HALTED, "flat": SwitchTo.FLAT}
 
@@ -76,9 +77,9 @@ def amount(text: str, scale: int) -> int:
 
 @final
 class Scripted:
-    """A policy that says what the scenario told it to, once, at the next quote of that symbol."""
+    """A policy that says what the scenario told it to, once, at the next event of that symbol."""
 
-    wants_trades = False
+    wants_trades = True
 
     def __init__(self) -> None:
         self.intents: dict[str, Intent] = {}
@@ -115,12 +116,14 @@ class Setup:
     settings: dict[str, str] = field(default_factory=dict[str, str])
     contracts: dict[str, Any] = field(default_factory=lambda: {"BTC-USDT": CONTRACTS["BTC-USDT"]})
     matching: MatchingRules = field(default_factory=lambda: MatchingRules(liquidity="ladder"))
+    streams: StreamRules = field(default_factory=lambda: StreamRules(snapshot_interval_ms=0))
     wallet: int = 100_000 * MONEY_SCALE
     leverage: int = 20
     pace: float = 2.0  # seconds after each command, in which what it sets off can end
     hedge_mode: bool = True
     explained: int = 0  # orders that a venue which lies makes anybody lose track of
     faults: list[Fault] = field(default_factory=list[Fault])
+    features: str = ""  # what the file of features says; none without
 
 
 def setup_of(script: Script) -> Setup:
@@ -137,6 +140,8 @@ def setup_of(script: Script) -> Setup:
                 setup.contracts[symbol] = replace(known, **_numbers(changes))
             case ["matching", *changes]:
                 setup.matching = replace(setup.matching, **_numbers(changes))
+            case ["streams", "quiet-at-first"]:
+                setup.streams = replace(setup.streams, tells_current=False)
             case ["wallet", value]:
                 setup.wallet = amount(value, MONEY_SCALE)
             case ["exchange-leverage", value]:
@@ -149,6 +154,8 @@ def setup_of(script: Script) -> Setup:
                 setup.hedge_mode = False
             case ["fault", text]:
                 setup.faults += _faults(text)
+            case ["features", text]:
+                setup.features = text
             case _:
                 raise ValueError(f"{script.name}: nobody knows the setting `{' '.join(words)}`")
     return setup
@@ -206,7 +213,7 @@ class Stage:
                 ),
                 contracts=tuple(self.setup.contracts.values()),
                 matching=self.setup.matching,
-                streams=StreamRules(snapshot_interval_ms=0),
+                streams=self.setup.streams,
                 port=_PORT,
             ),
             self._clock.wall_ns,
@@ -230,7 +237,8 @@ class Stage:
         self._held: Counter[tuple[Check, Reason]] = Counter()
         self._played = Played(script)
         self._commands: Mapping[str, Callable[..., Any]] = {
-            "price": self._price, "open": self._open, "close": self._close, "wait": asyncio.sleep, "fund": self._fund,
+            "price": self._price, "traded": self._traded, "open": self._open, "close": self._close,
+            "wait": asyncio.sleep, "fund": self._fund,
             "transfer": self._transfer, "hand": self._by_hand, "hand-cancel": self._hand_cancel, "kill": self._kill,
             "restart": self._restart, "halt": self._halt, "resume": self._resume, "fault": self._fault,
             "calm": self._calm, "deleverage": self._deleverage,
@@ -238,6 +246,9 @@ class Stage:
         }  # fmt: skip
 
     def _settings(self, disk: Disk) -> Settings:
+        if self.setup.features:
+            self.setup.settings["features"] = str(disk.folder / "features.json")
+            (disk.folder / "features.json").write_text(self.setup.features, encoding="utf-8")
         return load_settings(
             {},
             **{
@@ -321,15 +332,27 @@ class Stage:
     def _feed(self, symbol: str) -> None:
         self.exchange.feed(replace(self._quotes[symbol], time_ns=self._clock.wall_ns()))
 
+    async def _traded(self, symbol: str, price: str, *options: str) -> None:
+        """A public trade. ``open=long``: the policy, which is asked at each, wants to open."""
+        given = _named(options)
+        if "open" in given:
+            self._policy.intents[symbol] = Open(Side[given["open"].upper()], "the scenario")
+        self.exchange.feed(
+            MarketTrade(symbol, amount(price, PRICE_SCALE), QUANTITY_SCALE, buyer_is_maker=False,
+                        time_ns=self._clock.wall_ns())
+        )  # fmt: skip
+
     async def _open(self, symbol: str, side: str, *options: str) -> None:
-        """``legs=50,100`` (per cent of what then remains), ``limit=…``, ``post-only``."""
+        """``legs=50,100`` (per cent of what then remains), ``limit=…``, ``boost=…``, ``post-only``."""
         given = _named(options)
         legs = tuple(round(float(leg) * RATIO_SCALE / 100) for leg in given.pop("legs", "100").split(","))
-        limit = amount(given.pop("limit", "0"), PRICE_SCALE)
+        said = given.pop("limit", "0")
+        limit = float(said) if said in _NO_NUMBERS else amount(said, PRICE_SCALE)
+        boost = float(given.pop("boost")) if "boost" in given else None
         post_only = given.pop("post-only", None) is not None
         if given:
             raise ValueError(f"open: nobody knows {', '.join(given)}")
-        await self._intend(symbol, Open(Side[side.upper()], "the scenario", legs, limit, post_only))
+        await self._intend(symbol, Open(Side[side.upper()], "the scenario", legs, limit, post_only, boost))
 
     async def _close(self, symbol: str, what: str = "leg") -> None:
         await self._intend(symbol, Close("the scenario", everything={"leg": False, "all": True}[what]))

@@ -4,6 +4,7 @@ What is asked of whom: the exchange's record of the auditor, the inputs of the b
 kernel and reference. The runtime itself is only asked what it claims.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,13 +18,18 @@ from dita.kernel.binding import Kernel
 from dita.kernel.loader import RawKernel
 from dita.runtime.live import Runtime
 from dita.runtime.lockstep import Lockstep
+from dita.runtime.projection.derivation import Derivation
+from dita.runtime.projection.names import Names
+from dita.runtime.projection.projector import Projector
 from dita.runtime.replay import replay
 from dita.runtime.simulation.auditor import Evidence, Outside, audit
 from dita.runtime.simulation.bookkeeper import Bookkeeper, Step
 from dita.runtime.simulation.machine import Outputs
 from dita.runtime.simulation.world import claims_of
 from dita.spec.decisions import Check
-from dita.spec.scales import MONEY_SCALE, RATIO_SCALE
+from dita.spec.order_ids import parse_client_order_id
+from dita.spec.published.rows import TradeExitLeg
+from dita.spec.scales import MONEY_SCALE, QUANTITY_SCALE, RATIO_SCALE
 from dita.spec.state import capital
 from dita.spec.vocabulary import Code
 
@@ -45,10 +51,10 @@ class Case:
 
 def judge(case: Case) -> tuple[list[str], list[str]]:
     """Lines about what came of it, and what is wrong."""
-    rows, tag, replayed = _journal(case)
+    rows, tag, legs, replayed = _journal(case)
     books = Bookkeeper(case.runtime.settings.leverage_max_ppm, _rates(case))
     books.take_all(case.steps)
-    found = [*books.found, *_flat(case.record), *replayed]
+    found = [*books.found, *_flat(case.record), *_closed(case.record, tag, legs), *replayed]
     claimed = capital(case.runtime.engine.state.account.ledger)
     if books.unsettled:
         found.append(f"trades {books.unsettled} are not settled")
@@ -106,15 +112,35 @@ def _flat(record: AccountRecord) -> list[str]:
     return found + ([f"the exchange still has orders {record.open_orders}"] if record.open_orders else [])
 
 
-def _journal(case: Case) -> tuple[tuple[Row, ...], str, list[str]]:
-    """The journal's rows, and whether a fresh kernel and reference arrive at the claimed state with them."""
+def _closed(record: AccountRecord, tag: str, legs: Sequence[TradeExitLeg]) -> list[str]:
+    """Every exit order closed what its leg says, by itself: the exchange's record against what is published."""
+    ours: Counter[tuple[int, int]] = Counter()
+    for leg in legs:
+        ours[leg.trade, leg.attempt] += leg.quantity_e8_coins
+    found: list[str] = []
+    for order in record.orders:
+        key = parse_client_order_id(tag, order.client_id)
+        if key is not None and key.attempt and ours[key.trade, key.attempt] != order.executed:
+            said = plain(ours[key.trade, key.attempt], QUANTITY_SCALE)
+            closed = plain(order.executed, QUANTITY_SCALE)
+            found.append(f"leg {key.trade}.{key.attempt} has {said}, the exchange closed {closed} by its order")
+    return found
+
+
+def _journal(case: Case) -> tuple[tuple[Row, ...], str, list[TradeExitLeg], list[str]]:
+    """The journal's rows, the legs that they tell, and whether kernel and reference arrive at the claimed state."""
     store = JournalStore(case.journal_path, read_only=True)
     try:
-        rows, tag = tuple(store.rows()), store.meta().tag
+        rows, tag, stored = tuple(store.rows()), store.meta().tag, list(store.stored())
     finally:
         store.close()
+    with Kernel(case.raw) as kernel:
+        projector = Projector(Names(tag, case.symbols))
+        for step in Derivation(kernel).steps(stored, None):
+            projector.project(step, kernel.state)
     with Kernel(case.raw) as kernel:
         lockstep = Lockstep(kernel)
         replay(rows, lockstep, migration=None, accept_migration=False)
         same = lockstep.packed_state == case.runtime.engine.lockstep.packed_state
-    return rows, tag, [] if same else ["the journal leads to another state than the runtime's"]
+    legs: list[TradeExitLeg] = projector.take()["trade_exit_legs"]
+    return rows, tag, legs, [] if same else ["the journal leads to another state than the runtime's"]

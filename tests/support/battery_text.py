@@ -38,7 +38,7 @@ class Script:
     def settings(self) -> list[list[str]]:
         """The words of the lines that set the stage."""
         lines = [line for line in self.head if line and not line.startswith("#")]
-        return [line.split(maxsplit=1 if line.startswith("fault") else -1) for line in lines]
+        return [line.split(maxsplit=1 if line.startswith(("fault", "features")) else -1) for line in lines]
 
     @property
     def text(self) -> str:

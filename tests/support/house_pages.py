@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from house_rules import Files, Violation
@@ -119,6 +119,24 @@ def pins_cover_what_is_declared(files: Files) -> list[Violation]:
         for name, version in run.items()
         if dev.get(name) != version
     ]
+
+
+def pinned_for_nobody(files: Files, requires: Callable[[str], list[str]]) -> list[Violation]:
+    """What runs is pinned because something asks for it: pyproject.toml, or what that asks for, by its own word."""
+    pinned = pins(files["requirements/run.txt"])
+    wanted = [_name(one) for one in tomllib.loads(files["pyproject.toml"])["project"]["dependencies"]]
+    for name in wanted:  # which grows
+        found = map(_name, requires(name)) if name in pinned else ()
+        wanted += [more for more in found if more not in wanted]
+    return [
+        Violation("requirements/run.txt", 1, f"`{name}` is pinned for nobody: declare it in pyproject.toml, or drop it")
+        for name in pinned
+        if name not in wanted
+    ]
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[^A-Za-z0-9._-]", requirement)[0].lower().replace("_", "-").replace(".", "-")
 
 
 PAGE_RULES = (

@@ -244,6 +244,71 @@ def _type_positions(node: ast.AST) -> Iterator[ast.AST]:
         yield node.args[1]
 
 
+def exports_are_declared(files: Files) -> list[Violation]:
+    """A package with a surface declares all of it: what others import from it stands in its `__all__`."""
+    surfaces: dict[str, set[str]] = {}
+    modules = {".".join(PurePosixPath(path).with_suffix("").parts[1:]).removesuffix(".__init__") for path in files}
+    for path, tree in _trees({p: t for p, t in files.items() if p.endswith("/__init__.py") and "__all__" in t}):
+        exported = [node.value for node in tree.body if isinstance(node, ast.Assign) and _is_named(node, "__all__")]
+        surfaces[".".join(PurePosixPath(path).parts[1:-1])] = {
+            name for one in exported for name in ast.literal_eval(one)
+        }
+    return [
+        Violation(path, node.lineno, f"`{alias.name}` is no part of `{node.module}`: add it to its `__all__`")
+        for path, tree in _trees(files)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module in surfaces
+        for alias in node.names
+        if alias.name not in surfaces[node.module] and f"{node.module}.{alias.name}" not in modules
+    ]
+
+
+def _is_named(node: ast.Assign, name: str) -> bool:
+    return [target.id for target in node.targets if isinstance(target, ast.Name)] == [name]
+
+
+def addresses_are_asked_for_anew(files: Files) -> list[Violation]:
+    """Whoever looks up names himself keeps addresses; a new connection asks the system where its name is now."""
+    product = {path: text for path, text in files.items() if "/dita/" in path}
+    return _lines(
+        product, (".py",), r"getaddr" + r"info|gethost" + r"by\w+", "give the name to the library that connects"
+    )
+
+
+def pointers_keep_their_memory(files: Files) -> list[Violation]:
+    """A C pointer made from another does not keep what it points into; `_keeping` makes one that does."""
+    found: list[Violation] = []
+    for path, tree in _trees({p: t for p, t in files.items() if p.startswith("kernel_rs/dita/kernel/")}):
+        parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+        for node in ast.walk(tree):
+            above = parents.get(id(node))
+            if _makes_a_pointer(node) and not (isinstance(above, ast.Call) and _called(above) == "_keeping"):
+                found.append(Violation(path, getattr(node, "lineno", 1), "wrap it in `_keeping`, with the memory"))
+    return found
+
+
+def _makes_a_pointer(node: ast.AST) -> bool:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        return isinstance(node.left, ast.Attribute) and node.left.attr in ("calls", "inputs", "outcomes")
+    return isinstance(node, ast.Call) and _called(node) == "addressof"
+
+
+def tests_have_one_configuration(files: Files) -> list[Violation]:
+    """What is a test does not depend on the folder that one stands in: one file says it, and says where tests are."""
+    settings = "[tool.pytest"
+    others = ("pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg")
+    found = [
+        Violation(path, 1, "put it into the pyproject.toml of the clone")
+        for path, text in files.items()
+        if PurePosixPath(path).name in others or (path.endswith("/pyproject.toml") and settings in text)
+        if not path.startswith("examples/")  # each of which is a project of its own
+    ]
+    here = files.get("pyproject.toml", "")
+    if settings in here and not re.search(r'^testpaths = \["tests"\]', here, re.MULTILINE):
+        found.append(Violation("pyproject.toml", 1, 'say testpaths = ["tests"] in [tool.pytest.ini_options]'))
+    return found
+
+
 def only_dita_in_the_wheel(names: list[str]) -> list[Violation]:
     """A wheel's file names: nothing generic lands in site-packages."""
     tops = {name.split("/")[0] for name in names}
@@ -272,4 +337,8 @@ RULES: Final[tuple[Rule, ...]] = (
     broad_excepts_say_why,
     ignores_say_why,
     only_the_loader_clears,
+    exports_are_declared,
+    addresses_are_asked_for_anew,
+    pointers_keep_their_memory,
+    tests_have_one_configuration,
 )

@@ -178,6 +178,7 @@ class StreamRules:
     sockets_max: int = 60  # of one address; more are turned away at the handshake
     listen_key_life_ms: int = 3_600_000
     book_ticker_interval_ms: int = 0  # 0 = every event; the venue's nominal pace is 200
+    tells_current: bool = True  # what a topic shows right now follows its subscription; the venue promises neither
 
 
 @dataclass(frozen=True, slots=True)

@@ -273,7 +273,8 @@ class Streams:
             client.topics.add(topic)
             self._by_topic.setdefault(topic, set()).add(client)
             client.push(self.encode(self._ack(identity, 0, "")))
-            self._push_current(client, topic)
+            if self._config.streams.tells_current:
+                self._push_current(client, topic)
 
     def _push_current(self, client: ClientSocket, topic: str) -> None:
         """What the topic shows right now follows the ack at once."""

@@ -337,7 +337,8 @@ def ask(
 def once(asked: Sequence[Question], repository: Path = REPOSITORY) -> tuple[Answers, list[Row]]:
     """Questions about one patch, asked in one scratch copy; the rows say nothing of the sound tree yet."""
     defect = asked[0].defect
-    builds = BUILD not in [(one.ask.layer, one.ask.what) for one in asked]
+    named = [one for flaw in catalogue() for one in flaw.injections if one.patch == defect.name]
+    builds = BUILD not in [(one.layer, one.what) for injection in named for one in injection.asks]
     try:
         with scratch(defect, repository, build=builds) as tree:
             told = answers(tree, [one.ask for one in asked], defect)
