@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from dita.adapters.journal import Note
 from dita.adapters.logic.rows import Evidence, FillRow, OrderRow, OrderState, PositionRow
 from dita.runtime import settlement
 from dita.runtime.alerts import Alert
-from dita.runtime.settlement import Settler, unsettled
+from dita.runtime.settlement import Settler, spent_note, spent_rows, unsettled
 from dita.spec import inputs
 from dita.spec.inputs import Input
 from dita.spec.order_ids import OrderKey, client_order_id
@@ -222,9 +223,16 @@ def reading(long_quantity: int, as_of_ns: int) -> Input:
     )
 
 
-def adoption(time_ns: int) -> Input:
+def adoption(time_ns: int, trade: int = 1) -> Input:
     return inputs.adopt(
-        slot=0, instrument=0, trade=1, side=Side.LONG, quantity=QUANTITY, quote=QUOTE - 5, price=PRICE, time_ns=time_ns
+        slot=0,
+        instrument=0,
+        trade=trade,
+        side=Side.LONG,
+        quantity=QUANTITY,
+        quote=QUOTE - 5,
+        price=PRICE,
+        time_ns=time_ns,
     )
 
 
@@ -283,6 +291,82 @@ def test_two_positions_closed_by_hand_have_their_rows_apart(tmp_path: Path, cloc
         fees = {tail.trade: (tail.entry.fee, tail.exit.fee) for tail in room.engine.state.slots[0].tails if tail.trade}
         assert fees == {1: (1, 100), 2: (2, 200)}
         assert next(unsettled(room.engine.state), None) is None
+        await room.close()
+
+    run_virtually(work)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize("is_spent", [True, False], ids=["as it is", "forgotten"])
+def test_a_row_of_nobody_settles_one_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_restarted: bool, is_spent: bool
+) -> None:
+    """Two positions of one size that somebody else opened: while the second's rows are late, the first's do not do.
+
+    Also after a restart. The planted defect forgets which rows have settled something.
+    """
+    if not is_spent:
+        monkeypatch.setattr(settlement, "_SPENT_NS", -1)
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        settler = settler_of(room)
+        for trade in (1, 2):
+            await asyncio.sleep(5)
+            await room.engine.apply(reading(QUANTITY, clock.wall_ns()))
+            await room.engine.apply(adoption(clock.wall_ns(), trade))
+            if trade == 1:
+                room.script.fills += (fill(room, 1, "71", OrderSide.BUY, QUANTITY, 40),)
+                assert await settler.settle()
+            await room.engine.apply(
+                inputs.external_close(
+                    slot=0, instrument=0, trade=trade, quantity=QUANTITY, quote=QUOTE, time_ns=clock.wall_ns()
+                )
+            )
+            await room.engine.apply(reading(0, clock.wall_ns()))
+            if trade == 1:
+                await asyncio.sleep(5)
+                room.script.fills += (fill(room, 2, "81", OrderSide.SELL, QUANTITY, 50),)
+                assert await settler.settle()
+        if is_restarted:
+            if not is_spent:
+                monkeypatch.setattr(room.engine.journal, "notes", no_notes)
+            settler = settler_of(room)
+        for _ in range(40):
+            await settler.settle()
+            await asyncio.sleep(61)
+        second = next(tail for tail in room.engine.state.slots[0].tails if tail.trade == 2)
+        assert ((second.entry.graded, second.exit.graded) == (0, 0)) is is_spent
+        room.script.fills += (
+            fill(room, 3, "72", OrderSide.BUY, QUANTITY, 41), fill(room, 4, "82", OrderSide.SELL, QUANTITY, 51),
+        )  # fmt: skip
+        assert await settler.settle()
+        second = next(tail for tail in room.engine.state.slots[0].tails if tail.trade == 2)
+        assert ((second.entry.fee, second.exit.fee) == (41, 51)) is is_spent
+        await room.close()
+
+    run_virtually(work)
+
+
+def no_notes(_: int) -> list[Note]:
+    return []
+
+
+def test_rows_of_a_settlement_that_was_refused_are_not_spent(tmp_path: Path) -> None:
+    """Its note stands in the journal all the same; but what it was to settle still waits."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        await finished_trade(room)
+        entry, exit_ = unsettled(room.engine.state)
+        rows = whole_fills(room, 5, 6)
+        notes = [note for half, row in zip((entry, exit_), rows, strict=True) for note in spent_note(half, [row])]
+        assert spent_rows(notes, room.engine.state) == {}
+        room.script.fills = rows
+        assert await settler_of(room).settle()
+        assert spent_rows(notes, room.engine.state) == {(SYMBOL, row.trade_id): row.time_ns for row in rows}
         await room.close()
 
     run_virtually(work)

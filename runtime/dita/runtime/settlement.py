@@ -4,10 +4,12 @@ Which rows may settle what is judged by ``dita.adapters.logic.settle``; here the
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import json
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final, NamedTuple, final
 
 from dita.adapters.bingx.errors import VenueError
+from dita.adapters.journal import ACCOUNT_NOTES, Note
 from dita.adapters.logic.rows import FillRow
 from dita.adapters.logic.settle import NotSettled, settle_input, settlement
 from dita.runtime.alerts import Alert, Alerts
@@ -29,6 +31,8 @@ _TRIES_BEFORE_ALERT: Final = 20
 _AGAIN_SECONDS_MAX: Final = 60.0  # between looks for what was looked for so often: each reads a day of rows
 _STARTS_MAX: Final = SLOTS * (TAILS + 1)
 _HALVES_MAX: Final = 2 * _STARTS_MAX
+_SPENT_NS: Final = 2 * _DAY_NS  # rows older than a day are not looked at
+_SPENT: Final = "rows of nobody"
 
 
 class Half(NamedTuple):
@@ -102,6 +106,7 @@ class Settler:
         self._tries: dict[tuple[int, int], int] = {}
         self._due_ns: dict[int, int] = {}  # instrument: our monotonic time before which old halves are not looked for
         self._why: dict[tuple[int, int], str] = {}
+        self._spent = spent_rows(engine.journal.notes(ACCOUNT_NOTES), engine.state)
 
     def observe(self, event: Input, stepped: Stepped) -> None:
         """Engine observer: learn when trades begin, wake when one is over.
@@ -297,23 +302,33 @@ class Settler:
         unowned: frozenset[str] = frozenset(),
     ) -> bool:
         own = frozenset(order_id for order_id, key in owners.items() if _belongs(half, key))
-        found = settlement(rows, own, half.side, half.quantity, self._venue.asset)
+        found, others = settlement(rows, own, half.side, half.quantity, self._venue.asset), list[FillRow]()
         if isinstance(found, NotSettled) and unowned:  # opened or closed without an order of ours: rows nobody owns
-            found = settlement(rows, own | unowned, half.side, half.quantity, self._venue.asset)
+            others = [row for row in rows if row.order_id in unowned and _name(row) not in self._spent]
+            counted = [*(row for row in rows if row.order_id in own), *others]
+            found = settlement(counted, own | unowned, half.side, half.quantity, self._venue.asset)
         if isinstance(found, NotSettled):
             self._why[half.trade, half.part] = found.why
             return False
         key = (half.trade, half.part)
         if found.quantity != half.quantity and self._tries.get(key, 0):
             return False  # more than was booked: the kernel has been told once
-        outcome = await self._engine.apply(settle_input(half.slot, half.instrument, half.trade, half.part, found))
+        event = settle_input(half.slot, half.instrument, half.trade, half.part, found)
+        outcome = await self._engine.apply(event, spent_note(half, others))
         if outcome.verdict != Verdict.ACCEPTED:
             self._why[key] = f"{outcome}: rows sum to `{found.quantity}`, booked `{half.quantity}`"
             return False
+        self._spend(others)
         self._tries.pop(key, None)
         self._why.pop(key, None)
         await self._on_settled(tuple(row for row in rows if row.order_id in own))
         return True
+
+    def _spend(self, rows: Iterable[FillRow]) -> None:
+        """Rows that nobody owns have settled a half: they settle no other, for as long as they are looked at."""
+        self._spent |= {_name(row): row.time_ns for row in rows}
+        newest_ns = max(self._spent.values(), default=0)
+        self._spent = {name: time_ns for name, time_ns in self._spent.items() if time_ns >= newest_ns - _SPENT_NS}
 
     def _count_failure(self, half: Half) -> None:
         key = (half.trade, half.part)
@@ -329,6 +344,32 @@ class Settler:
 def _position_side(half: Half) -> str:
     """The venue's word for the side that the half's trade holds, where it keeps them apart."""
     return "LONG" if (half.side is OrderSide.BUY) == (half.part == Part.ENTRY) else "SHORT"
+
+
+def spent_note(half: Half, rows: Iterable[FillRow]) -> tuple[Note, ...]:
+    """What is written with a SETTLE: the rows that nobody owns and that it is made of; nothing, when there is none."""
+    named = [[row.symbol, row.trade_id, row.time_ns] for row in rows]
+    body = {"trade": half.trade, "part": half.part.name, "rows": named}
+    return (Note(ACCOUNT_NOTES, _SPENT, json.dumps(body)),) if named else ()
+
+
+def spent_rows(notes: Iterable[Note], state: State) -> dict[tuple[str, str], int]:
+    """By notes of an earlier process: rows that have settled a half, by symbol and fill, each with its time.
+
+    A SETTLE that was refused has a note, too; but its half still waits.
+    """
+    waiting = {(half.trade, half.part.name) for half in unsettled(state)}
+    bodies = [json.loads(note.body) for note in notes if note.name == _SPENT]
+    return {
+        (symbol, trade_id): time_ns
+        for body in bodies
+        if (body["trade"], body["part"]) not in waiting
+        for symbol, trade_id, time_ns in body["rows"]
+    }
+
+
+def _name(row: FillRow) -> tuple[str, str]:
+    return row.symbol, row.trade_id
 
 
 def _belongs(half: Half, key: OrderKey | None) -> bool:
