@@ -1,12 +1,13 @@
 """From a solver's numbers to a counterexample: the real code shows it, and nothing stands in it that need not."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from dita.conformance.defects import PatchRefused, defects
-from dita.conformance.prove import concrete, solvers
+from dita.conformance.prove import breaking, concrete, solvers
 from dita.conformance.prove.breaking import (
     NotNoticed,
     UnknownObligation,
@@ -22,7 +23,7 @@ from dita.conformance.prove.counterexample import Explanation, explained, from_b
 from dita.conformance.prove.killers import KILLERS, Killer
 from dita.conformance.prove.models import Found
 from dita.conformance.prove.obligations import CORE, FRAME, LIFT
-from dita.conformance.prove.proof import INITIAL
+from dita.conformance.prove.proof import INITIAL, ProveReport
 from dita.conformance.prove.solvers import SolverFailed, check_solver
 from dita.reference import step
 from dita.spec import inputs
@@ -32,6 +33,7 @@ from dita.spec.outcome import Outcome
 from dita.spec.state import Account, Focus, Instrument, Slot, State
 from dita.spec.trace import parse_trace
 from dita.spec.vocabulary import Kind, Mode
+from proof_runs import proved_run
 
 HALTS = inputs.set_mode(Mode.HALTED)
 
@@ -236,3 +238,43 @@ def test_a_solver_that_is_wrong_is_no_solver(
 
     assert solvers.main(["z3"]) == 1
     assert "it answered sat, sat where unsat, sat are right" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("refuted", "told"), [("mode-is-obeyed", ["explained"]), ("", None)])
+def test_the_copy_writes_what_came_of_it(
+    refuted: str, told: list[str] | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The verdict, the figures, and where it is refuted the explanation, which has the time that was given."""
+    seconds: list[float] = []
+
+    def run(tier: str, *, only: str, part: str) -> ProveReport:
+        assert (tier, only, part) == ("full", "mode-is-obeyed", "SET_MODE")
+        return proved_run(refuted)
+
+    def explain(obligation: str, refutation: Refutation | None, note: str, hunt_seconds: float) -> list[str]:
+        assert (obligation, refutation is not None, note) == ("mode-is-obeyed", True, "")
+        seconds.append(hunt_seconds)
+        return ["explained"]
+
+    monkeypatch.setattr(breaking, "run_prove", run)
+    monkeypatch.setattr(breaking, "explained", explain)
+
+    assert breaking.main(["mode-is-obeyed", "SET_MODE", "2.5", str(tmp_path / "found.json")]) == 0
+
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert (found["refuted"], found.get("explanation")) == (bool(refuted), told)
+    assert found["figures"] == proved_run(refuted).figures
+    assert seconds == [2.5] * bool(refuted)
+
+
+def test_a_proof_without_an_end_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect that keeps the solver busy for ever is not noticed."""
+    defect, part = killer_of("mode-is-obeyed")
+
+    def late(tree: Path, arguments: list[str], *, seconds: int) -> subprocess.CompletedProcess[str]:
+        raise subprocess.TimeoutExpired(arguments, seconds)
+
+    monkeypatch.setattr(breaking, "run_python", late)
+
+    with pytest.raises(NotNoticed, match=f"`mode-is-obeyed`: no answer within {breaking.SECONDS} seconds in a tree"):
+        break_by("mode-is-obeyed", defect, part)

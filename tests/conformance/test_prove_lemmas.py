@@ -204,7 +204,7 @@ def test_what_was_asked_before_changes_no_search(monkeypatch: pytest.MonkeyPatch
         return str(solver.check()), solver.statistics().get_key_value("rlimit count")
 
     before = work(z3.Context())
-    for other in ("same-are_terms_exact", "same-is_plausible", "sum-of-multiples", "cost-share-ends"):
+    for other in ("same-are_terms_exact", "same-is_plausible", "cost-share-ends"):
         prove(BY_ID[other], SEED + 1)
     shared = z3.Context()
 
@@ -364,3 +364,22 @@ def test_the_rule_about_sums_holds_for_the_terms_it_is_used_on() -> None:
             assert z3.is_true(z3.simplify(lemmas.interpreted(ground)))
             applied += all(value % by == 0 for value in values)
     assert applied > 100
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+def test_the_command_has_a_line_for_each_lemma(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status 0 when all are proved, 1 when one is not; each with its verdict and what each solver took."""
+    monkeypatch.setattr(lemmas, "LEMMAS", (BY_ID["same-is_whole"], BY_ID["same-is_plausible"]))
+
+    assert lemmas.main([str(SEED)]) == 0
+    sound = capsys.readouterr().out.splitlines()
+    monkeypatch.setattr(arithmetic, "is_multiple", _almost_multiple)
+    assert lemmas.main([]) == 1
+
+    assert [line.split()[:2] for line in sound[:2]] == [["proved", "same-is_whole"], ["proved", "same-is_plausible"]]
+    assert [line.split()[0] for line in sound[2:]] == list(SOLVERS)
+    assert capsys.readouterr().out.startswith("refuted  same-is_whole ")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from dita.conformance.prove import proof
 from dita.conformance.prove.core import KINDS, KindReport, Refutation
 from dita.conformance.prove.executor_check import SIZES, ExecutorReport
 from dita.conformance.prove.frame import SmallReport
@@ -14,14 +15,17 @@ from dita.conformance.prove.proof import (
     SEEDS,
     ProveReport,
     Row,
+    again,
     conclude,
     confirm,
     everything,
     main,
+    parts,
     run_prove,
 )
 from dita.spec.certificate import REQUIRED_LAYERS
 from dita.spec.vocabulary import Kind
+from proof_runs import proved_run
 
 AGREES = ExecutorReport(1, pairs=1, kinds=len(KINDS))
 
@@ -125,3 +129,41 @@ def test_a_kind_by_itself_is_proved_by_the_command(capsys: pytest.CaptureFixture
     told = capsys.readouterr().out
     assert "'paths': 3, " in told
     assert "'refuted': 0, 'unknown': 0, " in told
+
+
+def test_another_seed_repeats_every_part() -> None:
+    """Nothing is asked with one seed only, and the second solver is not asked again."""
+    repeated = again(7)
+
+    assert sorted(part.name for part in repeated) == sorted(part.name for part in parts("full", 0))
+    assert all(part.keywords.get("second", False) is False for part in repeated)
+    assert all(7 in part.arguments or any(getattr(a, "seed", 0) == 7 for a in part.arguments) for part in repeated)
+
+
+@pytest.mark.parametrize(
+    ("only", "part", "says"),
+    [("no-such-law", "", "`no-such-law` is no obligation"), ("", "NOWHERE", "`NOWHERE` is no part")],
+)
+def test_what_is_no_part_of_the_proof_is_refused(only: str, part: str, says: str) -> None:
+    """Before anything is proved."""
+    with pytest.raises(ValueError, match=says):
+        run_prove("quick", only=only, part=part)
+
+
+@pytest.mark.parametrize(("refuted", "status"), [("", 0), ("mode-is-obeyed", 1)])
+def test_the_module_names_what_is_refuted(
+    refuted: str, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status 1 unless everything is proved; tier, obligation and part go to the run as they were given."""
+    asked: list[tuple[str, str, str]] = []
+
+    def instead(tier: str, *, only: str, part: str) -> ProveReport:
+        asked.append((tier, only, part))
+        return proved_run(refuted)
+
+    monkeypatch.setattr(proof, "run_prove", instead)
+
+    assert main(["--tier", "full", "--only", "mode-is-obeyed", "--part", "ENTER"]) == status
+
+    assert asked == [("full", "mode-is-obeyed", "ENTER")]
+    assert f"refuted: {refuted}\n" in capsys.readouterr().out

@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from dita.conformance.vectors.making import Made, PathMissed, make
 from dita.conformance.vectors.pathfinder import OffThePath, Pathfinder, Taken, is_named
 from dita.conformance.vectors.real import FITTING, Asked, Question
 from dita.conformance.vectors.refusing import make_refusing
-from dita.conformance.vectors.rows import INTERIOR, Kept, Vector, changes_of, read, rows_of
+from dita.conformance.vectors.rows import INTERIOR, Kept, Vector, changes_of, parse, read, rows_of
 from dita.reference import orders, step
 from dita.spec.inputs import Input
 from dita.spec.invariants import broken
@@ -249,6 +249,43 @@ def test_files_that_are_too_large_are_refused(monkeypatch: pytest.MonkeyPatch, m
 
     with pytest.raises(PathMissed, match="bytes, `100` are allowed"):
         content_of(made, SEED)
+
+
+class InThreads(ThreadPoolExecutor):
+    """In place of processes, which know nothing of what a test puts in place."""
+
+    def __init__(self, processes: int, **options: object) -> None:
+        assert options["max_tasks_per_child"] == 1
+        super().__init__(processes)
+
+
+def test_every_kind_is_made_and_refusals_from_two_of_them(
+    kept: Kept, vectors: dict[str, list[Vector]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever kind is ready first, the file has them in their order; the refusals of the step itself are added."""
+    kinds = (Kind.FLATTEN, Kind.CANCEL, Kind.SET_MODE)
+    told: list[tuple[str, int, int]] = []
+
+    def as_kept(kind: Kind, seed: int) -> Made:
+        name = Kind(kind).name
+        return Made(kind, kept.marks[name], tuple(vectors[name]), (), 5, 3, 1, 1)
+
+    def progress(what: str, done: int, of: int) -> None:
+        told.append((what, done, of))
+
+    monkeypatch.setattr(generate, "KINDS", kinds)
+    monkeypatch.setattr(generate, "make", as_kept)
+    monkeypatch.setattr(generate, "ProcessPoolExecutor", InThreads)
+
+    content = generate.generate(SEED, progress)
+
+    again = parse(content.text, "what was made")
+    assert list(again.marks) == [kind.name for kind in sorted((Kind.NONE, *kinds))]
+    assert again.marks == {name: kept.marks[name] for name in again.marks}
+    assert content.figures["paths"] == sum(map(len, again.marks.values()))
+    assert content.figures["vectors"] == len(list(again.vectors())) > sum(len(vectors[kind.name]) for kind in kinds)
+    assert sorted(name for name, _, _ in told) == sorted(kind.name for kind in kinds)
+    assert [row[1:] for row in told] == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_nothing_is_made_on_a_fact_that_is_not_proved(monkeypatch: pytest.MonkeyPatch) -> None:
