@@ -13,6 +13,7 @@ import pytest
 
 from changed_sources import changed
 from dita.conformance.corpus import corpus, run_corpus
+from dita.conformance.encoding import unpack_input
 from dita.conformance.mutants import calls, kernel_trial, predicate_trial, recording, reference_trial
 from dita.conformance.mutants.children import Mark, in_child
 from dita.conformance.mutants.edits import changed_files, edit_at, mutants_of
@@ -196,6 +197,22 @@ def test_the_sound_crate_survives_and_a_panic_crashes(
     assert answer.how == "crash"
     with pytest.raises(Unviable, match="the kernel can panic"):
         shop.product_of(panicking)
+
+
+def test_an_endless_kernel_is_out_of_time_at_the_step_that_has_no_end(
+    repository: Path, shop: Workshop, exchanges: list[Exchange], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No kill: the step at which time ran out is asked by itself, and has no end there either."""
+    monkeypatch.setattr(kernel_trial, "CPU_SECONDS", 1)
+    seeds = "    focus.account.seeded = 1;\n"
+    endless = changed(repository, "kernel_rs/src/books.rs", seeds, f"{seeds}    loop {{}}\n")
+    library = shop.build(endless)
+    first = next(place for place, said in enumerate(exchanges) if unpack_input(said.event).kind == Kind.SEED)
+
+    answer = kernel_trial.ask(shop, library, exchanges[: first + 1], laws=True, cpu_seconds=1)
+
+    assert (answer.how, answer.steps) == ("timeout", first)
+    assert answer.says == "endless: this step alone has no end either, after 1 s"
 
 
 def test_what_does_not_compile_is_no_mutant(repository: Path, shop: Workshop) -> None:

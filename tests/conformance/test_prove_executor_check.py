@@ -10,11 +10,12 @@ import pytest
 import z3
 
 from dita.conformance.draw import Draw
-from dita.conformance.prove import contracts, merging, proxies, rewriting
+from dita.conformance.prove import contracts, executor_check, merging, proxies, rewriting
 from dita.conformance.prove.compiled import Places, Predictor, compiled, source_of_values
 from dita.conformance.prove.contracts import CONTRACTS
-from dita.conformance.prove.core import paths_of, theory
+from dita.conformance.prove.core import KINDS, paths_of, theory
 from dita.conformance.prove.executor_check import (
+    SIZES,
     ExecutorReport,
     PairsReport,
     check_executor,
@@ -430,3 +431,27 @@ def test_a_tree_hands_on_what_a_path_leaves_alone() -> None:
     assert said[1][1] is focus.instrument
     assert said[1][2] is focus.slot
     assert truth_of(symbolic(Input(), "event").kind == 1).decl().name() == "="
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_the_module_says_what_it_compared(
+    sound: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status 1 with every problem in a line, 0 without; tier and seed are those of the command line."""
+    report = ExecutorReport(2, pairs=2, kinds=len(KINDS), seconds=0.5, never_taken={"ENTER": 3})
+    if not sound:
+        report.findings.append("ENTER: a path says otherwise")
+    asked: list[tuple[int, int]] = []
+
+    def check(pairs: int, seed: int) -> ExecutorReport:
+        asked.append((pairs, seed))
+        return report
+
+    monkeypatch.setattr(executor_check, "check_executor", check)
+
+    assert executor_check.main(["--tier", "full", "--seed", "7"]) == int(not sound)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert asked == [(SIZES["full"], 7)]
+    assert lines[1:3] == ["paths on no pair: {'ENTER': 3}", "predicates with one answer only: none"]
+    assert lines[3:] == [*report.findings, "0.5 seconds, 4 pairs/s"]
