@@ -33,7 +33,8 @@ covered = $(BIN)/coverage report --data-file=$(COVERED) --skip-covered --include
 # What tests dita.conformance: its own room, and the commands that run it (tests/conftest.py marks what of it is measured).
 JUDGED_BY := $(wildcard tests/conformance/test_*.py tests/runtime/test_cli*.py)
 ALL_MEASURED := $(shell grep -L 'mark.unmeasured' $(JUDGED_BY))
-# The other tests wait half of their time, for sockets and processes: more of them run than there are cores.
+# Tests wait, for sockets and processes, those that are not measured half of their time: more run than there are cores.
+MEASURED_AT_ONCE := 3
 OTHERS_AT_ONCE := 4
 CODE := spec reference_py kernel_rs conformance adapters runtime tests typings examples hatch_build.py
 
@@ -117,7 +118,7 @@ books: build ## ten thousand round trips of a random policy: every trade worth t
 
 coverage: build ## the judge's tests, and the lines and branches that they reach: all of the reference, 95 % of conformance
 	@rm -rf out/coverage && mkdir -p out/coverage
-	@$(BIN)/coverage run -m pytest -q -n 2 --dist worksteal -m measured $(JUDGED_BY)
+	@$(BIN)/coverage run -m pytest -q -n $(MEASURED_AT_ONCE) --dist worksteal -m measured $(JUDGED_BY)
 	@$(BIN)/coverage combine --quiet
 	@$(MAKE) --no-print-directory coverage-report
 
