@@ -47,7 +47,7 @@ quiet = begin=$$(date +%s); \
 	else printf '%-16sFAILED\n%s\n' '$(1)' "$$output"; false; fi
 step = @test ! -t 1 || printf '%s\r' '$(1)'; $(call quiet,$(1),$(2))
 
-.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak books audit coverage coverage-report build tools java valgrind systemd strangers equiv equiv-tools format lock clean
+.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak sinks books audit coverage coverage-report build tools java valgrind systemd strangers equiv equiv-tools format lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -75,7 +75,7 @@ check: build ## the static part of test: style, types, import contract, dependen
 test-services: build valgrind systemd $(SERVICES_STAMP) $(HAZELCAST) $(PROMTOOL) ## tests that need more: valgrind, systemd, Java, Maven (installed when missing, if you are root), promtool, ClickHouse's engine (900 MB)
 	@$(BIN)/pytest -q tests/services
 
-gate: test test-services prove vectors conform tampering mirror campaign mutants simulate soak books equiv audit ## what a release has to pass: test, test-services, every layer's full tier; may take hours
+gate: test test-services prove vectors conform tampering mirror campaign mutants simulate soak sinks books equiv audit ## what a release has to pass: test, test-services, every layer's full tier; may take hours
 
 prove: build ## prove the reference: every obligation, on every path, with two solvers; then plant what breaks each
 	@$(BIN)/dita prove --tier full
@@ -112,6 +112,10 @@ simulate: build ## a thousand simulated runs with everything going wrong, on two
 soak: build ## 24 simulated hours with faults, of the account stream and of the whole runtime: nothing is lost, nothing piles up (an hour)
 	@$(BIN)/python tests/support/stream_soak.py --hours 24
 	@$(BIN)/dita simulate --soak 24
+
+sinks: build $(SERVICES_STAMP) $(HAZELCAST) ## feeding killed and broken at every insert; a session whose server and cluster are away for ten minutes (a quarter of an hour)
+	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/services/test_analytics.py -k 'killed_at_any or breaks_anywhere'
+	@$(BIN)/python tests/support/long_outage.py 600
 
 books: build ## ten thousand round trips of a random policy: every trade worth the same to kernel, bookkeeper and exchange (a minute)
 	@$(BIN)/python tests/support/long_books.py --round-trips 10000

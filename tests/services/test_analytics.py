@@ -125,7 +125,7 @@ def feeding_process(journal: Path, folder: Path, at: int = 0, moment: str = "bef
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_process_killed_at_any_insert_loses_and_doubles_nothing(journal: Path, tmp_path: Path) -> None:
     """By SIGKILL before or after an insert, which rotate with the commit, and once at any moment."""
     for at, moment in rotating(POINTS, KILLS_AT_A_COMMIT, commit_seed()):
@@ -188,7 +188,7 @@ def broken_at(
     return found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_an_insert_that_breaks_anywhere_loses_and_doubles_nothing(rows: list[Stored], tmp_path: Path) -> None:
     """With and without effect; the feeder goes on, or another one does. Points rotate with the commit."""
     points = rotating(POINTS, BREAKS_AT_A_COMMIT, commit_seed())

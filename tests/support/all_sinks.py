@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -132,15 +132,18 @@ class Served:
 class Company:
     """The session of a scene, and everybody beside it."""
 
-    def __init__(self, scene: Scene, member_port: int, patience_seconds: float) -> None:
-        folder = scene.folder
+    def __init__(self, scene: Scene, jar: Path, patience_seconds: float) -> None:
+        folder, port = scene.folder, free_port()
         self.journal = folder / "journal.sqlite"
         self.served = Served(folder / "served")
         self.killed = 0
         self._scene = scene
         self._patience_seconds = patience_seconds  # how long the cluster may take to hear of the end
-        self._members = [f"127.0.0.1:{member_port}"]
+        self._members = [f"127.0.0.1:{port}"]
+        self._cluster = ExitStack()
+        self._new_member = partial(member, folder / "member", port, jar)
         self._place: Place = place_of(folder, self.journal)
+        self._cluster.enter_context(self._new_member())
         self._grid = open_grid(self._members, CLUSTER, None)
         self.folder_feeder = Beside("folder", folder, ["analytics", "follow", "--store", str(folder / "analytics")])
         self.server_feeder = Beside("server", folder, ["analytics", "follow", "--store", self.served.where])
@@ -159,6 +162,7 @@ class Company:
         for one in self.beside:
             one.kill()
         self.served.kill()
+        self._cluster.close()
 
     # --- one life -----------------------------------------------------------------------------------------------------
 
@@ -182,14 +186,22 @@ class Company:
             time.sleep(max(0.0, began + at - time.monotonic()))
             act()
 
-    def last_life(self) -> Ends:
-        """It is commanded, looked at and told to stop; everybody else takes in its end and ends in order."""
+    def last_life(self, away_seconds: float = 0.0) -> Ends:
+        """It is commanded, looked at and told to stop; everybody else takes in its end and ends in order.
+
+        Before that server and cluster may be away, while it trades.
+        """
         session = self._session()
         self._at_work(session)
+        if away_seconds:
+            self._without_sinks(session, away_seconds)
         with PlaneReader(self._place, SCHEMA) as reader:
             self._command("last", SLOTS - 1)
-            self._put_command("last by the cluster", SLOTS - 2)
-            until(lambda: self._answer("last by the cluster"), "an answer in the cluster")
+            number = 0
+            while self._answer(f"last {number}") is None:  # one that is put while the relay is away is not taken
+                number += 1
+                self._put_command(f"last {number}", SLOTS - 2)
+                until(partial(self._grid.get, Map.REPLIES, f"last {number}"), "an answer in the cluster")
             scraped = self._scraped_rows()
             session.terminate()
             status = finish(session, _WITHIN_SECONDS)
@@ -209,6 +221,19 @@ class Company:
             self.journal, str(self._scene.folder / "analytics"), self.served.where, plane, self._in_the_cluster(tag),
             scraped, commands, figures,
         )  # fmt: skip
+
+    def _without_sinks(self, session: BaseProcess, seconds: float) -> None:
+        """Both are killed at once; what the cluster had in memory is gone with it."""
+        self.served.kill()
+        self._grid.close()
+        self._cluster.close()
+        back = time.monotonic() + seconds
+        while time.monotonic() < back:
+            time.sleep(min(1.0, seconds))
+            assert session.is_alive(), f"the session ended before its time:\n{self._output.read_text()[-2000:]}"
+        self._cluster.enter_context(self._new_member())
+        self._grid = open_grid(self._members, CLUSTER, None)
+        self.served.start()
 
     # --- who takes part -----------------------------------------------------------------------------------------------
 
@@ -284,9 +309,8 @@ def company(
     folder: Path, certificate: Path, jar: Path, patience_seconds: float = _WITHIN_SECONDS
 ) -> Generator[Company]:
     """An exchange, a member, and who takes part."""
-    port = free_port()
-    with exchange_process(folder, faults={"faults": _FAULTS}) as exchange, member(folder / "member", port, jar):
-        made = Company(Scene(exchange, certificate, folder), port, patience_seconds)
+    with exchange_process(folder, faults={"faults": _FAULTS}) as exchange:
+        made = Company(Scene(exchange, certificate, folder), jar, patience_seconds)
         try:
             yield made
         finally:
