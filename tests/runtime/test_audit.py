@@ -10,12 +10,12 @@ import pytest
 from dita.conformance.defects import REPOSITORY, Defect, PatchRefused, require_applicable
 from dita.runtime import cli_checks
 from dita.runtime.audit import judging
-from dita.runtime.audit.asking import Answers, answers, asks_of, shows_in_traffic
+from dita.runtime.audit.asking import TESTED, Answers, answers, asks_of, shows_in_traffic
 from dita.runtime.audit.evidence import Evidence, EvidenceError, Row, read_evidence, status_of, write_evidence
 from dita.runtime.audit.judging import Audit, AuditRefused, Question, audit, compare, questions, sample, tidy
 from dita.runtime.audit.pages import write_site
 from dita.runtime.audit.scaffold import scaffold
-from dita.runtime.audit.summary import markdown
+from dita.runtime.audit.summary import PAGE, markdown
 from dita.runtime.audit.trees import patches, scratch
 from dita.runtime.cli_report import CommandError
 from dita.spec.flaws import FOLDER, Ask, catalogue, parse_chapter
@@ -79,6 +79,20 @@ def test_losing_any_one_detection_is_noticed(recorded: Audit, evidence: Evidence
                 problems = Audit((without,), evidence).problems(strict=False)
                 was = f"{flaw.flaw.id}: `{one.defect.name}` was never put to {asked.ask.layer} `{asked.ask.what}`"
                 assert any(problem.startswith(was) for problem in problems)
+
+
+def test_deleting_what_detects_is_noticed(evidence: Evidence, tmp_path: Path) -> None:
+    """In a clone without tests, scenarios and obligations, every question that needs one is told; so is every patch."""
+    there = patches()
+    for flaw in catalogue():
+        found = judging.judged(flaw, evidence, there, set(), tmp_path)
+        for asked in [asked for planted in found.planted for asked in planted.asked]:
+            if asked.ask.layer in TESTED or asked.ask.layer == "proof":
+                names = asked.ask.what.split() if asked.ask.layer == "battery" else [asked.ask.what]
+                assert all(any(f"`{name}`" in problem for problem in found.problems) for name in names), asked.ask
+        gone = judging.judged(flaw, evidence, {}, set(), tmp_path)
+        for injection in flaw.injections:
+            assert f"`{injection.patch}.patch` is not under conformance/defects" in gone.problems
 
 
 def test_what_changed_since_is_stale_and_covers_nothing(recorded: Audit, tmp_path: Path) -> None:
@@ -280,11 +294,13 @@ def test_the_site_is_whole_and_asks_nobody_for_anything(recorded: Audit, tmp_pat
     assert "dita audit S02 --anew" in pages["S02.html"]
 
 
-def test_the_summary_has_a_line_a_flaw(recorded: Audit) -> None:
-    """And says of each who notices it, or that it is open."""
-    lines = [line for line in markdown(recorded).splitlines() if line.startswith("| ")]
+def test_the_summary_is_what_is_recorded(recorded: Audit) -> None:
+    """A line a flaw, who notices it or that it is open; and the page that is kept is the one that is made now."""
+    text = markdown(recorded)
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
     assert len(lines) == len(recorded.judged) + 1
     assert all(line.count("|") - line.count("\\|") == 6 for line in lines)
+    assert (REPOSITORY / PAGE).read_text(encoding="utf-8") == text, f"run `dita audit --markdown {PAGE}`"
 
 
 # ---- growth
