@@ -21,9 +21,11 @@ from dita.adapters.clickhouse import (
     AnalyticsRefused,
     AnalyticsStore,
     AnalyticsUnreachable,
+    Progress,
     open_connection,
 )
 from dita.adapters.clickhouse import store as storing
+from dita.adapters.clickhouse.tables import as_stored
 from dita.conformance.defects import REPOSITORY, Defect, defects, planted
 from dita.kernel.binding import Kernel
 from dita.kernel.loader import load_for_conformance
@@ -96,6 +98,17 @@ def test_every_family_is_what_the_journal_says(where: str, journal: Path, rows: 
         fed(journal, store, batch=777)
         assert everything(store) == before
         assert sum(store.counts(TAG).values()) > len(rows)
+
+
+def test_rows_whose_numbers_look_like_blanks_arrive(where: str, rows: list[Stored]) -> None:
+    """Ten snapshots of thirty-two columns: on the wire a blank and a line's end, right behind the statement."""
+    one = projected(rows).rows["engine_snapshots"][0]
+    ten = [one._replace(journal_position=position) for position in range(1, 11)]
+    made: dict[str, list[Any]] = {family: [] for family in FAMILIES} | {"engine_snapshots": ten}
+    with opened(where) as store:
+        store.put(TAG, made, dict.fromkeys(FAMILIES, 0), Progress(10, "00"))
+
+        assert store.rows("engine_snapshots", TAG, 0, 10) == as_stored("engine_snapshots", ten)
 
 
 def test_a_journal_that_is_being_written_is_followed(journal: Path, rows: list[Stored], tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-_INSERT = re.compile(rb"\s*INSERT INTO (?P<into>.+?) FORMAT (?P<format>\w+)\s*\n", re.IGNORECASE | re.DOTALL)
+_INSERT = re.compile(rb"\s*INSERT INTO (?P<into>.+?) FORMAT (?P<format>\w+)[^\S\n]*\n", re.IGNORECASE | re.DOTALL)
 _FORMAT = re.compile(r"\sFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
 _NOT_SETTINGS = {"query", "database", "query_id", "session_id", "user", "password", "wait_end_of_query"}
 
