@@ -71,6 +71,23 @@ def test_another_seed_and_a_shorter_run_make_other_bytes(result: RunResult, cert
     assert shorter.digest != result.digest
 
 
+# Runs that once went wrong, and what was wrong then.
+ONCE_WRONG = {
+    "another trade's rows settled an exit of nobody's": (406, (2, 4), 33.774),
+    "the death right after a failed journal was not counted": (997, (0, 1, 2, 3, 4, 7, 8, 13), 31.823),
+}
+
+
+@pytest.mark.parametrize(("seed", "kept", "seconds"), ONCE_WRONG.values(), ids=ONCE_WRONG)
+def test_what_once_went_wrong_goes_right(
+    certified_kernel: CertifiedKernel, seed: int, kept: tuple[int, ...], seconds: float
+) -> None:
+    """As the campaign printed it."""
+    result = simulate(draw_scenario(seed).only(kept).shorter(seconds), certified_kernel)
+    assert (result.violations, result.unconverged) == ([], "")
+    assert sum(result.fired.values()) >= 2
+
+
 # --- the auditor sees each falsification -----------------------------------------------------------------------------
 
 

@@ -3,14 +3,16 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Self, final
+from typing import Final, Self, final
 
 from dita.runtime.lockstep import Stepped
 from dita.runtime.trading_day import TradingDay, result
 from dita.spec.inputs import Input
 from dita.spec.order_ids import OrderKey
-from dita.spec.state import State
-from dita.spec.vocabulary import Code, IncomeKind, Kind, Side, Verdict
+from dita.spec.state import Slot, State
+from dita.spec.vocabulary import Code, IncomeKind, Kind, Phase, Side, Verdict
+
+_GIVEN_UP_MAX: Final = 256
 
 
 @final
@@ -29,6 +31,8 @@ class History:
     moved_ns: dict[int, int] = field(default_factory=dict[int, int])  # slot: our time of its last change of phase
     commanded: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
     """Of the newest order of each slot: our time of its command, its limit price (0: market)."""
+    given_up: list[int] = field(default_factory=list[int])
+    """The newest trades that ended without a fill, oldest first: what their orders do later is in no trade's books."""
 
     def observe(self, event: Input, stepped: Stepped, *, send_by_ns: int, wall_ns: int) -> None:
         """Take one input in."""
@@ -46,6 +50,8 @@ class History:
             self.commanded[outcome.slot] = (wall_ns, outcome.limit_price)
         if outcome.moves:
             self.moved_ns[event.slot] = wall_ns
+            if ended_without_a_fill(stepped.before.slots[event.slot], stepped.after.slots[event.slot]):
+                self.given_up = [*self.given_up, stepped.before.slots[event.slot].trade][-_GIVEN_UP_MAX:]
         self.newest_ns = wall_ns
 
     def keep(self, state: State) -> None:
@@ -64,6 +70,7 @@ class History:
             "newest_ns": self.newest_ns,
             "moved_ns": sorted(self.moved_ns.items()),
             "commanded": sorted((slot, *values) for slot, values in self.commanded.items()),
+            "given_up": self.given_up,
         }
         return json.dumps(document, separators=(",", ":"))
 
@@ -82,9 +89,16 @@ class History:
             moved_ns = {int(slot): int(since) for slot, since in document["moved_ns"]}
             commanded = {int(slot): (int(at), int(price)) for slot, at, price in document["commanded"]}
             newest_ns = int(document["newest_ns"])
-            return cls(int(document["seeded_ns"]), starts, submits, day, income_ns, newest_ns, moved_ns, commanded)
+            given_up = [int(trade) for trade in document["given_up"]]
+            seeded_ns = int(document["seeded_ns"])
+            return cls(seeded_ns, starts, submits, day, income_ns, newest_ns, moved_ns, commanded, given_up)
         except (KeyError, TypeError) as error:
             raise ValueError(f"history: `{text[:80]}` is not what `to_text` gives") from error
+
+
+def ended_without_a_fill(before: Slot, after: Slot) -> bool:
+    """Whether the slot's trade was given up in this step."""
+    return before.phase != Phase.IDLE and after.phase == Phase.IDLE and before.entry.quantity == 0
 
 
 def day_after(day: TradingDay, event: Input, stepped: Stepped, wall_ns: int) -> TradingDay:

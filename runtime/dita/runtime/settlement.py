@@ -194,12 +194,15 @@ class Settler:
     def _start_ns(self, half: Half, now_ns: int) -> int:
         """Since when the half can have fills.
 
-        After some tries our own clock may have been wrong when the trade began: each look goes further back, to a day.
+        After some tries our own clock may have been wrong when the trade began. Rows of our own orders are known:
+        each look goes further back, to a day. Of rows that nobody owns a part would do by chance: all of a day at once.
         """
         long_ago_ns = now_ns - _DAY_NS
         start_ns = self._starts.get(half.trade, long_ago_ns)
         if not self._is_old(half):
             return start_ns
+        if not self._is_our_own(half):
+            return long_ago_ns
         looks = self._tries_of(half) - _TRIES_BEFORE_ALERT
         return max(long_ago_ns, min(start_ns, now_ns) - (1 << 2 * min(looks, 9)) * NANOSECONDS_PER_SECOND)
 
@@ -264,7 +267,8 @@ class Settler:
         if key is None:
             return True
         slot = self._engine.state.slots[key.slot]
-        return key.trade not in (slot.trade, *(tail.trade for tail in slot.tails))
+        is_kept = key.trade in (slot.trade, *(tail.trade for tail in slot.tails))
+        return key.trade in self._engine.history.given_up and not is_kept
 
     def _trades_of(self, instrument: int) -> Iterator[int]:
         """Trades of this instrument whose beginning is known."""

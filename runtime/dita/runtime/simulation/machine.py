@@ -60,8 +60,12 @@ class Outputs:
     alerts: Counter[Alert] = field(default_factory=Counter[Alert])
     starts: int = 0
     failed_starts: int = 0
-    journal_failures: int = 0
     deaths: int = 0
+
+    @property
+    def journal_failures(self) -> int:
+        """Counted as they happen: who is killed right after one has still traded without a journal."""
+        return self.alerts[Alert.JOURNAL_FAILED] + self.alerts[Alert.FENCED]
 
 
 @final
@@ -159,8 +163,6 @@ class Machine:
                     await self._stop_asked.wait()
         getting_ready.cancel()
         await asyncio.gather(getting_ready, return_exceptions=True)
-        if runtime.engine.journal_error is not None:
-            self.outputs.journal_failures += 1
         with contextlib.suppress(JournalError):  # a disk that failed fails to be closed, too
             await runtime.stop()
 
