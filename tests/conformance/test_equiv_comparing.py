@@ -3,23 +3,22 @@
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from unittest.mock import MagicMock, Mock
 
 import pytest
 import z3
 
-from dita.conformance.equiv.comparing import machine_path, reference_of, result_of, spelled
+from dita.conformance.equiv.comparing import machine_path, reference_of, result_of
+from dita.conformance.equiv.lifting import LiftReport
 from dita.conformance.equiv.proving import KindReport, prove_kind
 from dita.conformance.equiv.replay import NotReplayed, by_image, by_reference, parted
-from dita.conformance.equiv.run import EquivReport, key_of, run_equiv
+from dita.conformance.equiv.run import PAIRS, EquivReport, key_of, run_equiv
 from dita.conformance.equiv.sums import Canonical
 from dita.conformance.equiv.tools import BEFORE, EVENT, WRITTEN, Bitwuzla, ToolMissing, explored
 from dita.kernel.image import IMAGE_PATH
-from dita.spec.vocabulary import Code, Kind, Verdict
-
-MODE: Final = "event.mode"
-NOW: Final = "pre.account.mode"
+from dita.spec.vocabulary import Kind
+from machine_paths import MODE, NOW, number, set_mode
 
 
 class InProcess:
@@ -59,38 +58,6 @@ def small_reference() -> Generator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dita.conformance.equiv.proving.reference_of", Mock(return_value=small))
         yield
-
-
-def path(conditions: Sequence[str], after: Mapping[str, str]) -> dict[str, Any]:
-    """A path as ``machine.py`` writes it; a word of the outcome that is not given is 0."""
-    zero = "#x0000000000000000"
-    left = {name: zero for name in WRITTEN if name.startswith("outcome.")} | dict(after)
-    declared = [MODE, NOW, "event.slot", "event.instrument", *[f"after.{name}" for name in left]]
-    lines = [f"(declare-fun {spelled(name)} () (_ BitVec 64))" for name in declared]
-    lines += [f"(assert {condition})" for condition in conditions]
-    lines += [f"(assert (= {spelled(f'after.{name}')} {value}))" for name, value in left.items()]
-    return {"conditions": len(conditions), "calls": [], "changed": list(left), "text": "\n".join(lines)}
-
-
-def number(value: int) -> str:
-    """A word in SMT-LIB."""
-    return f"#x{value:016x}"
-
-
-def set_mode(*, highest: int = 2, answer: Mapping[str, str] | None = None, paths: int = 3) -> dict[str, Any]:
-    """SET_MODE as a compiler might have written it, or a little otherwise."""
-    known = f"(bvule {MODE} {number(highest)})"
-    accepted = {
-        NOW: MODE, "outcome.verdict": number(Verdict.ACCEPTED), "outcome.slot": "event.slot",
-        "outcome.instrument": "event.instrument",
-    }  # fmt: skip
-    bad = {"outcome.code": number(Code.BAD_VALUE)}
-    same = {"outcome.code": number(Code.NO_CHANGE)}
-    found = [
-        path([f"(not {known})"], bad), path([known, f"(= {MODE} {NOW})"], same),
-        path([known, f"(not (= {MODE} {NOW}))"], {**accepted, **(answer or {})}),
-    ]  # fmt: skip
-    return {"kind": int(Kind.SET_MODE), "seconds": 0.0, "paths": found[:paths]}
 
 
 def test_equal_sides_are_proved() -> None:
@@ -250,6 +217,8 @@ def test_a_proof_is_read_back_until_something_changes(tmp_path: Path, monkeypatc
     monkeypatch.setattr("dita.conformance.equiv.run.Bitwuzla", solver)
     explorer = Mock(return_value=[set_mode()])
     monkeypatch.setattr("dita.conformance.equiv.run.explored", explorer)
+    compared = Mock(return_value=LiftReport(PAIRS["quick"], 3))
+    monkeypatch.setattr("dita.conformance.equiv.run.lifted", compared)
 
     first = run_equiv([Kind.SET_MODE], "quick", Mock(), image=image)
     again = run_equiv([Kind.SET_MODE], "quick", Mock(), image=image)
@@ -263,6 +232,12 @@ def test_a_proof_is_read_back_until_something_changes(tmp_path: Path, monkeypatc
     image.write_bytes(b"two")
     for _ in range(2):
         assert run_equiv([Kind.SET_MODE], "quick", Mock(), image=image).read_back == 0
+    explorer.return_value = [set_mode()]
+    image.write_bytes(b"three")
+    for report in (LiftReport(PAIRS["quick"], 3, ["path 1 says something else"]), LiftReport(7, 3), LiftReport()):
+        compared.return_value = report
+        (problem,) = run_equiv([Kind.SET_MODE], "quick", Mock(), image=image).problems
+        assert "says something else" in problem or f"on {report.pairs} of {PAIRS['quick']} pairs" in problem
 
 
 @pytest.mark.parametrize("mode", [1, 3])

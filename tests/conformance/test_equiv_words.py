@@ -90,9 +90,13 @@ def test_what_has_no_meaning_on_words_is_refused(fact: z3.BoolRef) -> None:
 
 def test_bounds_are_read_from_either_side_and_through_negations() -> None:
     """Comparisons with numbers, in every form, and nothing else."""
-    found = bounded([A >= 3, z3.Not(A > 9), z3.And(z3.IntVal(-1) < B, z3.Not(z3.Or(B >= 5, C != 2))), A <= C])
+    found = bounded([A >= 3, z3.Not(A > 9), z3.And(z3.IntVal(-1) < B, z3.Not(z3.Or(B >= 5, C != 20))), A <= C])
 
-    assert found == {A.get_id(): Interval(3, 9), B.get_id(): Interval(0, 4), C.get_id(): Interval(2, 2)}
+    assert found == {A.get_id(): Interval(3, 9), B.get_id(): Interval(0, 4), C.get_id(): Interval(20, 20)}
+    found = bounded([z3.And(-A <= B, B < A), A <= 7, A == C])
+    assert found[B.get_id()] == Interval(-7, 6)
+    assert found[A.get_id()].high == found[C.get_id()].high == 7
+    assert found[A.get_id()].low == -6
 
 
 def test_bounds_of_a_choice_are_those_of_either_side() -> None:

@@ -62,7 +62,12 @@ class Reference:
     @property
     def plain(self) -> tuple[z3.BoolRef, ...]:
         """Of what is assumed, all that compares words with words and numbers: no sum, which is what is hard."""
-        return tuple(fact for fact in self.facts if _is_plain(fact))
+        return tuple(part for fact in self.facts for part in _parts(fact) if _is_plain(part))
+
+
+def _parts(fact: z3.BoolRef) -> list[z3.BoolRef]:
+    """What a fact is the conjunction of."""
+    return [part for child in fact.children() for part in _parts(child)] if z3.is_and(fact) else [fact]
 
 
 def _is_plain(fact: z3.ExprRef) -> bool:
@@ -104,9 +109,7 @@ def _case(path: Path, known: Mapping[int, Any], canonical: Canonical) -> Case:
 
 def machine_path(answer: Mapping[str, Any], canonical: Canonical) -> MachinePath:
     """A path as ``machine.py`` wrote it down. Raises ValueError for a text that does not say what it must."""
-    asserted = list(z3.parse_smt2_string(answer["text"]))
-    conditions = asserted[: answer["conditions"]]
-    named = dict(_definition(fact) for fact in asserted[answer["conditions"] :])
+    conditions, named = definitions_of(answer)
     results: list[tuple[z3.ExprRef, z3.ExprRef]] = []
     for number, call in enumerate(answer["calls"]):
         name = call["function"].removeprefix("dita_")
@@ -122,6 +125,12 @@ def machine_path(answer: Mapping[str, Any], canonical: Canonical) -> MachinePath
         tuple(canonical.of(z3.substitute(fact, *results)) for fact in conditions),
         tuple(canonical.of(after[name]) for name in WRITTEN),
     )
+
+
+def definitions_of(answer: Mapping[str, Any]) -> tuple[list[z3.BoolRef], dict[str, z3.ExprRef]]:
+    """A path's conditions, and what stands for the words it leaves and the arguments it passes. Raises ValueError."""
+    asserted = list(z3.parse_smt2_string(answer["text"]))
+    return asserted[: answer["conditions"]], dict(_definition(fact) for fact in asserted[answer["conditions"] :])
 
 
 def _definition(fact: z3.BoolRef) -> tuple[str, z3.ExprRef]:

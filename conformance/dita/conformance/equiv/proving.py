@@ -61,6 +61,9 @@ class KindReport:
     unknown: list[str] = field(default_factory=list[str])
     seconded: int = 0
     disagreed: list[str] = field(default_factory=list[str])
+    lifted_pairs: int = 0  # states and inputs on which the paths and the processor were compared
+    lifted_paths: int = 0  # that some of them took
+    misread: list[str] = field(default_factory=list[str])
     seconds_exploring: float = 0.0
     seconds_deciding: float = 0.0
     worst_seconds: float = 0.0
@@ -69,7 +72,7 @@ class KindReport:
     def proved(self) -> bool:
         """Every path of the image is equal, some are reached, and both sides are covered."""
         complete = self.machine_paths > 0 and self.equal == self.machine_paths and self.reached > 0
-        return complete and not (self.differ or self.unknown or self.disagreed)
+        return complete and not (self.differ or self.unknown or self.disagreed or self.misread)
 
     def as_json(self) -> dict[str, Any]:
         """As it is kept."""

@@ -65,20 +65,36 @@ def by_reference(words: Mapping[str, int]) -> list[int]:
     return flatten_words(after) + flatten_words(located(outcome, event))
 
 
+class Replayed:
+    """An image in this process. Raises ImageRefused."""
+
+    def __init__(self, image: Path) -> None:
+        self._raw = load_for_conformance(image)
+        self._lib: Any = self._raw.lib
+
+    def after(self, words: Mapping[str, int]) -> list[int]:
+        """What it leaves behind. Raises KernelError."""
+        ffi = self._raw.ffi
+        focus = filled(BLANK, [words[name] for name in BEFORE])
+        event = filled(Input(), [words[name] for name in EVENT])
+        records: list[Record] = [focus.account, focus.instrument, focus.slot, event, Outcome()]
+        names = ("account", "instrument", "slot", "input", "outcome")
+        pointers = [ffi.new(f"struct dita_{name} *") for name in names]
+        for pointer, record in zip(pointers, records, strict=True):
+            ffi.buffer(pointer)[:] = pack(record)
+        raise_for(self._lib.dita_step_focus(*pointers))
+        left = b"".join(bytes(ffi.buffer(pointers[index])) for index in (0, 1, 2, 4))
+        return [int.from_bytes(left[at : at + 8], "little", signed=True) for at in range(0, len(left), 8)]
+
+    def call(self, name: str, arguments: tuple[int, ...]) -> int:
+        """What a named function gives for words, as a word."""
+        given = [value - (1 << 64) if value >> 63 else value for value in arguments]
+        return int(getattr(self._lib, name)(*given)) % (1 << 64)
+
+
 def by_image(image: Path, words: Mapping[str, int]) -> list[int]:
     """What the image leaves behind, in this process. Raises ImageRefused, KernelError."""
-    raw = load_for_conformance(image)
-    lib: Any = raw.lib
-    focus = filled(BLANK, [words[name] for name in BEFORE])
-    event = filled(Input(), [words[name] for name in EVENT])
-    records: list[Record] = [focus.account, focus.instrument, focus.slot, event, Outcome()]
-    names = ("account", "instrument", "slot", "input", "outcome")
-    pointers = [raw.ffi.new(f"struct dita_{name} *") for name in names]
-    for pointer, record in zip(pointers, records, strict=True):
-        raw.ffi.buffer(pointer)[:] = pack(record)
-    raise_for(lib.dita_step_focus(*pointers))
-    left = b"".join(bytes(raw.ffi.buffer(pointers[index])) for index in (0, 1, 2, 4))
-    return [int.from_bytes(left[at : at + 8], "little", signed=True) for at in range(0, len(left), 8)]
+    return Replayed(image).after(words)
 
 
 def main(arguments: list[str]) -> int:

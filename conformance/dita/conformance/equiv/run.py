@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from dita.conformance.defects import REPOSITORY
+from dita.conformance.equiv.lifting import lifted
 from dita.conformance.equiv.proving import KindReport, prove_kind
 from dita.conformance.equiv.tools import PROGRAMS, Bitwuzla, explored
 from dita.conformance.prove.core import KINDS
@@ -31,6 +32,9 @@ PINS: Final = REPOSITORY / "requirements" / "equiv.txt"
 Tier = Literal["quick", "ci", "full"]
 SECOND_EVERY: Final[dict[Tier, int]] = {"quick": 20, "ci": 20, "full": 1}
 """The second solver is asked about every n-th question; the questions are the same in every tier."""
+
+PAIRS: Final[dict[Tier, int]] = {"quick": 200, "ci": 500, "full": 5_000}
+"""Of state and input, on which a kind's paths and the processor are compared."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -60,6 +64,9 @@ class EquivReport:
             "unknown": sum(len(row.unknown) for row in rows),
             "second_opinions": sum(row.seconded for row in rows),
             "disagreements": sum(len(row.disagreed) for row in rows),
+            "lifted_pairs": sum(row.lifted_pairs for row in rows),
+            "lifted_paths": sum(row.lifted_paths for row in rows),
+            "misread": sum(len(row.misread) for row in rows),
             "read_back": self.read_back,
         }
 
@@ -71,7 +78,7 @@ class EquivReport:
 
 def _why(row: KindReport) -> str:
     found = [f"{len(row.differ)} machine paths differ from the reference"] if row.differ else []
-    found += [*row.unknown[:2], *row.disagreed[:2]]
+    found += [*row.unknown[:2], *row.disagreed[:2], *row.misread[:2]]
     return "; ".join(found) or "no path of the image was proved"
 
 
@@ -93,9 +100,18 @@ def run_equiv(
                 kind = missing[number]
                 progress("comparing machine code and reference", number, len(missing))
                 row = report.rows[kind] = prove_kind(kind, answer, solver, SECOND_EVERY[tier])
+                if "paths" in answer:
+                    _compare_with_processor(row, image, answer, PAIRS[tier])
                 if row.proved:
                     keep(keys[kind], {"report": row.as_json()}, FOLDER)
     return report
+
+
+def _compare_with_processor(row: KindReport, image: Path, answer: Mapping[str, Any], pairs: int) -> None:
+    found = lifted(image, answer, pairs)
+    row.lifted_pairs, row.lifted_paths, row.misread = found.pairs, found.hit, [*found.findings]
+    if found.pairs != pairs or not found.hit:
+        row.misread.append(f"{found.hit} paths were compared with the processor, on {found.pairs} of {pairs} pairs")
 
 
 def key_of(kind: Kind, tier: Tier, image: Path) -> str:
@@ -105,6 +121,7 @@ def key_of(kind: Kind, tier: Tier, image: Path) -> str:
         "image": sha256_hex(image.read_bytes()),
         "code": _code(),
         "second every": SECOND_EVERY[tier],
+        "pairs": PAIRS[tier],
         "solvers": solver_versions(),
         "python": sys.version,
     }

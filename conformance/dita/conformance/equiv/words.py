@@ -203,7 +203,8 @@ def resized(value: z3.BitVecRef, bits: int) -> z3.BitVecRef:
 def bounded(facts: Iterable[z3.BoolRef], known: Mapping[int, Interval] | None = None) -> dict[int, Interval]:
     """Intervals, by term id, that comparisons with numbers among the facts give; the caller keeps the facts."""
     found = dict(known or {})
-    for fact in facts:
+    every = list(facts)
+    for fact in every * PASSES:
         _bound(fact, found, holds=True)
     return found
 
@@ -211,6 +212,8 @@ def bounded(facts: Iterable[z3.BoolRef], known: Mapping[int, Interval] | None = 
 _MIRRORED: Final = {"<=": ">=", ">=": "<=", "<": ">", ">": "<"}
 _OPPOSITE: Final = {"<=": ">", ">=": "<", "<": ">=", ">": "<=", "distinct": "="}
 _FAR: Final = 1 << 200
+_ANYTHING: Final = Interval(-_FAR, _FAR)
+PASSES: Final = 2  # so that a comparison with a word knows what a later fact says of that word
 
 
 def _bound(fact: z3.ExprRef, found: dict[int, Interval], *, holds: bool) -> None:
@@ -225,10 +228,9 @@ def _bound(fact: z3.ExprRef, found: dict[int, Interval], *, holds: bool) -> None
     elif fact.num_args() == 2 and z3.is_int(fact.arg(0)):
         left, right = fact.children()
         comparison = name if holds else _OPPOSITE.get(name, "")
-        if z3.is_int_value(right):
-            _compared(left, comparison, right.as_long(), found)
-        elif z3.is_int_value(left):
-            _compared(right, _MIRRORED.get(comparison, comparison), left.as_long(), found)
+        for one, how, other in ((left, comparison, right), (right, _MIRRORED.get(comparison, comparison), left)):
+            if not z3.is_int_value(one):
+                _compared(one, how, _interval(other, found), found)
 
 
 def _bound_by_choice(fact: z3.ExprRef, found: dict[int, Interval], *, holds: bool) -> None:
@@ -237,20 +239,32 @@ def _bound_by_choice(fact: z3.ExprRef, found: dict[int, Interval], *, holds: boo
     sides: list[dict[int, Interval]] = []
     for side, chosen in ((yes, True), (no, False)):
         said: dict[int, Interval] = {}
-        _bound(condition, said, holds=chosen)
-        _bound(side, said, holds=holds)
+        for _ in range(PASSES):
+            _bound(condition, said, holds=chosen)
+            _bound(side, said, holds=holds)
         sides.append(said)
     for term in sides[0].keys() & sides[1].keys():
         one, other = sides[0][term], sides[1][term]
         either = Interval(min(one.low, other.low), max(one.high, other.high))
-        found[term] = found.get(term, either).meet(either)
+        if either.low > -_FAR or either.high < _FAR:
+            found[term] = found.get(term, either).meet(either)
 
 
-def _compared(term: z3.ExprRef, comparison: str, number: int, found: dict[int, Interval]) -> None:
+def _interval(term: z3.ExprRef, found: Mapping[int, Interval]) -> Interval:
+    """What is known so far of a number, a term or a term's negation."""
+    if z3.is_int_value(term):
+        return Interval(term.as_long(), term.as_long())
+    if term.decl().name() == "-" and term.num_args() == 1:
+        low, high = _interval(term.arg(0), found)
+        return Interval(-high, -low)
+    return found.get(term.get_id(), _ANYTHING)
+
+
+def _compared(term: z3.ExprRef, comparison: str, other: Interval, found: dict[int, Interval]) -> None:
     ranges = {
-        "<=": Interval(-_FAR, number), "<": Interval(-_FAR, number - 1), ">=": Interval(number, _FAR),
-        ">": Interval(number + 1, _FAR), "=": Interval(number, number),
+        "<=": Interval(-_FAR, other.high), "<": Interval(-_FAR, other.high - 1), ">=": Interval(other.low, _FAR),
+        ">": Interval(other.low + 1, _FAR), "=": other,
     }  # fmt: skip
-    if comparison in ranges:
-        before = found.get(term.get_id(), Interval(-_FAR, _FAR))
-        found[term.get_id()] = before.meet(ranges[comparison])
+    said = ranges.get(comparison, _ANYTHING)
+    if abs(said.low) < _FAR - 1 or abs(said.high) < _FAR - 1:
+        found[term.get_id()] = found.get(term.get_id(), _ANYTHING).meet(said)
