@@ -151,6 +151,7 @@ mod tests {
         let _alone = ALONE.lock();
         let first = open().expect("a free place");
         assert_eq!(close(first), Ok(()));
+        assert_eq!(enter(first).err(), Some(Closed::BadHandle));
         let second = open().expect("a free place");
         assert_ne!(first, second);
         assert_eq!(enter(first).err(), Some(Closed::BadHandle));

@@ -32,6 +32,7 @@ from fault_defects import (
     late_cancels_are_strange,
     limits_say_nothing_of_cancels,
     never_pauses,
+    new_codes_are_definite,
     no_client_id,
     no_code_is_definite,
     no_reply_is_no_position,
@@ -224,12 +225,14 @@ MARGIN = faults.RefuseRequest(101204, "Insufficient margin")
 RPC = faults.RefuseRequest(101500, "rpc timeout")
 BUSY_KEYS = faults.RefuseRequest(100500, "Internal system error", on="listen_key", when=faults.When(times=2))
 LATE_CODE = faults.SpoilReply(200, "code", 101500, "rpc timeout")
+NEW_CODE = faults.SpoilReply(200, "code", 987654, "what no page of the venue tells of")
 ROWS: list[Row] = [
     *submits(),
     *cancels_and_queries(),
     Row((MARGIN,), opening, (REFUSED, WHOLE, 0), no_code_is_definite, ("unknown: ambiguous, absent", WHOLE, 0)),
     Row((RPC,), opening, ("unknown: ambiguous, absent", WHOLE, 0), every_code_is_definite, (REFUSED, WHOLE, 0)),
     Row((LATE_CODE,), opening, ("unknown: ambiguous, found", WHOLE, 1), every_code_is_definite, (REFUSED, WHOLE, 1)),
+    Row((NEW_CODE,), opening, ("unknown: ambiguous, found", WHOLE, 1), new_codes_are_definite, (REFUSED, WHOLE, 1)),
     Row(
         (faults.MisstateLength(40),), then_another,
         (("unknown: no_reply, found", WHOLE, 1), ACCEPTED), silence_is_rejection, ((REFUSED, WHOLE, 1), ACCEPTED),

@@ -13,7 +13,7 @@ from dita.adapters.bingx import account_stream, api, desk, errors, market_stream
 from dita.adapters.bingx.account_stream import AccountStream
 from dita.adapters.bingx.api import Answer, Api
 from dita.adapters.bingx.desk import OrderDesk
-from dita.adapters.bingx.errors import ErrorClass
+from dita.adapters.bingx.errors import ErrorClass, Meaning
 from dita.adapters.bingx.json_text import as_object
 from dita.adapters.bingx.market_stream import MarketStream
 from dita.adapters.bingx.orders import Accepted, CancelKind, CancelResult, NewOrder, Rejected, SubmitResult
@@ -65,6 +65,11 @@ def gateways_are_definite(patch: pytest.MonkeyPatch) -> None:
 def every_code_is_definite(patch: pytest.MonkeyPatch) -> None:
     """Any error code: taken for a refusal."""
     patch.setattr(ErrorClass, "is_definite", property(lambda _: True))
+
+
+def new_codes_are_definite(patch: pytest.MonkeyPatch) -> None:
+    """A code in no table: taken for a refusal."""
+    patch.setattr(errors, "_UNLISTED", Meaning(ErrorClass.DEFINITE_REJECT, listed=False))
 
 
 def no_code_is_definite(patch: pytest.MonkeyPatch) -> None:
