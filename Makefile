@@ -47,7 +47,7 @@ quiet = begin=$$(date +%s); \
 	else printf '%-16sFAILED\n%s\n' '$(1)' "$$output"; false; fi
 step = @test ! -t 1 || printf '%s\r' '$(1)'; $(call quiet,$(1),$(2))
 
-.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak sinks books audit coverage coverage-report build tools java valgrind systemd strangers equiv equiv-tools format lock clean
+.PHONY: help run test check test-services gate prove vectors conform campaign mutants tampering mirror simulate soak sinks books audit coverage coverage-report build tools java valgrind systemd chromium strangers equiv equiv-tools format lock clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -72,7 +72,7 @@ check: build ## the static part of test: style, types, import contract, dependen
 	{ $(call quiet,cargo test,$(CARGO) test --quiet --offline --locked --lib); }; others=$$?; \
 	wait $$slowest && exit $$others
 
-test-services: build valgrind systemd $(SERVICES_STAMP) $(HAZELCAST) $(PROMTOOL) ## tests that need more: valgrind, systemd, Java, Maven (installed when missing, if you are root), promtool, ClickHouse's engine (900 MB)
+test-services: build valgrind systemd chromium $(SERVICES_STAMP) $(HAZELCAST) $(PROMTOOL) ## tests that need more: valgrind, systemd, Chromium, Java, Maven (installed when missing, if you are root), promtool, ClickHouse's engine (900 MB)
 	@$(BIN)/pytest -q tests/services
 
 gate: test test-services prove vectors conform tampering mirror campaign mutants simulate soak sinks books equiv audit ## what a release has to pass: test, test-services, every layer's full tier; may take hours
@@ -169,6 +169,10 @@ valgrind:
 systemd:
 	@command -v systemd-analyze >/dev/null || { test "$$(id -u)" = 0 && { apt-get -q update && apt-get -q -y install systemd; } \
 	>/dev/null; } || { echo 'systemd-analyze is missing: install the package systemd'; exit 1; }
+
+chromium:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && { apt-get -q update && apt-get -q -y install chromium; } \
+	>/dev/null; } || { echo 'chromium is missing: install the package chromium'; exit 1; }
 
 $(STAMP): | tools
 	$(call step,environment,test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
