@@ -281,7 +281,10 @@ def test_every_kind_is_made_and_refusals_from_two_of_them(
 
     again = parse(content.text, "what was made")
     assert list(again.marks) == [kind.name for kind in sorted((Kind.NONE, *kinds))]
-    assert again.marks == {name: kept.marks[name] for name in again.marks}
+    # In which order paths are found depends on what the process has asked its solver before; this one is not fresh.
+    assert {name: set(marks) for name, marks in again.marks.items()} == {
+        name: set(kept.marks[name]) for name in again.marks
+    }
     assert content.figures["paths"] == sum(map(len, again.marks.values()))
     assert content.figures["vectors"] == len(list(again.vectors())) > sum(len(vectors[kind.name]) for kind in kinds)
     assert sorted(name for name, _, _ in told) == sorted(kind.name for kind in kinds)
