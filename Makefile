@@ -101,7 +101,7 @@ mirror: build ## two thousand schedules on the exchange simulator and on the exp
 	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/adapters/test_exchange_mirrors_model.py
 
 audit: build ## every known flaw put back where its evidence is stale, every layer asked again; refuses what is stale or open
-	@$(BIN)/dita audit --tier full
+	@$(BIN)/dita audit --tier full --html out/audit/flaws
 
 campaign: build ## five minutes of random traces on two processes; adds to what earlier ones counted
 	@$(BIN)/dita conform --tier campaign --minutes 5 --cluster local
