@@ -177,7 +177,6 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--transport", choices=TRANSPORTS, default="direct")
     parser.add_argument("--policy", default="coin")
     asked = parser.parse_args(arguments)
-    logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="books-") as name:
         folder = Path(name)
         recordings = asked.recordings or write_recording(folder / "recordings", _QUOTES)
@@ -194,4 +193,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.WARNING)  # of this process alone: tests call `main`, and those after them look at logs
     sys.exit(main(sys.argv[1:]))
