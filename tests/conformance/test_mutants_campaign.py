@@ -94,11 +94,12 @@ def is_seen_soon(record: Record) -> bool:
 def test_a_trial_ends_as_it_is_recorded(side: Family, every: Catalogue, evidence: Evidence, bench: Bench) -> None:
     """Killed with a witness that kills again, shown to be equal, or no mutant at all: whatever was recorded at length.
 
-    The solver's kills are among them: what little traffic there is here does not notice those.
+    The solver's kills are among them: what little traffic there is here does not notice those. Not a predicate's, whose
+    solver starts from examples that are too many for here; `make mutants` and the sample of the evidence ask those.
     """
     killed = of_side(every, evidence, side, "killed")
     asked = some([row for row in killed if row[1].witness is not None and is_seen_soon(row[1])], 1)
-    asked += some([row for row in killed if SOLVER in row[1].answers], 1)
+    asked += some([row for row in killed if SOLVER in row[1].answers and side != "predicate"], 1)
     asked += some(of_side(every, evidence, side, "equivalent"), 1) + of_side(every, evidence, side, "unviable")[:1]
 
     for mutant, kept in asked:
