@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from dita.adapters.journal import Note
+from dita.adapters.journal.store import checked_note
 from dita.adapters.logic.orders import Snapshot
 from dita.adapters.logic.rows import Evidence, FillRow, OrderRow, OrderState, PositionRow
 from dita.runtime import settlement
 from dita.runtime.alerts import Alert
-from dita.runtime.settlement import Settler, spent_note, spent_rows, unsettled
+from dita.runtime.settlement import Half, Settler, spent_notes, spent_rows, unsettled
 from dita.spec import inputs
 from dita.spec.inputs import Input
 from dita.spec.order_ids import OrderKey, client_order_id
@@ -382,6 +383,23 @@ def test_orders_of_trades_that_are_forgotten_are_not_nobodys(tmp_path: Path, *, 
     run_virtually(work)
 
 
+def test_hundreds_of_rows_are_named_in_notes_that_the_journal_takes(tmp_path: Path) -> None:
+    """Also with the longest names that the venue has."""
+
+    async def work(clock: VirtualClock) -> None:
+        room = EngineRoom(tmp_path, clock)
+        await room.open_shop()
+        rows = [
+            replace(fill(room, number, "71", OrderSide.BUY, 1, 0), trade_id=f"{number:064d}") for number in range(333)
+        ]
+        half = Half(0, 0, 9, Part.ENTRY, OrderSide.BUY, 333, 0)
+        notes = [checked_note(note) for note in spent_notes(half, rows)]
+        assert spent_rows(notes, room.engine.state) == {(SYMBOL, row.trade_id): row.time_ns for row in rows}
+        await room.close()
+
+    run_virtually(work)
+
+
 def no_notes(_: int) -> list[Note]:
     return []
 
@@ -395,7 +413,7 @@ def test_rows_of_a_settlement_that_was_refused_are_not_spent(tmp_path: Path) -> 
         await finished_trade(room)
         entry, exit_ = unsettled(room.engine.state)
         rows = whole_fills(room, 5, 6)
-        notes = [note for half, row in zip((entry, exit_), rows, strict=True) for note in spent_note(half, [row])]
+        notes = [note for half, row in zip((entry, exit_), rows, strict=True) for note in spent_notes(half, [row])]
         assert spent_rows(notes, room.engine.state) == {}
         room.script.fills = rows
         assert await settler_of(room).settle()

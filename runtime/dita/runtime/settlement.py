@@ -33,6 +33,7 @@ _STARTS_MAX: Final = SLOTS * (TAILS + 1)
 _HALVES_MAX: Final = 2 * _STARTS_MAX
 _SPENT_NS: Final = 2 * _DAY_NS  # rows older than a day are not looked at
 _SPENT: Final = "rows of nobody"
+_ROWS_A_NOTE: Final = 20  # a note has at most 4,096 bytes
 
 
 class Half(NamedTuple):
@@ -318,7 +319,7 @@ class Settler:
         if found.quantity != half.quantity and self._tries.get(key, 0):
             return False  # more than was booked: the kernel has been told once
         event = settle_input(half.slot, half.instrument, half.trade, half.part, found)
-        outcome = await self._engine.apply(event, spent_note(half, others))
+        outcome = await self._engine.apply(event, spent_notes(half, others))
         if outcome.verdict != Verdict.ACCEPTED:
             self._why[key] = f"{outcome}: rows sum to `{found.quantity}`, booked `{half.quantity}`"
             return False
@@ -350,11 +351,17 @@ def _position_side(half: Half) -> str:
     return "LONG" if (half.side is OrderSide.BUY) == (half.part == Part.ENTRY) else "SHORT"
 
 
-def spent_note(half: Half, rows: Iterable[FillRow]) -> tuple[Note, ...]:
-    """What is written with a SETTLE: the rows that nobody owns and that it is made of; nothing, when there is none."""
+def spent_notes(half: Half, rows: Iterable[FillRow]) -> tuple[Note, ...]:
+    """What is written with a SETTLE: the rows that nobody owns and that it is made of; nothing, when there is none.
+
+    In parts, for a note may not be long, and a position that was closed by force can have hundreds of rows.
+    """
     named = [[row.symbol, row.trade_id, row.time_ns] for row in rows]
-    body = {"trade": half.trade, "part": half.part.name, "rows": named}
-    return (Note(ACCOUNT_NOTES, _SPENT, json.dumps(body)),) if named else ()
+    parts = [named[first : first + _ROWS_A_NOTE] for first in range(0, len(named), _ROWS_A_NOTE)]
+    return tuple(
+        Note(ACCOUNT_NOTES, _SPENT, json.dumps({"trade": half.trade, "part": half.part.name, "rows": part}))
+        for part in parts
+    )
 
 
 def spent_rows(notes: Iterable[Note], state: State) -> dict[tuple[str, str], int]:
