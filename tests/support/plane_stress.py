@@ -11,7 +11,6 @@ import os
 import random
 import struct
 import time
-import zlib
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -46,9 +45,8 @@ def _nothing_planted() -> None:
 
 def _bare(before: Callable[[int, bytes, int], object]) -> None:
     """One place, no checksum, and something else in it for a moment before each packet, its old head left alone."""
-    for name, value in (("PACKETS", 1), ("INDEX", struct.Struct("<Q"))):
+    for name, value in (("PACKETS", 1), ("INDEX", struct.Struct("<Q")), ("checksum", _no_checksum)):
         setattr(layout, name, value)
-    zlib.crc32 = _no_checksum
     pwrite = os.pwrite
 
     def twice(handle: int, content: bytes, at: int) -> int:
@@ -60,7 +58,7 @@ def _bare(before: Callable[[int, bytes, int], object]) -> None:
     os.pwrite = twice  # type: ignore[assignment] # the planted defect
 
 
-def _no_checksum(_data: object, _value: int = 0, /) -> int:
+def _no_checksum(_fields: bytes, _payload: bytes) -> int:
     return 0
 
 
