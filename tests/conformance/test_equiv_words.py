@@ -79,6 +79,25 @@ def test_what_bounds_a_sum_bounds_its_width() -> None:
             assert worth(carried, numbers) == exact
 
 
+def test_the_fact_that_bounds_a_term_is_itself_exact() -> None:
+    """What shows that a sum fits a word says so of the sum, not of its lowest bits; from then on it is a word."""
+    total = A + B
+    bound = z3.And(total >= -BOUND, total <= BOUND)
+    carried = Words()
+    fact = carried.learned(bound)
+
+    assert carried.word(total).size() == WORD_BITS
+    for numbers in (*triples(100), (1 << 62, (1 << 63) - 1, 0), (-(1 << 63), -(1 << 63), 0)):
+        assert worth(fact, numbers) == worth(bound, numbers), numbers
+    assert worth(Words(bounded([bound])).fact(bound), (-(1 << 63), -(1 << 63), 0))  # the lowest bits are zero
+
+
+def test_a_named_function_gives_no_bit_that_a_comparison_does_not_see() -> None:
+    """Its word is as wide as its values: one bit more would be free on one side and unseen on the other."""
+    for name, interval in RESULTS.items():
+        assert symbol(name).range().size() == interval.bits
+
+
 @pytest.mark.parametrize(
     "fact", [A / 2 == B, A % 3 == 1, z3.Xor(A < B, B < C), A * B == C, z3.Product(A, B, C) == 0], ids=str
 )

@@ -1,10 +1,10 @@
 # What `conformance/equiv/deciding.py` uses of bitwuzla, which lives in `.venv/equiv` alone.
 
+from collections.abc import Callable
 from typing import Any
 
 class Option:
     PRODUCE_MODELS: Any
-    TIME_LIMIT_PER: Any
 
 class Result:
     SAT: Any
@@ -16,6 +16,7 @@ class Options:
 class TermManager: ...
 
 class Bitwuzla:
+    def configure_terminator(self, callback: Callable[[], bool]) -> None: ...
     def check_sat(self) -> Any: ...
     def get_value(self, term: Any) -> Any: ...
 

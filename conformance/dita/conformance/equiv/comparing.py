@@ -99,9 +99,9 @@ def _case(path: Path, known: Mapping[int, Any], canonical: Canonical) -> Case:
     else:
         after, outcome = path.result
         outcome = located(outcome, world.event)
-    carried = Words(bounded([*path.literals, *path.lemmas], known))
+    carried = Words(bounded(path.lemmas, known))
     return Case(
-        tuple(canonical.of(carried.fact(fact)) for fact in path.literals),
+        tuple(canonical.of(carried.learned(fact)) for fact in path.literals),
         tuple(canonical.of(carried.fact(fact)) for fact in path.lemmas),
         tuple(canonical.of(carried.word(word)) for word in words(after) + words(outcome)),
     )

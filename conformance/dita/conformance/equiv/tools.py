@@ -25,7 +25,7 @@ PYTHON: Final = Path(sys.prefix) / "equiv" / "bin" / "python"
 PROGRAMS: Final = REPOSITORY / "conformance" / "equiv"
 STEP: Final = "dita_core"
 KIND_WORD: Final = "event.kind"
-MILLISECONDS: Final = 60_000
+MILLISECONDS: Final = 60_000  # of processor time
 _RECORDS: Final = {
     "account": ("pre.account", Account), "instrument": ("pre.instrument", Instrument), "slot": ("pre.slot", Slot),
     "event": ("event", Input), "outcome": ("outcome", Outcome),

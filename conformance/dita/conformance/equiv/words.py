@@ -20,7 +20,6 @@ from dita.spec.scales import BOUND
 from dita.spec.slot_invariants import FEE_RATE_MAX_PPB
 
 WORD_BITS: Final = 64
-WIDE_BITS: Final = 128  # of the one named function whose result may not fit a word
 
 
 class Interval(NamedTuple):
@@ -52,9 +51,12 @@ RESULTS: Final[dict[str, Interval]] = {
 
 
 def symbol(name: str) -> z3.FuncDeclRef:
-    """A named function on words: what the reference's function gives, before it is fitted into a word."""
+    """A named function on words: what the reference's function gives, before it is fitted into a word.
+
+    Its result has as many bits as the function's values take, and none that a comparison of them would not see.
+    """
     contract = CONTRACTS[name]
-    bits = WIDE_BITS if RESULTS.get(name, WORD).bits > WORD_BITS else WORD_BITS
+    bits = RESULTS.get(name, WORD).bits
     result = z3.BoolSort() if contract.truth else z3.BitVecSort(bits)
     return z3.Function(name, *[z3.BitVecSort(WORD_BITS)] * contract.arity, result)
 
@@ -82,7 +84,7 @@ _CONNECTIVES: Final[dict[str, Callable[..., Any]]] = {
 class Words:
     """Translates terms under what is known. Terms are kept, so that their ids stay theirs."""
 
-    known: Mapping[int, Interval] = field(default_factory=dict[int, Interval])
+    known: dict[int, Interval] = field(default_factory=dict[int, Interval])
     _done: dict[int, z3.ExprRef] = field(default_factory=dict[int, z3.ExprRef])
     _intervals: dict[int, Interval] = field(default_factory=dict[int, Interval])
     _kept: list[z3.ExprRef] = field(default_factory=list[z3.ExprRef])
@@ -91,6 +93,16 @@ class Words:
         """A truth value. Raises Unsupported for an operation that is not known here."""
         self._translate(term)
         return cast("z3.BoolRef", self._done[term.get_id()])
+
+    def learned(self, term: z3.BoolRef) -> z3.BoolRef:
+        """The same of a fact that is known from now on. What shows that a term fits a word is itself taken wide."""
+        made = self.fact(term)
+        for _ in range(PASSES):
+            _bound(term, self.known, holds=True)
+        if any(self.known[one].bits < self._intervals[one].bits for one in self.known.keys() & self._intervals.keys()):
+            self._done.clear()
+            self._intervals.clear()
+        return made
 
     def word(self, term: z3.ArithRef) -> z3.BitVecRef:
         """An integer that fits a word. Raises Unsupported where the intervals do not show that it does."""
