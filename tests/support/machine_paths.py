@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from dita.conformance.equiv.comparing import spelled
+from dita.conformance.equiv.questions import spelled
 from dita.conformance.equiv.tools import WRITTEN
 from dita.spec.vocabulary import Code, Kind, Verdict
 

@@ -1,4 +1,4 @@
-"""Both sides of an input kind as formulas over the same 64-bit words, and the questions about them.
+"""Both sides of an input kind as formulas over the same 64-bit words.
 
 The reference's paths are terms over integers, explored as for the proofs; ``words`` carries them over exactly. The
 image's paths come as text. On both sides a named function is one uninterpreted function of words, so what is proved
@@ -16,11 +16,10 @@ from typing import Any, Final
 import z3
 
 from dita.conformance.equiv.sums import Canonical
-from dita.conformance.equiv.tools import EVENT, WRITTEN
+from dita.conformance.equiv.tools import WRITTEN
 from dita.conformance.equiv.words import WORD_BITS, Words, bounded, symbol
 from dita.conformance.prove.contracts import CONTRACTS
 from dita.conformance.prove.core import paths_of, theory
-from dita.conformance.prove.covering import covering
 from dita.conformance.prove.executor import Path
 from dita.conformance.prove.proxies import Unsupported
 from dita.conformance.prove.world import words
@@ -28,7 +27,6 @@ from dita.reference.focus import Refused
 from dita.reference.step import located
 from dita.spec.vocabulary import Kind
 
-LOGIC: Final = "QF_UFBV"
 BEYOND: Final = 5 << 60
 """What ``kernel_rs/src/arithmetic.rs`` gives for every quotient that is larger."""
 
@@ -151,60 +149,3 @@ def result_of(name: str, arguments: Sequence[z3.ExprRef]) -> z3.BitVecRef:
         return value
     most = z3.BitVecVal(BEYOND, value.size())
     return z3.Extract(WORD_BITS - 1, 0, z3.If(z3.UGT(value, most), most, value))
-
-
-# --- questions ------------------------------------------------------------------------------------------------------
-
-
-def difference(path: MachinePath, reference: Reference) -> list[z3.BoolRef]:
-    """The state and input take the image's path, and a path of the reference that leaves something else behind."""
-    cases: list[z3.BoolRef] = []
-    for case in reference.cases:
-        others = [ours != theirs for ours, theirs in zip(path.after, case.after, strict=True) if not ours.eq(theirs)]
-        if others:
-            cases.append(z3.And(*case.holds, *case.lemmas, any_of(others)))
-    return [*reference.facts, *path.holds, any_of(cases)]
-
-
-def gap(paths: Sequence[MachinePath], reference: Reference) -> list[z3.BoolRef]:
-    """The state and input take none of the image's paths."""
-    return [*reference.facts, *[z3.Not(_all(path.holds)) for path in paths]]
-
-
-def gap_of_reference(reference: Reference) -> list[z3.BoolRef]:
-    """The state and input take none of the reference's paths, as carried over."""
-    questions = covering([_all(case.holds) for case in reference.cases])
-    return [*reference.facts, *reference.lemmas, *questions.definitions, questions.none]
-
-
-def reached(path: MachinePath, reference: Reference) -> list[z3.BoolRef]:
-    """Some state that satisfies the invariants, and some input, take the image's path."""
-    return [*reference.facts, *path.holds]
-
-
-def text_of(question: Sequence[z3.BoolRef]) -> str:
-    """The question in SMT-LIB, without what asks it; every free word of a step is declared."""
-    solver = z3.Solver()
-    solver.add(*question)
-    text = solver.to_smt2().replace("(check-sat)", "")
-    undeclared = [name for name in (*WRITTEN, *EVENT) if f"(declare-fun {spelled(name)} " not in text]
-    declared = "".join(f"(declare-fun {spelled(name)} () (_ BitVec {WORD_BITS}))\n" for name in undeclared)
-    return f"(set-logic {LOGIC})\n{declared}{text}"
-
-
-def spelled(name: str) -> str:
-    """A word's name as SMT-LIB writes it."""
-    return f"|{name}|" if "[" in name else name
-
-
-def any_of(facts: Sequence[z3.BoolRef]) -> z3.BoolRef:
-    """One of the facts holds; of no facts, none does."""
-    if not facts:
-        return z3.BoolVal(False)
-    return z3.Or(*facts) if len(facts) > 1 else facts[0]
-
-
-def _all(facts: Sequence[z3.BoolRef]) -> z3.BoolRef:
-    if not facts:
-        return z3.BoolVal(True)
-    return z3.And(*facts) if len(facts) > 1 else facts[0]

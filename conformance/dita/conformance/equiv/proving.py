@@ -9,24 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import z3
 
-from dita.conformance.equiv.comparing import (
-    LOGIC,
-    MachinePath,
-    Reference,
-    difference,
-    gap,
-    gap_of_reference,
-    machine_path,
-    reached,
-    reference_of,
-    spelled,
-    text_of,
-)
+from dita.conformance.equiv.comparing import MachinePath, Reference, machine_path, reference_of
+from dita.conformance.equiv.questions import LOGIC, Spelled, gap, gap_of_reference, reached, spelled
 from dita.conformance.equiv.sums import Canonical
 from dita.conformance.equiv.tools import BEFORE, EVENT, Asked
 from dita.conformance.prove.proxies import Unsupported
@@ -89,9 +78,8 @@ class _Questions:
     second_every: int
     asked: int = 0
 
-    def refuted(self, name: str, question: Sequence[z3.BoolRef], milliseconds: int | None) -> bool:
+    def refuted(self, name: str, text: str, milliseconds: int | None) -> bool:
         """Whether the first solver finds this impossible; nothing else that it says is an answer here."""
-        text = text_of(question)
         answer = self.first.ask(text, milliseconds=milliseconds)
         if answer["verdict"] != "unsat":
             return False
@@ -99,9 +87,8 @@ class _Questions:
         self._seconded(name, text, "unsat")
         return True
 
-    def put(self, name: str, question: Sequence[z3.BoolRef], words: Sequence[str] = ()) -> Mapping[str, Any]:
+    def put(self, name: str, text: str, words: Sequence[str] = ()) -> Mapping[str, Any]:
         """The first solver's answer; what it does not know, and where the second disagrees, is noted."""
-        text = text_of(question)
         answer = self.first.ask(text, [spelled(word) for word in words])
         self.report.worst_seconds = max(self.report.worst_seconds, answer.get("seconds", 0.0))
         verdict = answer["verdict"]
@@ -138,9 +125,9 @@ def prove_kind(kind: Kind, answer: Mapping[str, Any], first: Asked, second_every
     report.machine_paths, report.reference_paths = len(paths), len(reference.cases)
     report.pairs = len(paths) * len(reference.cases)
     questions = _Questions(first, report, second_every)
-    levels = _levels(reference)
+    written, levels = Spelled(reference), _levels(reference)
     for number, path in enumerate(paths):
-        _compare(number, path, reference, levels, questions)
+        _compare(number, path, written, levels, questions)
     for name, question in ((IMAGE, gap(paths, reference)), (REFERENCE, gap_of_reference(reference))):
         if questions.put(name, question)["verdict"] == "sat":
             report.unknown.append(f"{name}: some input takes none of them")
@@ -148,22 +135,21 @@ def prove_kind(kind: Kind, answer: Mapping[str, Any], first: Asked, second_every
     return report
 
 
-def _compare(number: int, path: MachinePath, reference: Reference, levels: list[_Level], questions: _Questions) -> None:
+def _compare(number: int, path: MachinePath, written: Spelled, levels: list[_Level], questions: _Questions) -> None:
     """One path. The level that was enough comes first from then on: neighbours need the same."""
     report = questions.report
     for level in levels:
-        assumed = replace(reference, facts=level.facts)
-        if questions.refuted(f"path {number}", difference(path, assumed), level.milliseconds):
+        if questions.refuted(f"path {number}", written.difference(path, level.facts), level.milliseconds):
             levels.sort(key=lambda one: one is not level)
             report.equal += 1
             break
     else:
-        answer = questions.put(f"path {number}", difference(path, reference), FREE)
+        answer = questions.put(f"path {number}", written.difference(path, written.reference.facts), FREE)
         report.equal += answer["verdict"] == "unsat"
         if answer["verdict"] == "sat":
             found = {name: int(answer["values"][spelled(name)]) for name in FREE}
             report.differ.append(Difference(number, found))
-    met = questions.put(f"path {number} is reached", reached(path, reference))
+    met = questions.put(f"path {number} is reached", reached(path, written.reference))
     report.reached += met["verdict"] == "sat"
 
 
