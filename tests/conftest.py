@@ -14,6 +14,7 @@ from machine_profiles import register
 from sample_certificate import sample_certificate, written_certificate
 
 register()
+pytest_plugins = ["leftovers"]
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -300,16 +300,20 @@ def test_check_fails_with_any_of_its_steps(repository: Path, tmp_path: Path, fai
         ("    import warnings\n    warnings.warn('planted', DeprecationWarning, stacklevel=1)\n", "1 failed"),
         ("    import time\n    time.sleep(60)\n", "Timeout"),
         ("    async def f(): ...\n    f()\n    import gc\n    gc.collect()\n", "1 failed"),
+        ("    import logging\n    logging.disable()\n", "left behind: logs are disabled up to 50"),
+        ("    import os\n    os.chdir('/')\n", "the folder is `/`"),
     ],
-    ids=["sound", "warns", "hangs", "forgets to await"],
+    ids=["sound", "warns", "hangs", "forgets to await", "mutes logs", "moves away"],
 )
 def test_a_careless_test_fails(repository: Path, tmp_path: Path, body: str, outcome: str) -> None:
-    """Under our settings a test that warns, hangs or forgets to await is no passing test."""
+    """Under our settings a test that warns, hangs, forgets to await or leaves something behind is no passing test."""
     (tmp_path / "test_planted.py").write_text(f"def test_it():\n{body}")
     settings = ["-c", str(repository / "pyproject.toml"), "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
+    settings += ["-p", "leftovers"]
 
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *settings, "--timeout", "3", str(tmp_path / "test_planted.py")],
+        env=os.environ | {"PYTHONPATH": str(repository / "tests" / "support")},
         cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 
