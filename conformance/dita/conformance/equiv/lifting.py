@@ -23,6 +23,7 @@ import z3
 
 from dita.conformance.equiv.comparing import definitions_of
 from dita.conformance.equiv.replay import Replayed
+from dita.conformance.equiv.terms import children_first
 from dita.conformance.equiv.tools import BEFORE, EVENT, WRITTEN
 from dita.conformance.prove.executor_pairs import Pairs
 from dita.conformance.prove.proxies import Unsupported
@@ -118,19 +119,10 @@ class _Writer:
 
     def value(self, term: z3.ExprRef) -> str:
         """The variable that holds the term's value: a truth value, or a word's bits as a number."""
-        stack = [term]
-        while stack:
-            top = stack[-1]
-            if top.get_id() in self._done:
-                stack.pop()
-                continue
-            missing = [child for child in self._before(top) if child.get_id() not in self._done]
-            if missing:
-                stack += missing
-                continue
-            self._kept.append(stack.pop())
-            self._done[top.get_id()] = f"v{len(self._done)}"
-            self.lines.append(f"{self._done[top.get_id()]} = {self._written(top)}")
+        for part in children_first(term, self._done, self._before):
+            self._kept.append(part)
+            self._done[part.get_id()] = f"v{len(self._done)}"
+            self.lines.append(f"{self._done[part.get_id()]} = {self._written(part)}")
         return self._done[term.get_id()]
 
     def _before(self, term: z3.ExprRef) -> list[z3.ExprRef]:

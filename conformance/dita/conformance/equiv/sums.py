@@ -13,6 +13,8 @@ from typing import Final, TypeVar, cast
 
 import z3
 
+from dita.conformance.equiv.terms import children_first
+
 CHOICES_MAX: Final = 4  # that one sum is split by: sixteen sums
 T = TypeVar("T", bound=z3.ExprRef)
 Linear = tuple[dict[int, int], int]
@@ -35,19 +37,9 @@ class Canonical:
         return cast("T", self._done[term.get_id()])
 
     def _rewrite(self, term: z3.ExprRef) -> None:
-        stack = [term]
-        while stack:
-            top = stack[-1]
-            if top.get_id() in self._done:
-                stack.pop()
-                continue
-            missing = [child for child in top.children() if child.get_id() not in self._done]
-            if missing:
-                stack += missing
-                continue
-            stack.pop()
-            self._kept.append(top)
-            self._done[top.get_id()] = self._rewritten(top)
+        for part in children_first(term, self._done):
+            self._kept.append(part)
+            self._done[part.get_id()] = self._rewritten(part)
 
     def _rewritten(self, term: z3.ExprRef) -> z3.ExprRef:
         if z3.is_bv(term):

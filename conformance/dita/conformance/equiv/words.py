@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import z3
 
+from dita.conformance.equiv.terms import children_first
 from dita.conformance.prove.contracts import CONTRACTS
 from dita.conformance.prove.proxies import Unsupported
 from dita.spec.scales import BOUND
@@ -113,24 +114,14 @@ class Words:
         return resized(self._number_of(term), WORD_BITS)
 
     def _translate(self, term: z3.ExprRef) -> None:
-        stack = [term]
-        while stack:
-            top = stack[-1]
-            if top.get_id() in self._done:
-                stack.pop()
-                continue
-            missing = [child for child in top.children() if child.get_id() not in self._done]
-            if missing:
-                stack += missing
-                continue
-            stack.pop()
-            self._kept.append(top)
-            if z3.is_bool(top):
-                self._done[top.get_id()] = self._truth(top)
+        for part in children_first(term, self._done):
+            self._kept.append(part)
+            if z3.is_bool(part):
+                self._done[part.get_id()] = self._truth(part)
             else:
-                value, interval = self._number(top)
-                self._done[top.get_id()] = value
-                self._intervals[top.get_id()] = interval.meet(self.known.get(top.get_id(), interval))
+                value, interval = self._number(part)
+                self._done[part.get_id()] = value
+                self._intervals[part.get_id()] = interval.meet(self.known.get(part.get_id(), interval))
 
     def _number_of(self, term: z3.ExprRef) -> z3.BitVecRef:
         return cast("z3.BitVecRef", self._done[term.get_id()])
