@@ -147,6 +147,39 @@ def test_what_a_dead_process_still_writes_reaches_nobody(run: Run) -> None:
     assert [type(error) for error in lost] == [ConnectionResetError]
 
 
+@pytest.mark.parametrize("milliseconds", range(2, 48, 5))
+def test_a_process_killed_while_it_connects_leaves_no_end_open(run: Run, milliseconds: int) -> None:
+    """On the way, accepted or connected; and what is left of it connects to nobody, however often it tries."""
+    accepted: list[object] = []
+
+    class Server(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            accepted.append(transport)
+
+    async def client(loop: VirtualLoop) -> None:
+        try:
+            await loop.create_connection(asyncio.Protocol, "127.0.0.1", 7)
+            await asyncio.sleep(100)
+        finally:
+            await loop.create_connection(asyncio.Protocol, "127.0.0.1", 7)
+
+    async def work(loop: VirtualLoop) -> None:
+        await loop.create_server(Server, sock=MemoryListener("127.0.0.1", 7))
+        process = SimulatedProcess("client")
+        process.on_death.append(lambda: loop.network.bury(process))
+        running = process.start(client(loop))
+        await asyncio.sleep(milliseconds / 1000)
+        assert not running.done()
+        accepted_alive = len(accepted)
+        process.kill()
+        await process.reap()
+        assert running.done()
+        assert len(accepted) == accepted_alive
+        assert loop.network.connections == 0
+
+    run(work)
+
+
 # --- connections -----------------------------------------------------------------------------------------------------
 
 

@@ -94,7 +94,9 @@ class MemoryNetwork:
         near = _MemoryTransport(self, loop, here, server.address, current_process(), copy_context())
         far = _MemoryTransport(self, loop, server.address, here, None, server.context.copy())
         near.peer, far.peer = far, near
-        far.attach(server.context.copy().run(server.factory))
+        if not near.is_dead:  # what is left of a killed process may believe that it has connected; nobody else does
+            self._ends |= {near: None, far: None}
+            far.attach(server.context.copy().run(server.factory))
         await asyncio.sleep(self.delay(loop.time()))
         protocol = factory()
         near.set_protocol(protocol)
@@ -119,10 +121,6 @@ class MemoryNetwork:
     def connections(self) -> int:
         """Ends of connections that are open."""
         return len(self._ends)
-
-    def add(self, end: "_MemoryTransport") -> None:
-        """A new end."""
-        self._ends[end] = None
 
     def drop(self, end: "_MemoryTransport") -> None:
         """An end that is no more."""
@@ -222,7 +220,6 @@ class _MemoryTransport(asyncio.Transport):
         self._closing = False
         self._said_eof = False
         self._over = False  # connection_lost was called or is about to be
-        network.add(self)
 
     def __hash__(self) -> int:
         return hash(self.here) ^ hash(self.there)
@@ -279,7 +276,7 @@ class _MemoryTransport(asyncio.Transport):
         return True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if self._closing or self._said_eof or not data or self._is_dead:
+        if self._closing or self._said_eof or not data or self.is_dead:
             return
         content = bytes(data)
         self._unread += len(content)
@@ -291,7 +288,7 @@ class _MemoryTransport(asyncio.Transport):
             self._protocol.pause_writing()
 
     def write_eof(self) -> None:
-        if self._closing or self._said_eof or self._is_dead:
+        if self._closing or self._said_eof or self.is_dead:
             return
         self._said_eof = True
         self.peer.approach(_EOF)
@@ -305,7 +302,8 @@ class _MemoryTransport(asyncio.Transport):
     # --- what the network does
 
     @property
-    def _is_dead(self) -> bool:
+    def is_dead(self) -> bool:
+        """Whether the process that holds it was killed."""
         return self.owner is not None and not self.owner.is_alive
 
     def descriptor(self) -> int:
@@ -375,7 +373,7 @@ class _MemoryTransport(asyncio.Transport):
     def _end(self, error: Exception | None) -> None:
         if self._closing:
             return
-        if not self._is_dead:
+        if not self.is_dead:
             self.peer.approach(ConnectionResetError("reset by the other end") if self.ends_with_reset else _EOF)
         self._lose(error)
 
@@ -384,4 +382,5 @@ class _MemoryTransport(asyncio.Transport):
         if not self._over:
             self._over = True
             self._network.drop(self)
-            self._soon(self._protocol.connection_lost, error)
+            if self._protocol is not None:  # killed before it knew that it was connected
+                self._soon(self._protocol.connection_lost, error)
