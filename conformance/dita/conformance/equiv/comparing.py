@@ -17,7 +17,7 @@ import z3
 
 from dita.conformance.equiv.sums import Canonical
 from dita.conformance.equiv.tools import WRITTEN
-from dita.conformance.equiv.words import WORD_BITS, Words, bounded, symbol
+from dita.conformance.equiv.words import WORD_BITS, Interval, Words, bounded, symbol
 from dita.conformance.prove.contracts import CONTRACTS
 from dita.conformance.prove.core import paths_of, theory
 from dita.conformance.prove.executor import Path
@@ -87,10 +87,10 @@ def reference_of(kind: Kind, canonical: Canonical) -> Reference:
     for lemma in everywhere.values():
         with suppress(Unsupported):  # one that says nothing where its path is not taken; to assume less proves no less
             lemmas.append(canonical.of(carried.fact(lemma)))
-    return Reference(kind, facts, tuple(lemmas), tuple(_case(path, known, canonical) for path in paths))
+    return Reference(kind, facts, tuple(lemmas), tuple(_case(path, assumptions, known, canonical) for path in paths))
 
 
-def _case(path: Path, known: Mapping[int, Any], canonical: Canonical) -> Case:
+def _case(path: Path, assumptions: Sequence[z3.BoolRef], known: Mapping[int, Interval], canonical: Canonical) -> Case:
     world = theory().world
     if isinstance(path.error, Refused):
         after, outcome = world.pre, path.error.outcome
@@ -98,11 +98,17 @@ def _case(path: Path, known: Mapping[int, Any], canonical: Canonical) -> Case:
         after, outcome = path.result
         outcome = located(outcome, world.event)
     carried = Words(bounded(path.lemmas, known))
-    return Case(
-        tuple(canonical.of(carried.learned(fact)) for fact in path.literals),
-        tuple(canonical.of(carried.fact(fact)) for fact in path.lemmas),
-        tuple(canonical.of(carried.word(word)) for word in words(after) + words(outcome)),
-    )
+    holds = tuple(canonical.of(carried.learned(fact)) for fact in path.literals)
+    try:
+        left = _left(carried, [*words(after), *words(outcome)], canonical)
+    except Unsupported:  # an invariant says more where the path has decided a part of it, which takes a while to find
+        carried.learn(assumptions)
+        left = _left(carried, [*words(after), *words(outcome)], canonical)
+    return Case(holds, tuple(canonical.of(carried.fact(fact)) for fact in path.lemmas), left)
+
+
+def _left(carried: Words, numbers: Sequence[z3.ArithRef], canonical: Canonical) -> tuple[z3.BitVecRef, ...]:
+    return tuple(canonical.of(carried.word(number)) for number in numbers)
 
 
 def machine_path(answer: Mapping[str, Any], canonical: Canonical) -> MachinePath:

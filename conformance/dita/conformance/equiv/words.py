@@ -38,6 +38,11 @@ class Interval(NamedTuple):
         """What lies in both."""
         return Interval(max(self.low, other.low), min(self.high, other.high))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no value lies in it."""
+        return self.low > self.high
+
 
 WORD: Final = Interval(-(1 << 63), (1 << 63) - 1)
 RESULTS: Final[dict[str, Interval]] = {
@@ -98,12 +103,16 @@ class Words:
     def learned(self, term: z3.BoolRef) -> z3.BoolRef:
         """The same of a fact that is known from now on. What shows that a term fits a word is itself taken wide."""
         made = self.fact(term)
-        for _ in range(PASSES):
-            _bound(term, self.known, holds=True)
-        if any(self.known[one].bits < self._intervals[one].bits for one in self.known.keys() & self._intervals.keys()):
+        self.learn([term])
+        return made
+
+    def learn(self, facts: Iterable[z3.BoolRef]) -> None:
+        """These facts are known from now on."""
+        self.known = bounded(facts, self.known)
+        narrower = [one for one, old in self._intervals.items() if old.meet(self.known.get(one, old)) != old]
+        if narrower:
             self._done.clear()
             self._intervals.clear()
-        return made
 
     def word(self, term: z3.ArithRef) -> z3.BitVecRef:
         """An integer that fits a word. Raises Unsupported where the intervals do not show that it does."""
@@ -226,6 +235,10 @@ def _bound(fact: z3.ExprRef, found: dict[int, Interval], *, holds: bool) -> None
     elif name == ("and" if holds else "or"):
         for part in fact.children():
             _bound(part, found, holds=holds)
+    elif name == ("or" if holds else "and"):
+        possible = [part for part in fact.children() if _decided(part, found) is not (not holds)]
+        if len(possible) == 1:
+            _bound(possible[0], found, holds=holds)
     elif name == "if":
         _bound_by_choice(fact, found, holds=holds)
     elif fact.num_args() == 2 and z3.is_int(fact.arg(0)):
@@ -237,20 +250,60 @@ def _bound(fact: z3.ExprRef, found: dict[int, Interval], *, holds: bool) -> None
 
 
 def _bound_by_choice(fact: z3.ExprRef, found: dict[int, Interval], *, holds: bool) -> None:
-    """What either side of a choice of truth values says, each with what the choice says of it."""
+    """What the side says that can be; where both can, what either says, each with what the choice says of it."""
     condition, yes, no = fact.children()
+    possible = [
+        (side, chosen)
+        for side, chosen in ((yes, True), (no, False))
+        if _decided(condition, found) is not (not chosen) and _decided(side, found) is not (not holds)
+    ]
+    if len(possible) == 1:
+        ((side, chosen),) = possible
+        _bound(condition, found, holds=chosen)
+        _bound(side, found, holds=holds)
+        return
     sides: list[dict[int, Interval]] = []
-    for side, chosen in ((yes, True), (no, False)):
+    for side, chosen in possible:
         said: dict[int, Interval] = {}
         for _ in range(PASSES):
             _bound(condition, said, holds=chosen)
             _bound(side, said, holds=holds)
         sides.append(said)
-    for term in sides[0].keys() & sides[1].keys():
+    for term in sides[0].keys() & sides[1].keys() if sides else ():
         one, other = sides[0][term], sides[1][term]
         either = Interval(min(one.low, other.low), max(one.high, other.high))
         if either.low > -_FAR or either.high < _FAR:
             found[term] = found.get(term, either).meet(either)
+
+
+def _decided(fact: z3.ExprRef, found: Mapping[int, Interval]) -> bool | None:
+    """Whether the fact holds wherever the words lie in these intervals, or nowhere; None where they do not tell."""
+    name, children = fact.decl().name(), fact.children()
+    if z3.is_true(fact) or z3.is_false(fact):
+        return z3.is_true(fact)
+    if name == "not":
+        said = _decided(children[0], found)
+        return None if said is None else not said
+    if name in {"and", "or"}:
+        parts = [_decided(child, found) for child in children]
+        deciding = name == "or"
+        if deciding in parts:
+            return deciding
+        return None if None in parts else not deciding
+    if len(children) == 2 and z3.is_int(children[0]) and name in _DECIDED:
+        return _DECIDED[name](*[_interval(child, found) for child in children])
+    return None
+
+
+_DECIDED: Final[dict[str, Callable[[Interval, Interval], bool | None]]] = {
+    "<=": lambda one, other: True if one.high <= other.low else False if one.low > other.high else None,
+    "<": lambda one, other: True if one.high < other.low else False if one.low >= other.high else None,
+    ">=": lambda one, other: True if one.low >= other.high else False if one.high < other.low else None,
+    ">": lambda one, other: True if one.low > other.high else False if one.high <= other.low else None,
+    "=": lambda one, other: (
+        True if one.low == one.high == other.low == other.high else False if one.meet(other).is_empty else None
+    ),
+}
 
 
 def _interval(term: z3.ExprRef, found: Mapping[int, Interval]) -> Interval:
