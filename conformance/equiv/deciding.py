@@ -3,7 +3,8 @@
     .venv/equiv/bin/python deciding.py < questions.jsonl > answers.jsonl
 
 One question a line: ``text`` without a ``check-sat``, ``milliseconds`` of processor time, which are the same whatever
-else runs, and ``words``, the names of 64-bit words whose values are wanted where the answer is ``sat``. One answer a line: ``verdict``, ``seconds``, and those ``values``.
+else runs, and ``words``, the names of 64-bit words whose values are wanted where the answer is ``sat``. One answer a
+line: ``verdict``, ``seconds``, and those ``values``.
 """
 
 from __future__ import annotations

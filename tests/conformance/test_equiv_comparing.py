@@ -1,6 +1,8 @@
 """The two sides of a kind compared, on machine code that was written down by hand: what is equal, and what is not."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,22 @@ class Shrugs:
         return {"verdict": "unknown", "words": words, "milliseconds": milliseconds}
 
 
+class AtOnce(Executor):
+    """A pool whose one worker is this process, which z3 answers in the first solver's place."""
+
+    def __init__(self) -> None:
+        self.given: list[Any] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Done before it is asked for."""
+        self.given += args
+        done = Future[Any]()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("dita.conformance.equiv.proving.Bitwuzla", lambda: nullcontext(InProcess()))
+            done.set_result(fn(*args, **kwargs))
+        return done
+
+
 @pytest.fixture(scope="module", autouse=True)
 def small_reference() -> Generator[None]:
     """The reference's SET_MODE without the invariants, which it does not need: the answers come in no time."""
@@ -87,6 +105,22 @@ def test_a_difference_is_found_with_a_state_and_an_input(changed: dict[str, Any]
     assert {found.path for found in report.differ} <= paths
     assert report.differ
     assert set(report.differ[0].words) == {*BEFORE, *EVENT}
+
+
+@pytest.mark.parametrize("changed", [{}, {"highest": 3}], ids=["equal", "parted"])
+def test_paths_that_are_shared_out_come_to_the_same(changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One path a worker: every path is given to one of them, and what all of them found is what one alone finds."""
+    monkeypatch.setattr("dita.conformance.equiv.proving.SHARE", 1)
+    alone = prove_kind(Kind.SET_MODE, set_mode(**changed), InProcess(), second_every=1)
+    pool = AtOnce()
+    shared = prove_kind(Kind.SET_MODE, set_mode(**changed), InProcess(), second_every=1, pool=pool)
+
+    assert sorted(number for share in pool.given for number, _ in share.paths) == [0, 1, 2]
+    assert len(pool.given) == 3
+    assert {found.path for found in shared.differ} == {found.path for found in alone.differ}
+    for name in ("machine_paths", "reference_paths", "pairs", "equal", "reached", "seconded", "unknown", "disagreed"):
+        assert getattr(shared, name) == getattr(alone, name), name
+    assert shared.proved is alone.proved is not bool(changed)
 
 
 def test_a_path_may_differ_where_no_state_satisfies_the_invariants(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,12 +1,13 @@
 """A term over integers and its translation to words are worth the same, wherever what is known of its words holds."""
 
 import random
+from itertools import product
 
 import pytest
 import z3
 
 from dita.conformance.equiv.sums import Canonical
-from dita.conformance.equiv.words import RESULTS, WORD_BITS, Interval, Words, bounded, symbol
+from dita.conformance.equiv.words import RESULTS, WORD_BITS, Interval, Words, bounded, decided, symbol
 from dita.conformance.prove.contracts import CONTRACTS
 from dita.conformance.prove.proxies import Unsupported
 from dita.spec.scales import BOUND
@@ -96,6 +97,39 @@ def test_a_named_function_gives_no_bit_that_a_comparison_does_not_see() -> None:
     """Its word is as wide as its values: one bit more would be free on one side and unseen on the other."""
     for name, interval in RESULTS.items():
         assert symbol(name).range().size() == interval.bits
+
+
+def test_a_bound_follows_from_what_the_rest_leaves_possible() -> None:
+    """Of a disjunction with one part that can be, that part; of a choice with one such side, that side."""
+    guarded = z3.Or(A == 0, z3.If(z3.Or(B < 1, B > 8), z3.BoolVal(False), z3.And(C >= 0, C <= B)))
+
+    assert bounded([guarded]).keys() == set()
+    for apart in (A == 4, A >= 1, A < 0, z3.And(A > 2, z3.Not(A <= 2))):
+        found = bounded([apart, guarded])
+        assert (found[B.get_id()], found[C.get_id()]) == (Interval(1, 8), Interval(0, 8)), apart
+    assert B.get_id() not in bounded([A <= 0, guarded])
+    chosen = z3.If(A <= 5, B == 7, C == 9)
+    assert bounded([A >= 6, chosen])[C.get_id()] == Interval(9, 9)
+    assert bounded([A <= 5, chosen])[B.get_id()] == Interval(7, 7)
+    impossible = z3.And(A != 5, z3.Or(z3.And(A == 1, B == 2), z3.Not(z3.And(A == 1, B <= 3))))
+    assert bounded([B == 3, A == 1, z3.Not(impossible)]) == {A.get_id(): Interval(1, 1), B.get_id(): Interval(3, 3)}
+
+
+def test_what_intervals_decide_holds_of_every_number_in_them() -> None:
+    """Each comparison and connective against all pairs of numbers of two intervals; undecided where both occur."""
+    first, second = z3.Int("first"), z3.Int("second")
+    facts = [first <= second, first < second, first >= second, first > second, first == second]
+    facts += [z3.Not(first < second), z3.And(first < second, first >= 0), z3.Or(first > second, second <= 1)]
+    ends = [(low, high) for low in range(3) for high in range(low, 3)]
+    for one, other in product(ends, ends):
+        found = {first.get_id(): Interval(*one), second.get_id(): Interval(*other)}
+        pairs = list(product(range(one[0], one[1] + 1), range(other[0], other[1] + 1)))
+        for fact in facts:
+            given = [[(first, z3.IntVal(a)), (second, z3.IntVal(b))] for a, b in pairs]
+            seen = {z3.is_true(z3.simplify(z3.substitute(fact, *each))) for each in given}
+            assert decided(fact, found) in ({None} | seen if len(seen) == 1 else {None}), (fact, one, other)
+            if len(seen) == 1 and fact.num_args() == 2 and z3.is_int(fact.arg(0)):
+                assert decided(fact, found) is not None
 
 
 @pytest.mark.parametrize(

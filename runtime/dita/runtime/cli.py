@@ -118,10 +118,13 @@ def equiv(
     tier: TierOption = "quick",
     image: Annotated[Path | None, typer.Option(metavar="FILE", help="Another kernel image than the built one.")] = None,
     anew: Annotated[bool, typer.Option("--anew", help="Prove again what has not changed since.")] = False,
+    processes: Annotated[int, typer.Option(help="How many compare paths at a time.", min=1, max=64)] = 2,
     json_file: JsonFile = None,
 ) -> None:
     """Prove paths of the machine code equal to the reference's; needs `make equiv-tools`."""
-    _finish("equiv", "cli_equiv", "equiv", json_file, tier=tier, kinds=kinds, image=image, anew=anew)
+    _finish(
+        "equiv", "cli_equiv", "equiv", json_file, tier=tier, kinds=kinds, image=image, anew=anew, processes=processes
+    )
 
 
 @app.command()

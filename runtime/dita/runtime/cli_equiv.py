@@ -17,7 +17,9 @@ from dita.spec.vocabulary import Kind
 COLUMNS: Final = ("kind", "machine paths", "reached", "equal", "reference paths", "seconds", "verdict")
 
 
-def equiv(reporter: Reporter, *, tier: Tier, kinds: list[str] | None, image: Path | None, anew: bool) -> Report:
+def equiv(
+    reporter: Reporter, *, tier: Tier, kinds: list[str] | None, image: Path | None, anew: bool, processes: int
+) -> Report:
     """Prove the kinds named, or all there are. Raises CommandError."""
     asked = [_kind(name) for name in dict.fromkeys(kinds or [kind.name for kind in KINDS])]
     where = image or IMAGE_PATH
@@ -25,7 +27,7 @@ def equiv(reporter: Reporter, *, tier: Tier, kinds: list[str] | None, image: Pat
         raise CommandError(f"--image: `{where}` is no file; `make build` makes the kernel image")
     reporter.progress("reading the machine code", 0, 0)
     try:
-        report = run_equiv(asked, tier, reporter.progress, image=where, anew=anew)
+        report = run_equiv(asked, tier, reporter.progress, image=where, anew=anew, processes=processes)
     except ToolMissing as missing:
         raise CommandError(str(missing)) from missing
     shown: list[RenderableType] = [_rows(report), table(f"equiv, tier {tier}", report.figures, ("figure", "value"))]

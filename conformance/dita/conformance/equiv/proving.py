@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import z3
 
 from dita.conformance.equiv.comparing import MachinePath, Reference, machine_path, reference_of
 from dita.conformance.equiv.questions import LOGIC, Spelled, gap, gap_of_reference, reached, spelled
 from dita.conformance.equiv.sums import Canonical
-from dita.conformance.equiv.tools import BEFORE, EVENT, Asked
+from dita.conformance.equiv.tools import BEFORE, EVENT, Asked, Bitwuzla
 from dita.conformance.prove.proxies import Unsupported
 from dita.conformance.prove.second_opinion import ask
 from dita.spec.vocabulary import Kind
@@ -25,6 +26,7 @@ from dita.spec.vocabulary import Kind
 FREE: Final = (*BEFORE, *EVENT)
 IMAGE: Final = "machine paths complete"
 REFERENCE: Final = "reference paths complete"
+SHARE: Final = 500  # machine paths that a process compares at a time: it carries the reference over before
 HASTY_MILLISECONDS: Final = 10_000
 """For a question of any words at all; the invariants make most of those easy that take longer."""
 
@@ -63,6 +65,16 @@ class KindReport:
         """Every path of the image is equal, some are reached, and both sides are covered."""
         complete = self.machine_paths > 0 and self.equal == self.machine_paths and self.reached > 0
         return complete and not (self.differ or self.unknown or self.disagreed or self.misread)
+
+    def take(self, other: KindReport) -> None:
+        """What was found of others of its paths."""
+        self.equal += other.equal
+        self.reached += other.reached
+        self.seconded += other.seconded
+        self.worst_seconds = max(self.worst_seconds, other.worst_seconds)
+        self.differ += other.differ
+        self.unknown += other.unknown
+        self.disagreed += other.disagreed
 
     def as_json(self) -> dict[str, Any]:
         """As it is kept."""
@@ -108,31 +120,61 @@ class _Questions:
         self.asked += 1
 
 
-def prove_kind(kind: Kind, answer: Mapping[str, Any], first: Asked, second_every: int) -> KindReport:
-    """Compare both sides of a kind; ``answer`` is what was found in the image."""
+def prove_kind(
+    kind: Kind, answer: Mapping[str, Any], first: Asked, second_every: int, pool: Executor | None = None
+) -> KindReport:
+    """Compare both sides of a kind; ``answer`` is what was found in the image. A pool shares its many paths."""
     report = KindReport(int(kind), seconds_exploring=answer["seconds"])
     began = time.monotonic()
     if "problem" in answer:
         report.unknown.append(f"the machine code is not understood: {answer['problem']}")
         return report
+    numbered = list(enumerate(answer["paths"]))
+    count = (len(numbered) + SHARE - 1) // SHARE if pool else 0
+    given = [_Share(kind, numbered[part::count], second_every) for part in range(count)]
+    shares = [pool.submit(_compared_apart, share) for share in given] if pool else []
     canonical = Canonical()
     try:
         reference = reference_of(kind, canonical)
         paths = [machine_path(path, canonical) for path in answer["paths"]]
+        report.machine_paths, report.reference_paths = len(paths), len(reference.cases)
+        report.pairs = len(paths) * len(reference.cases)
+        questions = _Questions(first, report, second_every)
+        for name, question in ((IMAGE, gap(paths, reference)), (REFERENCE, gap_of_reference(reference))):
+            if questions.put(name, question)["verdict"] == "sat":
+                report.unknown.append(f"{name}: some input takes none of them")
+        if not shares:
+            _compare_all(list(enumerate(paths)), reference, questions)
+        for share in shares:
+            report.take(share.result())
     except Unsupported as unsupported:
         report.unknown.append(f"the reference cannot be carried over: {unsupported}")
-        return report
-    report.machine_paths, report.reference_paths = len(paths), len(reference.cases)
-    report.pairs = len(paths) * len(reference.cases)
-    questions = _Questions(first, report, second_every)
-    written, levels = Spelled(reference), _levels(reference)
-    for number, path in enumerate(paths):
-        _compare(number, path, written, levels, questions)
-    for name, question in ((IMAGE, gap(paths, reference)), (REFERENCE, gap_of_reference(reference))):
-        if questions.put(name, question)["verdict"] == "sat":
-            report.unknown.append(f"{name}: some input takes none of them")
     report.seconds_deciding = time.monotonic() - began
     return report
+
+
+class _Share(NamedTuple):
+    """Some of a kind's machine paths, by their numbers, for another process."""
+
+    kind: Kind
+    paths: list[tuple[int, Mapping[str, Any]]]
+    second_every: int
+
+
+def _compared_apart(share: _Share) -> KindReport:
+    """Of these paths alone; terms do not cross from one process to another. Raises Unsupported, ToolMissing."""
+    canonical, report = Canonical(), KindReport(int(share.kind))
+    reference = reference_of(share.kind, canonical)
+    with Bitwuzla() as first:
+        numbered = [(number, machine_path(path, canonical)) for number, path in share.paths]
+        _compare_all(numbered, reference, _Questions(first, report, share.second_every))
+    return report
+
+
+def _compare_all(paths: Sequence[tuple[int, MachinePath]], reference: Reference, questions: _Questions) -> None:
+    written, levels = Spelled(reference), _levels(reference)
+    for number, path in paths:
+        _compare(number, path, written, levels, questions)
 
 
 def _compare(number: int, path: MachinePath, written: Spelled, levels: list[_Level], questions: _Questions) -> None:

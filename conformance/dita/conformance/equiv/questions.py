@@ -17,7 +17,7 @@ from dita.conformance.equiv.words import WORD_BITS, symbol
 from dita.conformance.prove.contracts import CONTRACTS
 
 LOGIC: Final = "QF_UFBV"
-FREE: Final = tuple(dict.fromkeys((*WRITTEN, *EVENT)))
+WORDS: Final = (*WRITTEN, *EVENT)
 """The words of a step, on either side."""
 
 
@@ -29,7 +29,7 @@ def spelled(name: str) -> str:
 HEAD: Final = "".join(
     [
         f"(set-logic {LOGIC})\n",
-        *[f"(declare-fun {spelled(name)} () (_ BitVec {WORD_BITS}))\n" for name in FREE],
+        *[f"(declare-fun {spelled(name)} () (_ BitVec {WORD_BITS}))\n" for name in WORDS],
         *[symbol(name).sexpr() + "\n" for name in CONTRACTS],
     ]
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
@@ -23,6 +24,7 @@ from dita.conformance.equiv.tools import PROGRAMS, Bitwuzla, explored
 from dita.conformance.prove.core import KINDS
 from dita.conformance.prove.depends import digests
 from dita.conformance.prove.evidence import keep, kept
+from dita.conformance.workers import worker_pool
 from dita.kernel.image import IMAGE_PATH
 from dita.spec.canonical import sha256_hex
 from dita.spec.vocabulary import Kind
@@ -83,9 +85,15 @@ def _why(row: KindReport) -> str:
 
 
 def run_equiv(
-    kinds: Sequence[Kind], tier: Tier, progress: Progress, *, image: Path = IMAGE_PATH, anew: bool = False
+    kinds: Sequence[Kind],
+    tier: Tier,
+    progress: Progress,
+    *,
+    image: Path = IMAGE_PATH,
+    anew: bool = False,
+    processes: int = 1,
 ) -> EquivReport:
-    """Prove these kinds of an image. Raises ToolMissing, OSError, SolverUnknown."""
+    """Prove these kinds of an image, so many paths at a time. Raises ToolMissing, OSError, SolverUnknown."""
     report = EquivReport(tuple(kinds))
     keys = {kind: key_of(kind, tier, image) for kind in kinds}
     for kind in () if anew else kinds:
@@ -95,11 +103,11 @@ def run_equiv(
     report.read_back = len(report.rows)
     missing = [kind for kind in kinds if kind not in report.rows]
     if missing:
-        with Bitwuzla() as solver:
+        with Bitwuzla() as solver, worker_pool(processes) if processes > 1 else nullcontext() as pool:
             for number, answer in enumerate(explored(image, [int(kind) for kind in missing])):
                 kind = missing[number]
                 progress("comparing machine code and reference", number, len(missing))
-                row = report.rows[kind] = prove_kind(kind, answer, solver, SECOND_EVERY[tier])
+                row = report.rows[kind] = prove_kind(kind, answer, solver, SECOND_EVERY[tier], pool)
                 if "paths" in answer:
                     _compare_with_processor(row, image, answer, PAIRS[tier])
                 if row.proved:

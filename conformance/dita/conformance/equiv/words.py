@@ -236,7 +236,7 @@ def _bound(fact: z3.ExprRef, found: dict[int, Interval], *, holds: bool) -> None
         for part in fact.children():
             _bound(part, found, holds=holds)
     elif name == ("or" if holds else "and"):
-        possible = [part for part in fact.children() if _decided(part, found) is not (not holds)]
+        possible = [part for part in fact.children() if decided(part, found) is not (not holds)]
         if len(possible) == 1:
             _bound(possible[0], found, holds=holds)
     elif name == "if":
@@ -255,7 +255,7 @@ def _bound_by_choice(fact: z3.ExprRef, found: dict[int, Interval], *, holds: boo
     possible = [
         (side, chosen)
         for side, chosen in ((yes, True), (no, False))
-        if _decided(condition, found) is not (not chosen) and _decided(side, found) is not (not holds)
+        if decided(condition, found) is not (not chosen) and decided(side, found) is not (not holds)
     ]
     if len(possible) == 1:
         ((side, chosen),) = possible
@@ -276,16 +276,16 @@ def _bound_by_choice(fact: z3.ExprRef, found: dict[int, Interval], *, holds: boo
             found[term] = found.get(term, either).meet(either)
 
 
-def _decided(fact: z3.ExprRef, found: Mapping[int, Interval]) -> bool | None:
+def decided(fact: z3.ExprRef, found: Mapping[int, Interval]) -> bool | None:
     """Whether the fact holds wherever the words lie in these intervals, or nowhere; None where they do not tell."""
     name, children = fact.decl().name(), fact.children()
     if z3.is_true(fact) or z3.is_false(fact):
         return z3.is_true(fact)
     if name == "not":
-        said = _decided(children[0], found)
+        said = decided(children[0], found)
         return None if said is None else not said
     if name in {"and", "or"}:
-        parts = [_decided(child, found) for child in children]
+        parts = [decided(child, found) for child in children]
         deciding = name == "or"
         if deciding in parts:
             return deciding
