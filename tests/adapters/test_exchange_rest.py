@@ -253,6 +253,24 @@ async def test_order_lists_show_what_they_are_for() -> None:
         assert await client.code("GET", f"{SWAP}/v2/trade/allOrders", limit=1001) == 109400
 
 
+async def test_a_window_of_orders_has_both_its_ends() -> None:
+    """Of orders a second apart, every window in milliseconds shows those created in it, by the times that rows tell."""
+    async with exchange() as (_, client):
+        for number in range(5):
+            await client.submit(clientOrderID=f"n{number}")
+            client.clock.move_ms(1000)
+        every = (await client.data("GET", f"{SWAP}/v1/trade/fullOrder", symbol="BTC-USDT"))["orders"]
+        times = sorted(int(order["time"]) for order in every)
+        edges = [time + off for time in times for off in (-1, 0, 1)]
+        for start in edges:
+            for end in (start, start + 1, start + 1000, start + 2001):
+                asked = {"symbol": "BTC-USDT", "startTime": start, "endTime": end}
+                shown = (await client.data("GET", f"{SWAP}/v2/trade/allOrders", **asked))["orders"]
+                wanted = [time for time in reversed(times) if start <= time <= end]
+                assert [int(order["time"]) for order in shown] == wanted, (start, end)
+    assert len(set(times)) == 5
+
+
 @pytest.mark.parametrize(("variant", "orders"), [("[]", {"orders": []}), ("null", {"orders": None}), ("missing", {})])
 async def test_empty_lists_have_three_shapes(variant: str, orders: dict[str, object]) -> None:
     """An empty list can be a list, null or nothing."""

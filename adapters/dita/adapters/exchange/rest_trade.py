@@ -1,7 +1,7 @@
 """Placing, cancelling and looking up orders and fills (BingX, swap trade pages)."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Final
 
 from dita.adapters.exchange.errors import (
@@ -189,27 +189,32 @@ def open_orders(call: Call) -> object:
 
 def all_orders(call: Call) -> object:
     """GET trade/allOrders: finished orders only."""
-    return _history(call, (order for order in call.account.orders.values() if not order.shown(call.now_ns).live))
+    return _history(call, lambda order: not order.shown(call.now_ns).live)
 
 
 def full_order(call: Call) -> object:
     """GET v1 trade/fullOrder: orders in every state."""
-    return _history(call, call.account.orders.values())
+    return _history(call, lambda _: True)
 
 
-def _history(call: Call, orders: Iterable[Order]) -> object:
+def _history(call: Call, wanted: Callable[[Order], bool]) -> object:
     parameters = call.parameters
     symbol, start_ms, end_ms = parameters.get("symbol"), *_window(call, "startTime", "endTime", _WEEK_MS)
     after = parameters.integer("orderId", 0, 0, 1 << 63)
     limit = parameters.integer("limit", 500, 1, 1000)
-    found = [
-        order
-        for order in orders
-        if (not symbol or order.symbol == symbol)
-        and order.order_id > after
-        and order.visible_ns <= call.now_ns
-        and start_ms <= milliseconds(order.created_ns) <= end_ms
-    ]
+    found: list[Order] = []
+    for order in reversed(call.account.orders.values()):  # the newest first: a window is rarely far back
+        created_ms = milliseconds(order.created_ns)
+        if created_ms < start_ms or order.order_id <= after:
+            break
+        if (
+            (not symbol or order.symbol == symbol)
+            and order.visible_ns <= call.now_ns
+            and created_ms <= end_ms
+            and wanted(order)
+        ):
+            found.append(order)
+    found.reverse()
     # After an id the caller pages forward; without one the newest are wanted.
     found = found[:limit] if after else found[-limit:]
     if call.venue.config.wire.newest_first:
