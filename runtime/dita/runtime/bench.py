@@ -5,7 +5,6 @@ sample between two timings of R, on one pinned processor, in processor time; a f
 Every row checks what it computed, so that nothing fast and wrong can be reported.
 """
 
-import gc
 import os
 import time
 from collections.abc import Callable, Generator
@@ -21,6 +20,7 @@ from dita.kernel.loader import RawKernel
 from dita.runtime.bench_rows import Row, rows_of
 from dita.runtime.bench_traffic import traffic_rows
 from dita.runtime.bench_venue import venue_rows
+from dita.runtime.memory import collector_waiting
 
 _CALLS_OF_R: Final = 20_000
 _STRUCT_BYTES: Final = 192
@@ -76,10 +76,8 @@ def time_of_r(noop: Callable[[Any], None], pointer: Any) -> float:
 
 def _sample(row: Row, noop: Callable[[Any], None], pointer: Any) -> tuple[float, float]:
     """Nanoseconds of one unit, and the same in R."""
-    enabled = gc.isenabled()
-    gc.disable()
     spent = 0
-    try:
+    with collector_waiting():
         before = time_of_r(noop, pointer)
         for _ in range(row.repeats):
             row.prepare()
@@ -87,9 +85,6 @@ def _sample(row: Row, noop: Callable[[Any], None], pointer: Any) -> tuple[float,
             row.run()
             spent += time.process_time_ns() - began
         after = time_of_r(noop, pointer)
-    finally:
-        if enabled:
-            gc.enable()
     row.check()
     one = spent / (row.units * row.repeats)
     return one, one / ((before + after) / 2)
