@@ -129,14 +129,15 @@ def prove_kind(
     if "problem" in answer:
         report.unknown.append(f"the machine code is not understood: {answer['problem']}")
         return report
-    numbered = list(enumerate(answer["paths"]))
+    listed: Sequence[Mapping[str, Any]] = answer["paths"]
+    numbered = list(enumerate(listed))
     count = (len(numbered) + SHARE - 1) // SHARE if pool else 0
     given = [_Share(kind, numbered[part::count], second_every) for part in range(count)]
     shares = [pool.submit(_compared_apart, share) for share in given] if pool else []
     canonical = Canonical()
     try:
         reference = reference_of(kind, canonical)
-        paths = [machine_path(path, canonical) for path in answer["paths"]]
+        paths = [machine_path(path, canonical) for path in listed]
         report.machine_paths, report.reference_paths = len(paths), len(reference.cases)
         report.pairs = len(paths) * len(reference.cases)
         questions = _Questions(first, report, second_every)
