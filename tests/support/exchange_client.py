@@ -35,12 +35,19 @@ COIN = 10**8
 PRICE = 10**10
 SWAP = "/openApi/swap"
 ORDER = f"{SWAP}/v2/trade/order"
+FILLS = f"{SWAP}/v2/trade/fillHistory"
 LISTEN_KEY = "/openApi/user/auth/userDataStream"
+NOW_MS = START_NS // MS
 
 QUIET = StreamRules(snapshot_interval_ms=0, ping_interval_ms=60_000)
 UNLIMITED = RequestRules(rate_limits=False)
 
 Json = dict[str, Any]
+
+
+def window(days: int = 1) -> dict[str, object]:
+    """Times to ask for fills of so many days before the start, and of the second after it."""
+    return {"startTs": NOW_MS - days * 86_400_000, "endTs": NOW_MS + 1000}
 
 
 class HandClock:
