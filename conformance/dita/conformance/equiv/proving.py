@@ -26,6 +26,8 @@ from dita.spec.vocabulary import Kind
 FREE: Final = (*BEFORE, *EVENT)
 IMAGE: Final = "machine paths complete"
 REFERENCE: Final = "reference paths complete"
+AS_INTEGERS: Final = "(set-option :solve-bv-as-int sum)\n"
+"""For the second solver: it reasons about words as numbers, as the first does not; as bits it is a weaker first."""
 SHARE: Final = 500  # machine paths that a process compares at a time: it carries the reference over before
 HASTY_MILLISECONDS: Final = 10_000
 """For a question of any words at all; the invariants make most of those easy that take longer."""
@@ -112,7 +114,7 @@ class _Questions:
 
     def _seconded(self, name: str, text: str, verdict: str) -> None:
         if self.second_every and self.asked % self.second_every == 0:
-            body = text.replace(f"(set-logic {LOGIC})", "") + "(check-sat)"
+            body = AS_INTEGERS + text.replace(f"(set-logic {LOGIC})", "") + "(check-sat)"
             opinion = ask(body, LOGIC).value
             self.report.seconded += 1
             if opinion != verdict:
