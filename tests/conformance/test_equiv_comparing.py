@@ -13,11 +13,12 @@ import z3
 
 from dita.conformance.equiv.comparing import machine_path, reference_of, result_of
 from dita.conformance.equiv.lifting import LiftReport
-from dita.conformance.equiv.proving import KindReport, prove_kind
+from dita.conformance.equiv.proving import AS_NUMBERS, KindReport, prove_kind
 from dita.conformance.equiv.replay import NotReplayed, by_image, by_reference, parted
 from dita.conformance.equiv.run import PAIRS, EquivReport, key_of, run_equiv
 from dita.conformance.equiv.sums import Canonical
 from dita.conformance.equiv.tools import BEFORE, EVENT, WRITTEN, Bitwuzla, ToolMissing, explored
+from dita.conformance.prove.second_opinion import Opinion, ask
 from dita.kernel.image import IMAGE_PATH
 from dita.spec.vocabulary import Kind
 from machine_paths import MODE, NOW, number, set_mode
@@ -177,6 +178,25 @@ def test_a_solver_that_disagrees_is_no_proof() -> None:
 
     assert not report.proved
     assert any("unsat against sat" in line for line in report.disagreed)
+
+
+def test_a_second_solver_that_finds_nothing_is_asked_another_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As numbers first; then as bits; and what it finds in neither way is no proof."""
+    asked: list[bool] = []
+
+    def ask_bits_only(text: str, logic: str) -> Opinion:
+        asked.append(text.startswith(AS_NUMBERS))
+        return Opinion.UNKNOWN if asked[-1] else ask(text, logic)
+
+    monkeypatch.setattr("dita.conformance.equiv.proving.ask", ask_bits_only)
+    helped = prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=1)
+    monkeypatch.setattr("dita.conformance.equiv.proving.ask", Mock(return_value=Opinion.UNKNOWN))
+    helpless = prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=4)
+
+    assert helped.proved
+    assert asked == [True, False] * helped.seconded
+    assert not helpless.proved
+    assert helpless.disagreed[0] == "machine paths complete: unsat against unknown"
 
 
 def test_what_the_image_calls_is_the_reference_s_function() -> None:
