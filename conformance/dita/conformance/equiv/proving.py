@@ -29,7 +29,7 @@ REFERENCE: Final = "reference paths complete"
 AS_NUMBERS: Final = "(set-option :solve-bv-as-int sum)\n"
 """For the second solver: of words as numbers, as the first does not reason; as bits only where that finds nothing."""
 SHARE: Final = 500  # machine paths that a process compares at a time: it carries the reference over before
-HASTY_MILLISECONDS: Final = 10_000
+HASTY_MILLISECONDS: Final = 2_000
 """For a question of any words at all; the invariants make most of those easy that take longer."""
 
 
@@ -181,12 +181,11 @@ def _compare_all(paths: Sequence[tuple[int, MachinePath]], reference: Reference,
         _compare(number, path, written, levels, questions)
 
 
-def _compare(number: int, path: MachinePath, written: Spelled, levels: list[_Level], questions: _Questions) -> None:
-    """One path. The level that was enough comes first from then on: neighbours need the same."""
+def _compare(number: int, path: MachinePath, written: Spelled, levels: Sequence[_Level], questions: _Questions) -> None:
+    """One path: equal at some level, or asked with everything that is assumed, and its values noted."""
     report = questions.report
     for level in levels:
         if questions.refuted(f"path {number}", written.difference(path, level.facts), level.milliseconds):
-            levels.sort(key=lambda one: one is not level)
             report.equal += 1
             break
     else:
