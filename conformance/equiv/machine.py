@@ -57,6 +57,8 @@ class Machine:
             for section in self.project.loader.main_object.sections
             if section.name in (".rodata", ".got", ".data.rel.ro")
         ]
+        for text in request["unread"]:
+            self.close(bytes.fromhex(text))
         for name, (arity, truth) in request["functions"].items():
             self.project.hook(self.address(name), _Named(self, name, arity, truth))
         self.project.hook_symbol("memset", _Memset(self))
@@ -67,6 +69,16 @@ class Machine:
         if symbol is None:
             raise NotUnderstood(f"the image has no function `{name}`")
         return int(symbol.rebased_addr)
+
+    def close(self, content: bytes) -> None:
+        """Let nothing read these constants, which are there once. Raises NotUnderstood."""
+        held = [(begin, self.project.loader.memory.load(begin, end - begin)) for begin, end in self.constants]
+        times = sum(part.count(content) for _, part in held)
+        if times != 1:
+            raise NotUnderstood(f"`{content.hex()}` is {times} times among the image's constants")
+        closed = max(begin + part.find(content) for begin, part in held if content in part)
+        parts = [[(begin, min(end, closed)), (max(begin, closed + len(content)), end)] for begin, end in self.constants]
+        self.constants = [(begin, end) for both in parts for begin, end in both if begin < end]
 
     def junk(self, bits: int) -> Any:
         """A value of which nothing is known and on which nothing may depend."""
@@ -236,11 +248,12 @@ def main() -> int:
     for name in ("angr", "cle", "claripy", "pyvex"):
         logging.getLogger(name).setLevel(logging.ERROR)
     request = json.loads(sys.stdin.readline())
-    machine = Machine(request)
+    machine: Machine | None = None
     for kind in request["kinds"]:
         began = time.monotonic()
         answer: dict[str, Any] = {"kind": kind}
         try:
+            machine = machine or Machine(request)
             answer["paths"] = machine.paths(kind)
         except NotUnderstood as problem:
             answer["problem"] = str(problem)

@@ -14,8 +14,8 @@ import z3
 from dita.conformance.equiv.comparing import machine_path, reference_of, result_of
 from dita.conformance.equiv.lifting import LiftReport
 from dita.conformance.equiv.proving import AS_NUMBERS, KindReport, prove_kind
-from dita.conformance.equiv.replay import NotReplayed, by_image, by_reference, parted
-from dita.conformance.equiv.run import PAIRS, EquivReport, key_of, run_equiv
+from dita.conformance.equiv.replay import NotReplayed, by_image, by_reference, parted, source_digest_in
+from dita.conformance.equiv.run import PAIRS, EquivReport, keys_of, run_equiv
 from dita.conformance.equiv.sums import Canonical
 from dita.conformance.equiv.tools import BEFORE, EVENT, WRITTEN, Bitwuzla, ToolMissing, explored
 from dita.conformance.prove.second_opinion import Opinion, ask
@@ -253,12 +253,27 @@ def test_an_answer_is_kept_by_all_that_it_depends_on(tmp_path: Path) -> None:
     """Another kind, another tier and another byte of the image are other names."""
     image = tmp_path / "image"
     image.write_bytes(b"one")
-    first = key_of(Kind.SET_MODE, "quick", image)
-    others = [key_of(Kind.CALIBRATE, "quick", image), key_of(Kind.SET_MODE, "full", image)]
+    both = [Kind.SET_MODE, Kind.CALIBRATE]
+    names = [*keys_of(both, "quick", image).values(), *keys_of(both, "full", image).values()]
     image.write_bytes(b"two")
-    others.append(key_of(Kind.SET_MODE, "quick", image))
+    names += keys_of(both, "quick", image).values()
 
-    assert len({first, *others}) == 4
+    assert len(set(names)) == 6
+
+
+def test_other_sources_with_the_same_code_are_the_same_name(tmp_path: Path) -> None:
+    """The digest of the sources in an image is no part of what is proved of it; every other byte is."""
+    content = IMAGE_PATH.read_bytes()
+    digest = bytes.fromhex(source_digest_in(IMAGE_PATH))
+    assert content.count(digest) == 1
+    (built,) = keys_of([Kind.SET_MODE], "quick", IMAGE_PATH).values()
+    image, names = tmp_path / "image", list[str]()
+    for other in (content.replace(digest, digest[::-1]), content[:-1] + bytes([content[-1] ^ 1])):
+        image.write_bytes(other)
+        names += keys_of([Kind.SET_MODE], "quick", image).values()
+
+    assert names[0] == built != names[1]
+    assert source_digest_in(Path(__file__)) == ""
 
 
 def test_a_proof_is_read_back_until_something_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

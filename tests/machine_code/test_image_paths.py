@@ -4,6 +4,7 @@ The proof itself is the command's; this is no part of `make test`.
 """
 
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +12,7 @@ import pytest
 
 from dita.conformance.defects import DEFECTS, build_image, defects, planted
 from dita.conformance.equiv.lifting import lifted
-from dita.conformance.equiv.replay import parted
+from dita.conformance.equiv.replay import parted, source_digest_in
 from dita.conformance.equiv.run import run_equiv
 from dita.conformance.equiv.tools import PROGRAMS, PYTHON, explored
 from dita.kernel.image import IMAGE_PATH
@@ -84,3 +85,21 @@ def test_an_engine_that_misreads_an_instruction_is_seen_on_the_cpu(tmp_path: Pat
 
     assert lifted(IMAGE_PATH, well, 200).findings == []
     assert lifted(IMAGE_PATH, badly, 200).findings
+
+
+@pytest.mark.timeout(900)
+def test_the_step_reads_no_constant_that_it_may_not(tmp_path: Path) -> None:
+    """It needs no digest of its sources, and tables of jumps it does; what is not among the constants is asked in vain.
+
+    What is proved of an image is kept under a name that this digest is no part of.
+    """
+    tables = tmp_path / "constants"
+    subprocess.run(["objcopy", "-O", "binary", "--only-section=.rodata", str(IMAGE_PATH), str(tables)], check=True)
+    unread = [source_digest_in(IMAGE_PATH), tables.read_bytes().hex(), "00" * 7 + "ff" * 25]
+
+    found = [next(iter(explored(IMAGE_PATH, [int(Kind.SET_MODE)], unread=[text]))) for text in unread]
+
+    assert unread[0]
+    assert "problem" not in found[0]
+    assert "a read of" in found[1]["problem"]
+    assert "is 0 times" in found[2]["problem"]

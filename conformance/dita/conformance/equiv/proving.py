@@ -8,9 +8,10 @@ none of the image's paths, or none of the reference's? ``unsat`` is a proof; eve
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import z3
@@ -28,7 +29,11 @@ IMAGE: Final = "machine paths complete"
 REFERENCE: Final = "reference paths complete"
 AS_NUMBERS: Final = "(set-option :solve-bv-as-int sum)\n"
 """For the second solver: of words as numbers, as the first does not reason; as bits only where that finds nothing."""
-SHARE: Final = 500  # machine paths that a process compares at a time: it carries the reference over before
+PATIENCE: Final = "(set-option :tlimit-per 300000)\n"
+"""The second solver's milliseconds are by the clock: enough of them for a machine that does other things beside."""
+SHARE: Final = 250  # machine paths that a process compares at a time: it carries the reference over before
+Compared = Callable[[int, int], None]
+"""Told of how many of how many paths the answer is there."""
 HASTY_MILLISECONDS: Final = 2_000
 """For a question of any words at all; the invariants make most of those easy that take longer."""
 
@@ -115,8 +120,8 @@ class _Questions:
     def _seconded(self, name: str, text: str, verdict: str) -> None:
         if self.second_every and self.asked % self.second_every == 0:
             body = text.replace(f"(set-logic {LOGIC})", "") + "(check-sat)"
-            opinion = ask(AS_NUMBERS + body, LOGIC)
-            opinion = ask(body, LOGIC) if opinion is Opinion.UNKNOWN else opinion
+            opinion = ask(AS_NUMBERS + PATIENCE + body, LOGIC)
+            opinion = ask(PATIENCE + body, LOGIC) if opinion is Opinion.UNKNOWN else opinion
             self.report.seconded += 1
             if opinion.value != verdict:
                 self.report.disagreed.append(f"{name}: {verdict} against {opinion.value}")
@@ -124,7 +129,12 @@ class _Questions:
 
 
 def prove_kind(
-    kind: Kind, answer: Mapping[str, Any], first: Asked, second_every: int, pool: Executor | None = None
+    kind: Kind,
+    answer: Mapping[str, Any],
+    first: Asked,
+    second_every: int,
+    pool: Executor | None = None,
+    compared: Compared = lambda _, __: None,
 ) -> KindReport:
     """Compare both sides of a kind; ``answer`` is what was found in the image. A pool shares its many paths."""
     report = KindReport(int(kind), seconds_exploring=answer["seconds"])
@@ -149,8 +159,10 @@ def prove_kind(
                 report.unknown.append(f"{name}: some input takes none of them")
         if not shares:
             _compare_all(list(enumerate(paths)), reference, questions)
-        for share in shares:
+        for number, share in enumerate(as_completed(shares)):
             report.take(share.result())
+            compared((number + 1) * len(paths) // len(shares), len(paths))
+        report.differ.sort(key=lambda found: found.path)
     except Unsupported as unsupported:
         report.unknown.append(f"the reference cannot be carried over: {unsupported}")
     report.seconds_deciding = time.monotonic() - began
@@ -165,10 +177,17 @@ class _Share(NamedTuple):
     second_every: int
 
 
+@lru_cache(maxsize=1)
+def _carried(kind: Kind) -> tuple[Canonical, Reference]:
+    """The reference's side, once a process for all its shares of a kind. Raises Unsupported."""
+    canonical = Canonical()
+    return canonical, reference_of(kind, canonical)
+
+
 def _compared_apart(share: _Share) -> KindReport:
     """Of these paths alone; terms do not cross from one process to another. Raises Unsupported, ToolMissing."""
-    canonical, report = Canonical(), KindReport(int(share.kind))
-    reference = reference_of(share.kind, canonical)
+    report = KindReport(int(share.kind))
+    canonical, reference = _carried(share.kind)
     with Bitwuzla() as first:
         numbered = [(number, machine_path(path, canonical)) for number, path in share.paths]
         _compare_all(numbered, reference, _Questions(first, report, share.second_every))

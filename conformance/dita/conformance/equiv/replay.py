@@ -97,9 +97,20 @@ def by_image(image: Path, words: Mapping[str, int]) -> list[int]:
     return Replayed(image).after(words)
 
 
+def source_digest_in(image: Path) -> str:
+    """The digest of its sources, in hexadecimal, that an image carries; nothing where it is not once in the file."""
+    command = [sys.executable, "-m", "dita.conformance.equiv.replay", str(image), "--sources"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
+    digest = done.stdout if done.returncode == 0 else ""
+    return digest if digest and image.read_bytes().count(bytes.fromhex(digest)) == 1 else ""
+
+
 def main(arguments: list[str]) -> int:
-    """Compare both sides on the words of standard input."""
-    (image,) = arguments
+    """Compare both sides on the words of standard input, or say which sources an image was built from."""
+    image, *asked = arguments
+    if asked:
+        sys.stdout.write(load_for_conformance(Path(image)).source_sha256)
+        return 0
     words: dict[str, int] = json.load(sys.stdin)
     both = zip(WRITTEN, by_reference(words), by_image(Path(image), words), strict=True)
     sys.stdout.write(json.dumps([found for found in both if found[1] != found[2]]))

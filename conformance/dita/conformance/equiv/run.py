@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -20,7 +21,8 @@ from typing import Any, Final, Literal
 from dita.conformance.defects import REPOSITORY
 from dita.conformance.equiv.lifting import lifted
 from dita.conformance.equiv.proving import KindReport, prove_kind
-from dita.conformance.equiv.tools import PROGRAMS, Bitwuzla, explored
+from dita.conformance.equiv.replay import source_digest_in
+from dita.conformance.equiv.tools import PROGRAMS, READER, SOLVER, Bitwuzla, explored
 from dita.conformance.prove.core import KINDS
 from dita.conformance.prove.depends import digests
 from dita.conformance.prove.evidence import keep, kept
@@ -32,12 +34,14 @@ from dita.spec.vocabulary import Kind
 FOLDER: Final = Path("out") / "equiv"
 PINS: Final = REPOSITORY / "requirements" / "equiv.txt"
 Tier = Literal["quick", "ci", "full"]
-SECOND_EVERY: Final[dict[Tier, int]] = {"quick": 19, "ci": 19, "full": 5}
+SECOND_EVERY: Final[dict[Tier, int]] = {"quick": 37, "ci": 37, "full": 19}
 """The second solver is asked about every n-th question, an odd n, for every second one is of another sort.
 
 The questions are the same in every tier.
 """
 
+LONGEST: Final = Kind.ORDER
+"""Most machine paths by far are of this kind."""
 PAIRS: Final[dict[Tier, int]] = {"quick": 200, "ci": 500, "full": 5_000}
 """Of state and input, on which a kind's paths and the processor are compared."""
 
@@ -98,24 +102,36 @@ def run_equiv(
 ) -> EquivReport:
     """Prove these kinds of an image, so many paths at a time. Raises ToolMissing, OSError, SolverUnknown."""
     report = EquivReport(tuple(kinds))
-    keys = {kind: key_of(kind, tier, image) for kind in kinds}
+    keys = keys_of(kinds, tier, image)
     for kind in () if anew else kinds:
         found = kept(keys[kind], FOLDER)
         if found is not None:
             report.rows[kind] = KindReport(**found["report"])
     report.read_back = len(report.rows)
-    missing = [kind for kind in kinds if kind not in report.rows]
+    missing = sorted((kind for kind in kinds if kind not in report.rows), key=lambda kind: kind is LONGEST)
     if missing:
         with Bitwuzla() as solver, worker_pool(processes) if processes > 1 else nullcontext() as pool:
-            for number, answer in enumerate(explored(image, [int(kind) for kind in missing])):
+            for number, answer in enumerate(_explored(image, missing)):
                 kind = missing[number]
-                progress("comparing machine code and reference", number, len(missing))
-                row = report.rows[kind] = prove_kind(kind, answer, solver, SECOND_EVERY[tier], pool)
+                progress(f"{kind.name}: {len(answer.get('paths', ()))} machine paths", number, len(missing))
+                told = partial(progress, f"{kind.name}: machine paths compared")
+                row = report.rows[kind] = prove_kind(kind, answer, solver, SECOND_EVERY[tier], pool, told)
                 if "paths" in answer:
                     _compare_with_processor(row, image, answer, PAIRS[tier])
                 if row.proved:
                     keep(keys[kind], {"report": row.as_json()}, FOLDER)
     return report
+
+
+def _explored(image: Path, kinds: Sequence[Kind]) -> Iterator[Mapping[str, Any]]:
+    """What the image does with each of these kinds; the last one is read beside the others, for it takes longest."""
+    *others, last = kinds
+    unread = [digest] if (digest := source_digest_in(image)) else []
+    with ThreadPoolExecutor(1) as beside:
+        reading = beside.submit(lambda: [*explored(image, [int(last)], unread=unread)])
+        if others:
+            yield from explored(image, [int(kind) for kind in others], unread=unread)
+        yield from reading.result()
 
 
 def _compare_with_processor(row: KindReport, image: Path, answer: Mapping[str, Any], pairs: int) -> None:
@@ -125,24 +141,29 @@ def _compare_with_processor(row: KindReport, image: Path, answer: Mapping[str, A
         row.misread.append(f"{found.hit} paths were compared with the processor, on {found.pairs} of {pairs} pairs")
 
 
-def key_of(kind: Kind, tier: Tier, image: Path) -> str:
-    """The name of a result: a hash over everything that it depends on. Raises OSError."""
+def keys_of(kinds: Sequence[Kind], tier: Tier, image: Path) -> dict[Kind, str]:
+    """The names of their results: of each a hash over everything that it depends on. Raises OSError."""
     depends: dict[str, Any] = {
-        "kind": int(kind),
-        "image": sha256_hex(image.read_bytes()),
+        "image": sha256_hex(_nameless(image)),
         "code": _code(),
         "second every": SECOND_EVERY[tier],
         "pairs": PAIRS[tier],
         "solvers": solver_versions(),
         "python": sys.version,
     }
-    return sha256_hex(json.dumps(depends, sort_keys=True).encode())
+    return {kind: sha256_hex(json.dumps({**depends, "kind": int(kind)}, sort_keys=True).encode()) for kind in kinds}
+
+
+def _nameless(image: Path) -> bytes:
+    """The image without the digest of its sources, which its step may not read: a comment is no other machine code."""
+    content, digest = image.read_bytes(), bytes.fromhex(source_digest_in(image))
+    return content.replace(digest, bytes(len(digest))) if digest else content
 
 
 @cache
 def _code() -> str:
     """A hash over what proves: once a process."""
-    programs = {path.name: sha256_hex(path.read_bytes()) for path in sorted(PROGRAMS.glob("*.py"))}
+    programs = {name: sha256_hex((PROGRAMS / name).read_bytes()) for name in (READER, SOLVER)}
     depends = {"modules": digests((__name__,)), "programs": programs, "pins": sha256_hex(PINS.read_bytes())}
     return sha256_hex(json.dumps(depends, sort_keys=True).encode())
 

@@ -23,6 +23,8 @@ from dita.spec.state import Account, Instrument, Slot
 
 PYTHON: Final = Path(sys.prefix) / "equiv" / "bin" / "python"
 PROGRAMS: Final = REPOSITORY / "conformance" / "equiv"
+READER: Final = "machine.py"
+SOLVER: Final = "deciding.py"
 STEP: Final = "dita_core"
 KIND_WORD: Final = "event.kind"
 MILLISECONDS: Final = 60_000  # of processor time
@@ -57,14 +59,20 @@ WRITTEN: Final = [*BEFORE, *words_of("outcome")]
 """What a step leaves behind, in the order in which both sides are compared."""
 
 
-def explored(image: Path, kinds: Sequence[int], python: Path = PYTHON) -> Iterator[dict[str, Any]]:
-    """Every path of the image's step, kind by kind, as ``machine.py`` says. Raises ToolMissing."""
+def explored(
+    image: Path, kinds: Sequence[int], python: Path = PYTHON, unread: Sequence[str] = ()
+) -> Iterator[dict[str, Any]]:
+    """Every path of the image's step, kind by kind, as ``machine.py`` says. Raises ToolMissing.
+
+    A step that reads some of the constants ``unread``, in hexadecimal, is not understood.
+    """
     request = {
         "image": str(image), "step": STEP, "kind_word": KIND_WORD, "read_only": "event", "kinds": list(kinds),
+        "unread": list(unread),
         "functions": {f"dita_{item.name}": (item.arity, item.truth) for item in CONTRACTS.values()},
         "records": {record: words_of(record) for record in _RECORDS},
     }  # fmt: skip
-    with _Program(python, "machine.py") as program:
+    with _Program(python, READER) as program:
         program.say(request)
         for _ in kinds:
             yield program.hear()
@@ -74,7 +82,7 @@ class Bitwuzla:
     """The first solver, in a process of its own. A context."""
 
     def __init__(self, python: Path = PYTHON, milliseconds: int = MILLISECONDS) -> None:
-        self._program = _Program(python, "deciding.py")
+        self._program = _Program(python, SOLVER)
         self._milliseconds = milliseconds
 
     def __enter__(self) -> Self:
