@@ -13,7 +13,7 @@ import z3
 
 from dita.conformance.equiv.comparing import machine_path, reference_of, result_of
 from dita.conformance.equiv.lifting import LiftReport
-from dita.conformance.equiv.proving import AS_NUMBERS, KindReport, prove_kind
+from dita.conformance.equiv.proving import AS_NUMBERS, KindReport, ProvedPaths, name_of, prove_kind
 from dita.conformance.equiv.replay import NotReplayed, by_image, by_reference, parted, source_digest_in
 from dita.conformance.equiv.run import PAIRS, EquivReport, keys_of, run_equiv
 from dita.conformance.equiv.sums import Canonical
@@ -81,11 +81,11 @@ def small_reference() -> Generator[None]:
 
 def test_equal_sides_are_proved() -> None:
     """Every path is equal and reached, nothing is left out on either side, and the second solver agrees."""
-    report = prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=8)
+    report = prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=1)
 
     assert report.proved
     assert (report.machine_paths, report.equal, report.reached, report.pairs) == (3, 3, 3, 9)
-    assert report.seconded == 1
+    assert report.seconded == 8
     assert KindReport(**report.as_json()) == report
 
 
@@ -106,6 +106,42 @@ def test_a_difference_is_found_with_a_state_and_an_input(changed: dict[str, Any]
     assert {found.path for found in report.differ} <= paths
     assert report.differ
     assert set(report.differ[0].words) == {*BEFORE, *EVENT}
+
+
+def test_the_second_solver_is_asked_of_what_is_complete_and_of_paths_by_their_names() -> None:
+    """Of everything where every path is drawn, and else of those whose names are; without a number of nothing."""
+    names = [int(name_of(path), 16) for path in set_mode()["paths"]]
+    for every in (0, 2, 3, 1 << 256):
+        report = prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=every)
+
+        assert report.proved
+        assert report.seconded == (2 * sum(name % every == 0 for name in names) + 2 if every else 0)
+
+
+def test_a_path_that_was_proved_is_not_asked_about_again() -> None:
+    """What was found of it counts; a path of another text is asked about, and what is not equal is never kept."""
+    told: list[tuple[ProvedPaths, int, int]] = []
+
+    def note(proved: ProvedPaths, done: int, paths: int) -> None:
+        told.append((proved, done, paths))
+
+    first = prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=1, compared=note)
+    ((known, done, paths),) = told
+    solver = InProcess()
+    again = prove_kind(Kind.SET_MODE, set_mode(), solver, second_every=1, known=known)
+    parted_solver = InProcess()
+    told.clear()
+    other = prove_kind(Kind.SET_MODE, set_mode(highest=3), parted_solver, 0, known=known, compared=note)
+
+    assert (len(known), done, paths) == (3, 3, 3)
+    assert replace(again, seconds_deciding=0.0) == replace(first, seconds_deciding=0.0)
+    assert len(solver.asked) == 2
+    assert not other.proved
+    assert other.differ
+    assert len(parted_solver.asked) > 2
+    kept = told[0][0]
+    assert len({found.path for found in other.differ}) == 3 - other.equal
+    assert kept.keys().isdisjoint(name_of(set_mode(highest=3)["paths"][found.path]) for found in other.differ)
 
 
 @pytest.mark.parametrize("changed", [{}, {"highest": 3}], ids=["equal", "parted"])
@@ -191,7 +227,7 @@ def test_a_second_solver_that_finds_nothing_is_asked_another_way(monkeypatch: py
     monkeypatch.setattr("dita.conformance.equiv.proving.ask", ask_bits_only)
     helped = prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=1)
     monkeypatch.setattr("dita.conformance.equiv.proving.ask", Mock(return_value=Opinion.UNKNOWN))
-    helpless = prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=4)
+    helpless = prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=1 << 256)
 
     assert helped.proved
     assert asked == [True, False] * helped.seconded
@@ -281,8 +317,8 @@ def test_a_proof_is_read_back_until_something_changes(tmp_path: Path, monkeypatc
     image = tmp_path / "image"
     image.write_bytes(b"one")
     monkeypatch.setattr("dita.conformance.equiv.run.FOLDER", tmp_path)
-    solver = MagicMock()
-    solver.return_value.__enter__.return_value = InProcess()
+    solver, asked = MagicMock(), InProcess()
+    solver.return_value.__enter__.return_value = asked
     monkeypatch.setattr("dita.conformance.equiv.run.Bitwuzla", solver)
     explorer = Mock(return_value=[set_mode()])
     monkeypatch.setattr("dita.conformance.equiv.run.explored", explorer)
@@ -296,6 +332,10 @@ def test_a_proof_is_read_back_until_something_changes(tmp_path: Path, monkeypatc
     assert first.problems == again.problems == anew.problems == []
     assert (first.read_back, again.read_back, anew.read_back) == (0, 1, 0)
     assert explorer.call_count == 2
+    asked.asked.clear()
+    image.write_bytes(b"the same step in another image")
+    assert run_equiv([Kind.SET_MODE], "quick", Mock(), image=image).figures == first.figures
+    assert len(asked.asked) == 2  # whether the paths are complete; every path is known
     assert {**again.figures, "read_back": 0} == first.figures
     explorer.return_value = [set_mode(highest=3)]
     image.write_bytes(b"two")

@@ -7,11 +7,13 @@ none of the image's paths, or none of the reference's? ``unsat`` is a proof; eve
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import z3
@@ -22,6 +24,7 @@ from dita.conformance.equiv.sums import Canonical
 from dita.conformance.equiv.tools import BEFORE, EVENT, Asked, Bitwuzla
 from dita.conformance.prove.proxies import Unsupported
 from dita.conformance.prove.second_opinion import Opinion, ask
+from dita.spec.canonical import sha256_hex
 from dita.spec.vocabulary import Kind
 
 FREE: Final = (*BEFORE, *EVENT)
@@ -32,8 +35,6 @@ AS_NUMBERS: Final = "(set-option :solve-bv-as-int sum)\n"
 PATIENCE: Final = "(set-option :tlimit-per 300000)\n"
 """The second solver's milliseconds are by the clock: enough of them for a machine that does other things beside."""
 SHARE: Final = 250  # machine paths that a process compares at a time: it carries the reference over before
-Compared = Callable[[int, int], None]
-"""Told of how many of how many paths the answer is there."""
 HASTY_MILLISECONDS: Final = 2_000
 """For a question of any words at all; the invariants make most of those easy that take longer."""
 
@@ -83,19 +84,45 @@ class KindReport:
         self.unknown += other.unknown
         self.disagreed += other.disagreed
 
+    @property
+    def failures(self) -> int:
+        """How much was found against it."""
+        return len(self.differ) + len(self.unknown) + len(self.disagreed)
+
     def as_json(self) -> dict[str, Any]:
         """As it is kept."""
         return asdict(self)
 
 
+class Proved(NamedTuple):
+    """What is kept of a machine path that is equal."""
+
+    reached: bool
+    seconded: int  # answers about it that the second solver gave as well
+
+
+ProvedPaths = Mapping[str, Proved]
+"""By their names (``name_of``)."""
+Compared = Callable[[ProvedPaths, int, int], None]
+"""Told of the paths that are newly proved, and of how many of how many are by now."""
+
+
 @dataclass(slots=True)
 class _Questions:
-    """Asks the first solver, and of every n-th answer the second."""
+    """Asks the first solver, and the second about paths whose names are drawn."""
 
     first: Asked
     report: KindReport
     second_every: int
-    asked: int = 0
+    second: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """What is not about one path is asked of both."""
+        self.second = self.second_every > 0
+
+    def about(self, name: str) -> None:
+        """The questions from now on are about this path."""
+        self.second = self.second_every > 0 and int(name, 16) % self.second_every == 0
 
     def refuted(self, name: str, text: str, milliseconds: int | None) -> bool:
         """Whether the first solver finds this impossible; nothing else that it says is an answer here."""
@@ -118,14 +145,20 @@ class _Questions:
         return answer
 
     def _seconded(self, name: str, text: str, verdict: str) -> None:
-        if self.second_every and self.asked % self.second_every == 0:
-            body = text.replace(f"(set-logic {LOGIC})", "") + "(check-sat)"
-            opinion = ask(AS_NUMBERS + PATIENCE + body, LOGIC)
-            opinion = ask(PATIENCE + body, LOGIC) if opinion is Opinion.UNKNOWN else opinion
-            self.report.seconded += 1
-            if opinion.value != verdict:
-                self.report.disagreed.append(f"{name}: {verdict} against {opinion.value}")
-        self.asked += 1
+        if not self.second:
+            return
+        body = text.replace(f"(set-logic {LOGIC})", "") + "(check-sat)"
+        opinion = ask(AS_NUMBERS + PATIENCE + body, LOGIC)
+        opinion = ask(PATIENCE + body, LOGIC) if opinion is Opinion.UNKNOWN else opinion
+        self.report.seconded += 1
+        if opinion.value != verdict:
+            self.report.disagreed.append(f"{name}: {verdict} against {opinion.value}")
+
+
+def name_of(path: Mapping[str, Any]) -> str:
+    """A name for all that is said of a machine path: the same formula has the same one, in whatever image."""
+    said = [path["conditions"], path["calls"], path["changed"], path["text"]]
+    return sha256_hex(json.dumps(said, sort_keys=True).encode())
 
 
 def prove_kind(
@@ -134,16 +167,20 @@ def prove_kind(
     first: Asked,
     second_every: int,
     pool: Executor | None = None,
-    compared: Compared = lambda _, __: None,
+    known: ProvedPaths = MappingProxyType({}),
+    compared: Compared = lambda _, __, ___: None,
 ) -> KindReport:
-    """Compare both sides of a kind; ``answer`` is what was found in the image. A pool shares its many paths."""
+    """Compare both sides of a kind; ``answer`` is what was found in the image. A pool shares its many paths.
+
+    A path that is ``known`` is not asked about again.
+    """
     report = KindReport(int(kind), seconds_exploring=answer["seconds"])
     began = time.monotonic()
     if "problem" in answer:
         report.unknown.append(f"the machine code is not understood: {answer['problem']}")
         return report
     listed: Sequence[Mapping[str, Any]] = answer["paths"]
-    numbered = list(enumerate(listed))
+    numbered = [(number, path) for number, path in enumerate(listed) if name_of(path) not in known]
     count = (len(numbered) + SHARE - 1) // SHARE if pool else 0
     given = [_Share(kind, numbered[part::count], second_every) for part in range(count)]
     shares = [pool.submit(_compared_apart, share) for share in given] if pool else []
@@ -157,11 +194,17 @@ def prove_kind(
         for name, question in ((IMAGE, gap(paths, reference)), (REFERENCE, gap_of_reference(reference))):
             if questions.put(name, question)["verdict"] == "sat":
                 report.unknown.append(f"{name}: some input takes none of them")
-        if not shares:
-            _compare_all(list(enumerate(paths)), reference, questions)
-        for number, share in enumerate(as_completed(shares)):
-            report.take(share.result())
-            compared((number + 1) * len(paths) // len(shares), len(paths))
+        report.equal = len(listed) - len(numbered)
+        for before in (known[name] for path in listed if (name := name_of(path)) in known):
+            report.reached += before.reached
+            report.seconded += before.seconded
+        if not pool:
+            found = [(number, name_of(path), paths[number]) for number, path in numbered]
+            compared(_compare_all(found, reference, questions), report.equal, len(paths))
+        for share in as_completed(shares):
+            proved, found_of_it = share.result()
+            report.take(found_of_it)
+            compared(proved, report.equal, len(paths))
         report.differ.sort(key=lambda found: found.path)
     except Unsupported as unsupported:
         report.unknown.append(f"the reference cannot be carried over: {unsupported}")
@@ -184,36 +227,41 @@ def _carried(kind: Kind) -> tuple[Canonical, Reference]:
     return canonical, reference_of(kind, canonical)
 
 
-def _compared_apart(share: _Share) -> KindReport:
+def _compared_apart(share: _Share) -> tuple[ProvedPaths, KindReport]:
     """Of these paths alone; terms do not cross from one process to another. Raises Unsupported, ToolMissing."""
     report = KindReport(int(share.kind))
     canonical, reference = _carried(share.kind)
     with Bitwuzla() as first:
-        numbered = [(number, machine_path(path, canonical)) for number, path in share.paths]
-        _compare_all(numbered, reference, _Questions(first, report, share.second_every))
-    return report
+        numbered = [(number, name_of(path), machine_path(path, canonical)) for number, path in share.paths]
+        return _compare_all(numbered, reference, _Questions(first, report, share.second_every)), report
 
 
-def _compare_all(paths: Sequence[tuple[int, MachinePath]], reference: Reference, questions: _Questions) -> None:
-    written, levels = Spelled(reference), _levels(reference)
-    for number, path in paths:
+def _compare_all(
+    paths: Sequence[tuple[int, str, MachinePath]], reference: Reference, questions: _Questions
+) -> ProvedPaths:
+    written, levels, report = Spelled(reference), _levels(reference), questions.report
+    proved: dict[str, Proved] = {}
+    for number, name, path in paths:
+        reached, seconded, failed = report.reached, report.seconded, report.failures
+        questions.about(name)
         _compare(number, path, written, levels, questions)
+        if report.failures == failed:
+            proved[name] = Proved(report.reached > reached, report.seconded - seconded)
+    return proved
 
 
 def _compare(number: int, path: MachinePath, written: Spelled, levels: Sequence[_Level], questions: _Questions) -> None:
     """One path: equal at some level, or asked with everything that is assumed, and its values noted."""
-    report = questions.report
-    for level in levels:
-        if questions.refuted(f"path {number}", written.difference(path, level.facts), level.milliseconds):
-            report.equal += 1
-            break
+    report, name = questions.report, f"path {number}"
+    if any(questions.refuted(name, written.difference(path, level.facts), level.milliseconds) for level in levels):
+        report.equal += 1
     else:
-        answer = questions.put(f"path {number}", written.difference(path, written.reference.facts), FREE)
+        answer = questions.put(name, written.difference(path, written.reference.facts), FREE)
         report.equal += answer["verdict"] == "unsat"
         if answer["verdict"] == "sat":
             found = {name: int(answer["values"][spelled(name)]) for name in FREE}
             report.differ.append(Difference(number, found))
-    met = questions.put(f"path {number} is reached", reached(path, written.reference))
+    met = questions.put(f"{name} is reached", reached(path, written.reference))
     report.reached += met["verdict"] == "sat"
 
 
@@ -226,5 +274,5 @@ class _Level:
 
 
 def _levels(reference: Reference) -> list[_Level]:
-    """Any words at all, those of the plain invariants, those of all: to assume less makes most paths easier."""
-    return [_Level((), HASTY_MILLISECONDS), _Level(reference.plain), _Level(reference.facts)]
+    """Any words at all, then those of the plain invariants: to assume less than all makes most paths easier."""
+    return [_Level((), HASTY_MILLISECONDS), _Level(reference.plain)]

@@ -20,7 +20,7 @@ from typing import Any, Final, Literal
 
 from dita.conformance.defects import REPOSITORY
 from dita.conformance.equiv.lifting import lifted
-from dita.conformance.equiv.proving import KindReport, prove_kind
+from dita.conformance.equiv.proving import KindReport, Proved, ProvedPaths, prove_kind
 from dita.conformance.equiv.replay import source_digest_in
 from dita.conformance.equiv.tools import PROGRAMS, READER, SOLVER, Bitwuzla, explored
 from dita.conformance.prove.core import KINDS
@@ -102,7 +102,7 @@ def run_equiv(
 ) -> EquivReport:
     """Prove these kinds of an image, so many paths at a time. Raises ToolMissing, OSError, SolverUnknown."""
     report = EquivReport(tuple(kinds))
-    keys = keys_of(kinds, tier, image)
+    keys, path_keys = keys_of(kinds, tier, image), keys_of(kinds, tier, None)
     for kind in () if anew else kinds:
         found = kept(keys[kind], FOLDER)
         if found is not None:
@@ -114,8 +114,9 @@ def run_equiv(
             for number, answer in enumerate(_explored(image, missing)):
                 kind = missing[number]
                 progress(f"{kind.name}: {len(answer.get('paths', ()))} machine paths", number, len(missing))
-                told = partial(progress, f"{kind.name}: machine paths compared")
-                row = report.rows[kind] = prove_kind(kind, answer, solver, SECOND_EVERY[tier], pool, told)
+                known = Kept(path_keys[kind], partial(progress, f"{kind.name}: machine paths compared"))
+                row = prove_kind(kind, answer, solver, SECOND_EVERY[tier], pool, {} if anew else known.paths, known.add)
+                report.rows[kind] = row
                 if "paths" in answer:
                     _compare_with_processor(row, image, answer, PAIRS[tier])
                 if row.proved:
@@ -141,10 +142,33 @@ def _compare_with_processor(row: KindReport, image: Path, answer: Mapping[str, A
         row.misread.append(f"{found.hit} paths were compared with the processor, on {found.pairs} of {pairs} pairs")
 
 
-def keys_of(kinds: Sequence[Kind], tier: Tier, image: Path) -> dict[Kind, str]:
-    """The names of their results: of each a hash over everything that it depends on. Raises OSError."""
+@dataclass(slots=True)
+class Kept:
+    """The paths that were proved of a kind, in whatever image: a path's formula and the reference decide that alone."""
+
+    key: str
+    progress: Callable[[int, int], None]
+    paths: dict[str, Proved] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read back what there is."""
+        found = kept(self.key, FOLDER) or {"paths": {}}
+        self.paths = {name: Proved(*proved) for name, proved in found["paths"].items()}
+
+    def add(self, proved: ProvedPaths, done: int, paths: int) -> None:
+        """Keep these as well: a run that is ended begins where it was."""
+        self.paths |= proved
+        keep(self.key, {"paths": self.paths}, FOLDER)
+        self.progress(done, paths)
+
+
+def keys_of(kinds: Sequence[Kind], tier: Tier, image: Path | None) -> dict[Kind, str]:
+    """The names of results: of each a hash over everything that it depends on. Raises OSError.
+
+    Those of an image, or, without one, those of its paths by themselves.
+    """
     depends: dict[str, Any] = {
-        "image": sha256_hex(_nameless(image)),
+        "image": image and sha256_hex(_nameless(image)),
         "code": _code(),
         "second every": SECOND_EVERY[tier],
         "pairs": PAIRS[tier],
