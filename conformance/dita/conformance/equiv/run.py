@@ -165,11 +165,12 @@ class Kept:
 def keys_of(kinds: Sequence[Kind], tier: Tier, image: Path | None) -> dict[Kind, str]:
     """The names of results: of each a hash over everything that it depends on. Raises OSError.
 
-    Those of an image, or, without one, those of its paths by themselves.
+    Those of an image, or, without one, those of its paths by themselves, whoever read them.
     """
+    of_image = image is not None
     depends: dict[str, Any] = {
-        "image": image and sha256_hex(_nameless(image)),
-        "code": _code(),
+        "image": sha256_hex(_nameless(image)) if of_image else "",
+        "code": _code(__name__, (READER, SOLVER)) if of_image else _code(prove_kind.__module__, (SOLVER,)),
         "second every": SECOND_EVERY[tier],
         "pairs": PAIRS[tier],
         "solvers": solver_versions(),
@@ -185,10 +186,10 @@ def _nameless(image: Path) -> bytes:
 
 
 @cache
-def _code() -> str:
+def _code(module: str, programs: tuple[str, ...]) -> str:
     """A hash over what proves: once a process."""
-    programs = {name: sha256_hex((PROGRAMS / name).read_bytes()) for name in (READER, SOLVER)}
-    depends = {"modules": digests((__name__,)), "programs": programs, "pins": sha256_hex(PINS.read_bytes())}
+    texts = {name: sha256_hex((PROGRAMS / name).read_bytes()) for name in programs}
+    depends = {"modules": digests((module,)), "programs": texts, "pins": sha256_hex(PINS.read_bytes())}
     return sha256_hex(json.dumps(depends, sort_keys=True).encode())
 
 
