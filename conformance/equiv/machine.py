@@ -97,7 +97,7 @@ class Machine:
     # --- one kind -------------------------------------------------------------------------------------------------
 
     def paths(self, kind: int) -> list[dict[str, Any]]:
-        """Every path on which an input of this kind can be taken. Raises NotUnderstood."""
+        """Every path on which an input of this kind can be taken, by these words if any. Raises NotUnderstood."""
         start = self.start(kind)
         entry_stack = start.solver.eval(start.regs.rsp)
         saved = {name: getattr(start.regs, name) for name in KEPT}
@@ -119,8 +119,14 @@ class Machine:
                 raise NotUnderstood(f"at {state.addr:#x}: {problem!r}") from problem
             if step.unconstrained_successors or not step.flat_successors:
                 raise NotUnderstood(f"a path goes where nobody knows, at {state.addr:#x}")
-            todo += step.flat_successors
+            todo += [state for state in step.flat_successors if self.is_along(state)]
         return found
+
+    def is_along(self, state: Any) -> bool:
+        """Whether the words that the request names, if it names any, may have come here; a named result may be any."""
+        words = self.request["along"].items()
+        fixed = [claripy.BVS(name, WORD, explicit_name=True) == value for name, value in words]
+        return not fixed or bool(state.solver.satisfiable(extra_constraints=fixed))
 
     def start(self, kind: int) -> Any:
         """The call of ``dita_core`` on free words."""

@@ -22,7 +22,7 @@ from dita.spec.envelope import PAYLOAD_TYPE
 from sample_certificate import written_certificate
 
 CHECKER = Path(check_certificate.__file__)
-LINES_MAX = 400
+LINES_MAX = 420
 
 
 def said(certificate: Path, *options: str, image: Path = IMAGE_PATH) -> tuple[int, str]:
@@ -46,7 +46,7 @@ def certificate(raw_kernel: RawKernel, tmp_path: Path) -> Path:
 
 
 def test_it_is_small_and_needs_nothing_but_python(certificate: Path, repository: Path) -> None:
-    """At most 400 lines, the standard library only; it runs where nothing is installed, and prints its table."""
+    """At most 420 lines, the standard library only; it runs where nothing is installed, and prints its table."""
     source = CHECKER.read_text()
     assert source.count("\n") <= LINES_MAX
     assert imported(source) <= sys.stdlib_module_names
@@ -58,7 +58,8 @@ def test_it_is_small_and_needs_nothing_but_python(certificate: Path, repository:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    for name in (*REQUIRED, "image", "kernel_rs", "spec/dita/spec"):
+    quick = [name for name, rule in REQUIRED.items() if "quick" in rule.tiers]
+    for name in (*quick, "image", "kernel_rs", "spec/dita/spec"):
         assert f"ok  {name} " in done.stdout
     assert "checks held" in done.stdout
 
@@ -67,7 +68,7 @@ def test_its_list_of_layers_is_the_specs() -> None:
     """The same layers and rules, whatever their order; version, types and tiers as well. Add a row to both."""
     mine = {name: {field: set(value) for field, value in rule._asdict().items()} for name, rule in REQUIRED.items()}
     theirs = {
-        rule.name: {field: set(getattr(rule, field)) for field in ("positive", "zero", "equal", "depends_on")}
+        rule.name: {field: set(getattr(rule, field)) for field in ("positive", "zero", "equal", "depends_on", "tiers")}
         for rule in REQUIRED_LAYERS
     }
 
@@ -82,9 +83,9 @@ def test_its_list_of_layers_is_the_specs() -> None:
 
 def test_a_layer_missing_from_either_list_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted defect: a layer that is required by the spec alone."""
-    monkeypatch.setitem(globals(), "REQUIRED_LAYERS", (*REQUIRED_LAYERS, spec.LayerRule("equiv", ("kinds",), ())))
+    monkeypatch.setitem(globals(), "REQUIRED_LAYERS", (*REQUIRED_LAYERS, spec.LayerRule("battery", ("kinds",), ())))
 
-    with pytest.raises(AssertionError, match="equiv"):
+    with pytest.raises(AssertionError, match="battery"):
         test_its_list_of_layers_is_the_specs()
 
 

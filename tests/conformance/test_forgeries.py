@@ -12,7 +12,8 @@ import pytest
 from certificate_judges import KEY, STRANGER, TRUSTED, Case, Judges, make_judges
 from dita.kernel.loader import RawKernel, installed_bindings
 from dita.spec.canonical import canonical_json
-from dita.spec.certificate import Refusal
+from dita.spec.certificate import REQUIRED_LAYERS, TIERS, Refusal
+from dita.spec.certificate_format import encode_statement
 from forgeries import FORGERIES, Change
 from sample_certificate import sample_certificate
 
@@ -34,6 +35,18 @@ def test_both_judges_accept_what_is_sound(judges: Judges, sound: Case) -> None:
     """Unsigned and signed, nothing is refused: every refusal below is the forgery's."""
     for case in (sound, sound.signed(), replace(sound.signed(), trust=sound.trust)):
         assert (judges.loader(case), judges.checker(case)) == ("", "")
+
+
+def test_every_tier_has_its_layers(judges: Judges, sound: Case, raw_kernel: RawKernel) -> None:
+    """A certificate of the full tier holds with all that there are; one of another tier does without some."""
+    named: dict[str, set[str]] = {}
+    for tier in TIERS:
+        statement, evidence = sample_certificate(installed_bindings(raw_kernel), tier)
+        case = replace(sound, certificate=encode_statement(statement), evidence=evidence)
+        assert (judges.loader(case), judges.checker(case)) == ("", "")
+        named[tier] = {layer.name for layer in statement.layers}
+
+    assert named["quick"] == named["ci"] < named["full"] == {rule.name for rule in REQUIRED_LAYERS}
 
 
 @pytest.mark.parametrize(("reason", "change"), [row[1:] for row in FORGERIES], ids=[row[0] for row in FORGERIES])
@@ -97,7 +110,7 @@ SIGNED: list[tuple[str, Callable[[Case], Case], str, str]] = [
     ("our signature of something else",
      enveloped(lambda d: d["signatures"][0].update(sig=json.loads(KEY.sign(b"x"))["signatures"][0]["sig"])),
      "BAD_SIGNATURE", ""),
-    ("a larger tier under the signature", payload_of(lambda s: s["predicate"].update(tier="full")),
+    ("a larger tier under the signature", payload_of(lambda s: s["predicate"].update(tier="ci")),
      "BAD_SIGNATURE", "EVIDENCE_STALE"),
     ("another image under the signature", payload_of(lambda s: s["subject"][0]["digest"].update(sha256="9" * 64)),
      "BAD_SIGNATURE", "WRONG_BINARY"),

@@ -19,6 +19,8 @@ Change = Callable[[Statement, Files], tuple[bytes, Files]]
 """From a sound statement and its evidence to a file that is none, and the evidence beside it."""
 
 LAYER = REQUIRED_LAYERS[0]
+QUICK = [rule.name for rule in REQUIRED_LAYERS if "quick" in rule.tiers]
+FULL_ONLY = next(rule.name for rule in REQUIRED_LAYERS if rule.tiers == ("full",))
 
 
 def rewritten(statement: Statement, evidence: Files, change: Callable[[dict[str, Any]], object]) -> tuple[bytes, Files]:
@@ -111,6 +113,13 @@ def without_layer(statement: Statement, evidence: Files) -> tuple[bytes, Files]:
     return encode_statement(dataclasses.replace(statement, layers=statement.layers[1:])), evidence
 
 
+def without_layer_of_its_tier(statement: Statement, _: Files) -> tuple[bytes, Files]:
+    """A certificate of the full tier does not name a layer that the quick one may do without."""
+    full, evidence = sample_certificate(statement.bindings, "full")
+    layers = tuple(layer for layer in full.layers if layer.name != FULL_ONLY)
+    return encode_statement(dataclasses.replace(full, layers=layers)), evidence
+
+
 def layer_twice(statement: Statement, evidence: Files) -> tuple[bytes, Files]:
     """The first layer is named twice."""
     return encode_statement(dataclasses.replace(statement, layers=(*statement.layers, statement.layers[0]))), evidence
@@ -161,13 +170,13 @@ def rebound(**values: Any) -> Change:
 
 def exchanged(statement: Statement, evidence: Files) -> tuple[bytes, Files]:
     """The evidence files of the first two layers, each under the other's name."""
-    first, second = (rule.name for rule in REQUIRED_LAYERS[:2])
+    first, second = QUICK[:2]
     return encode_statement(statement), {**evidence, first: evidence[second], second: evidence[first]}
 
 
 def exchanged_and_certified(statement: Statement, evidence: Files) -> tuple[bytes, Files]:
     """The same, and the certificate names them so."""
-    first, second = (rule.name for rule in REQUIRED_LAYERS[:2])
+    first, second = QUICK[:2]
     hashes = {first: sha256_hex(evidence[second]), second: sha256_hex(evidence[first])}
     layers = tuple(
         dataclasses.replace(layer, evidence_sha256=hashes.get(layer.name, layer.evidence_sha256))
@@ -225,6 +234,7 @@ FORGERIES: list[tuple[str, Refusal, Change]] = [
     ("an assumption fewer", Refusal.WRONG_ASSUMPTIONS,
      lambda s, e: (encode_statement(dataclasses.replace(s, assumptions=s.assumptions[:-1])), e)),
     ("a layer left out", Refusal.LAYER_MISSING, without_layer),
+    ("a layer of the full tier left out", Refusal.LAYER_MISSING, without_layer_of_its_tier),
     ("a layer that did nothing", Refusal.LAYER_EMPTY, lambda s, e: with_counts(s, e, **{LAYER.positive[0]: 0})),
     ("a layer without its count", Refusal.LAYER_EMPTY, layer_field("counts", {})),
     ("a layer that found a fault", Refusal.LAYER_FAILED, lambda s, e: with_counts(s, e, **{LAYER.zero[0]: 1})),
@@ -244,7 +254,7 @@ FORGERIES: list[tuple[str, Refusal, Change]] = [
      evidence_of(parts=[{"name": "a", "counts": {"divergences": -1}}])),
     ("evidence of another tier", Refusal.EVIDENCE_STALE, evidence_of(tier="full")),
     ("evidence by other tools", Refusal.EVIDENCE_STALE, evidence_of(toolchain={"rustc": "1"})),
-    ("a tier that nothing was run at", Refusal.EVIDENCE_STALE, predicate("tier", "full")),
+    ("a tier that nothing was run at", Refusal.EVIDENCE_STALE, predicate("tier", "ci")),
     ("a toolchain that made nothing", Refusal.EVIDENCE_STALE, predicate("toolchain", {"rustc": "1"})),
     ("evidence without its parts", Refusal.COUNTS_DIFFER, evidence_of(parts=[])),
     ("evidence on an old spec", Refusal.EVIDENCE_STALE, evidence_of(depends_on={"spec_sha256": "9" * 64})),

@@ -75,7 +75,7 @@ def run_certify(
     sizes: Sizes | None = None,
     key: SigningKey | None = None,
 ) -> CertifyReport:
-    """Run all layers and write ``out_dir/certificate.json`` with ``evidence/<layer>.json`` beside it, or refuse.
+    """Run the tier's layers and write ``out_dir/certificate.json`` with ``evidence/<layer>.json`` beside it, or refuse.
 
     With a ``key`` the certificate is signed.
     Seeds come from the image's hash, so every image meets other random traces, and the same image the same ones. Raises
@@ -85,10 +85,11 @@ def run_certify(
     bindings = installed_bindings(load_for_conformance(image_path))
     (out_dir / CERTIFICATE_NAME).unlink(missing_ok=True)
     order = LayerOrder(tier, image_path, int(bindings.image_sha256[:8], 16), progress, sizes)
-    with ThreadPoolExecutor(max(1, len(layers))) as pool:
-        running = [pool.submit(layer.run, order) for layer in layers]
+    chosen = [layer for layer in layers if tier in layer.tiers]
+    with ThreadPoolExecutor(max(1, len(chosen))) as pool:
+        running = [pool.submit(layer.run, order) for layer in chosen]
         outcomes = tuple(future.result() for future in running)
-    refusals = _refusals(outcomes, required)
+    refusals = _refusals(outcomes, [rule for rule in required if tier in rule.tiers])
     refusals += _changes(bindings, image_path)
     seconds = time.monotonic() - began
     if refusals:

@@ -47,6 +47,7 @@ class Rule(NamedTuple):
     zero: tuple[str, ...]
     equal: tuple[tuple[str, str], ...]
     depends_on: tuple[str, ...]
+    tiers: tuple[str, ...] = TIERS  # in which it may not be missing
 
 
 REQUIRED: Final[Mapping[str, Rule]] = {
@@ -55,14 +56,20 @@ REQUIRED: Final[Mapping[str, Rule]] = {
             "boundary_vectors", "canaries_planted", "canary_found", "exhaustive_transitions", "kernel_steps",
             "path_vectors", "random_distinct", "random_steps", "spec_paths", "spec_paths_taken",
         ),
-        zero=("divergences",),
-        equal=(("canary_found", "canaries_planted"), ("spec_paths_taken", "spec_paths")),
+        zero=("divergences",), equal=(("canary_found", "canaries_planted"), ("spec_paths_taken", "spec_paths")),
         depends_on=("conformance_sha256", "image_sha256", "reference_sha256", "spec_sha256"),
     ),
+    "equiv": Rule(
+        positive=(
+            "bodies_proved", "body_vectors", "kinds_proved", "lemmas_proved", "lifted_pairs", "machine_paths",
+            "machine_paths_reached", "route_kinds_proved", "second_opinions",
+        ),
+        zero=("bodies_failed", "differ", "disagreements", "lemmas_failed", "misread", "route_kinds_failed", "unknown"),
+        equal=(("kinds_proved", "input_kinds"), ("machine_paths_equal", "machine_paths")),
+        depends_on=("conformance_sha256", "image_sha256", "reference_sha256", "spec_sha256"), tiers=("full",),
+    ),
     "explore": Rule(
-        positive=("canary_found", "states", "transitions"),
-        zero=("stranded", "violations"),
-        equal=(),
+        positive=("canary_found", "states", "transitions"), zero=("stranded", "violations"), equal=(),
         depends_on=("conformance_sha256", "logic_sha256", "reference_sha256", "spec_sha256"),
     ),
     "prove": Rule(
@@ -70,8 +77,7 @@ REQUIRED: Final[Mapping[str, Rule]] = {
             "executor_pairs", "invariants", "obligations", "paths", "proved", "second_opinions", "seeds", "solvers",
         ),
         zero=("disagreements", "executor_mismatches", "refuted", "unknown", "vacuous"),
-        equal=(("proved", "invariants"),),
-        depends_on=("conformance_sha256", "reference_sha256", "spec_sha256"),
+        equal=(("proved", "invariants"),), depends_on=("conformance_sha256", "reference_sha256", "spec_sha256"),
     ),
 }  # fmt: skip
 
@@ -117,7 +123,7 @@ def check(certificate: bytes, image: bytes, evidence: Mapping[str, bytes], sourc
     if sources is not None:
         rows += _check_sources(bound, predicate["assumptions"], sources)
     layers = {layer["name"]: layer for layer in predicate["layers"]}
-    if missing := [name for name in REQUIRED if name not in layers]:
+    if missing := [name for name, rule in REQUIRED.items() if predicate["tier"] in rule.tiers and name not in layers]:
         raise Refused("LAYER_MISSING", f"layer `{missing[0]}` is not named")
     for name, layer in sorted(layers.items()):
         rows.append(_check_layer(layer, predicate, bound, evidence.get(name)))

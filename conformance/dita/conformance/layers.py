@@ -14,7 +14,7 @@ from dita.conformance.explore import ExploreReport, run_explore
 from dita.conformance.matrix import result_of
 from dita.conformance.prove.proof import SOLVERS, VERDICTS, keep, proved_before, run_prove, solver_versions
 from dita.conformance.workers import worker_pool
-from dita.spec.certificate import Part, add_up
+from dita.spec.certificate import TIERS, Part, add_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class LayerRunner:
 
     name: str
     run: Callable[[LayerOrder], LayerOutcome]
+    tiers: tuple[str, ...] = TIERS  # in which it is run
 
 
 def conform_layer(order: LayerOrder) -> LayerOutcome:

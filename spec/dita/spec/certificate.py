@@ -93,6 +93,7 @@ class LayerRule:
         "reference_sha256",
         "conformance_sha256",
     )  # names of Bindings; whatever else a layer rests on is added by its row
+    tiers: tuple[str, ...] = TIERS  # in which no certificate holds without it; elsewhere it may be missing
 
 
 REQUIRED_LAYERS: Final[tuple[LayerRule, ...]] = (
@@ -112,6 +113,31 @@ REQUIRED_LAYERS: Final[tuple[LayerRule, ...]] = (
         ),
         zero=("divergences",),
         equal=(("canary_found", "canaries_planted"), ("spec_paths_taken", "spec_paths")),
+    ),
+    LayerRule(
+        name="equiv",
+        positive=(
+            "kinds_proved",
+            "machine_paths",
+            "machine_paths_reached",
+            "second_opinions",
+            "lifted_pairs",
+            "lemmas_proved",
+            "bodies_proved",
+            "body_vectors",
+            "route_kinds_proved",
+        ),
+        zero=(
+            "differ",
+            "unknown",
+            "disagreements",
+            "misread",
+            "lemmas_failed",
+            "bodies_failed",
+            "route_kinds_failed",
+        ),
+        equal=(("kinds_proved", "input_kinds"), ("machine_paths_equal", "machine_paths")),
+        tiers=("full",),
     ),
     LayerRule(
         name="explore",
@@ -136,7 +162,8 @@ REQUIRED_LAYERS: Final[tuple[LayerRule, ...]] = (
         depends_on=("spec_sha256", "reference_sha256", "conformance_sha256"),
     ),
 )
-"""The layers that exist. A new layer is added here, once, and from then on no certificate holds without it."""
+"""The layers that exist. A new layer is added here, once, and from then on no certificate of its tiers holds without
+it."""
 
 
 @dataclass(frozen=True, slots=True)

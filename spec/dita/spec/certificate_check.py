@@ -46,10 +46,10 @@ def verify(
         raise CertificateRefused(Refusal.WRONG_ASSUMPTIONS, _first_other_assumption(statement))
     layers = {layer.name: layer for layer in statement.layers}
     rules = {rule.name: rule for rule in required}
-    for name in rules:
-        if name not in layers:
+    for name, rule in rules.items():
+        if name not in layers and statement.tier in rule.tiers:
             raise CertificateRefused(Refusal.LAYER_MISSING, f"layer `{name}` is not named")
-    for name in [*rules, *(name for name in layers if name not in rules)]:
+    for name in [*(name for name in rules if name in layers), *(name for name in layers if name not in rules)]:
         _verify_layer(statement, layers[name], rules.get(name), evidence.get(name))
 
 

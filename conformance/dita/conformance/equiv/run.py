@@ -167,10 +167,9 @@ def keys_of(kinds: Sequence[Kind], tier: Tier, image: Path | None) -> dict[Kind,
 
     Those of an image, or, without one, those of its paths by themselves, whoever read them.
     """
-    of_image = image is not None
     depends: dict[str, Any] = {
-        "image": sha256_hex(_nameless(image)) if of_image else "",
-        "code": _code(__name__, (READER, SOLVER)) if of_image else _code(prove_kind.__module__, (SOLVER,)),
+        "image": sha256_hex(_nameless(image)) if image else "",
+        "code": _code(__name__, (READER, SOLVER)) if image else _code(prove_kind.__module__, (SOLVER,)),
         "second every": SECOND_EVERY[tier],
         "pairs": PAIRS[tier],
         "solvers": solver_versions(),

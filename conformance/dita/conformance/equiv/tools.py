@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, Final, Protocol, Self
 
 from dita.conformance.defects import REPOSITORY
@@ -60,15 +61,20 @@ WRITTEN: Final = [*BEFORE, *words_of("outcome")]
 
 
 def explored(
-    image: Path, kinds: Sequence[int], python: Path = PYTHON, unread: Sequence[str] = ()
+    image: Path,
+    kinds: Sequence[int],
+    python: Path = PYTHON,
+    unread: Sequence[str] = (),
+    along: Mapping[str, int] = MappingProxyType({}),
 ) -> Iterator[dict[str, Any]]:
     """Every path of the image's step, kind by kind, as ``machine.py`` says. Raises ToolMissing.
 
-    A step that reads some of the constants ``unread``, in hexadecimal, is not understood.
+    A step that reads some of the constants ``unread``, in hexadecimal, is not understood. Where words are given, only
+    paths that they may take.
     """
     request = {
         "image": str(image), "step": STEP, "kind_word": KIND_WORD, "read_only": "event", "kinds": list(kinds),
-        "unread": list(unread),
+        "unread": list(unread), "along": dict(along),
         "functions": {f"dita_{item.name}": (item.arity, item.truth) for item in CONTRACTS.values()},
         "records": {record: words_of(record) for record in _RECORDS},
     }  # fmt: skip

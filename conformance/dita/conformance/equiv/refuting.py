@@ -1,0 +1,187 @@
+"""Mutants of the kernel refuted on their machine code: what a prover calls equal must not be what is known to differ.
+
+Of a mutant that a step has killed, the paths are listed which that step's words may take in the mutant's own image, and
+each is asked what is asked of every path. One of them must differ from the reference, and the state and input with
+which the solver shows it must part the two on this CPU: those that it finds by itself, or else the step's own, on which
+the named functions have no freedom to be what they are not.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import z3
+
+from dita.conformance.defects import PatchRefused, build_image, planted
+from dita.conformance.equiv.comparing import Reference, machine_path, reference_of
+from dita.conformance.equiv.proving import FREE
+from dita.conformance.equiv.questions import Spelled, spelled
+from dita.conformance.equiv.replay import Parted, parted
+from dita.conformance.equiv.sums import Canonical
+from dita.conformance.equiv.tools import BEFORE, EVENT, KIND_WORD, Asked, Bitwuzla, explored
+from dita.conformance.equiv.words import WORD_BITS
+from dita.conformance.mutants.catalogue import catalogue
+from dita.conformance.mutants.edits import Mutant, changed_files
+from dita.conformance.mutants.records import read_evidence
+from dita.spec.inputs import Input
+from dita.spec.layout import flatten_words
+from dita.spec.state import State, focus_of
+from dita.spec.vocabulary import Kind
+
+Words = Mapping[str, int]
+Verdict = Literal["refuted", "refused", "missed", "unknown"]
+"""Refused: no product build makes an image of it. Missed: its paths are called equal, or nothing differs on the CPU."""
+
+FAMILIES: Final = ("kernel", "hand")
+OF_ARITHMETIC: Final = "kernel_rs/src/arithmetic.rs"
+AROUND: Final = frozenset({"fold", "step", "select", "refuse"})
+"""What `step.rs` does before `dita_core` is called."""
+Replay = Callable[[Path, Words], "list[Parted]"]
+Progress = Callable[[str, int, int], None]
+
+
+class Refutation(NamedTuple):
+    """What became of one mutant."""
+
+    verdict: Verdict
+    says: str
+    paths: int = 0  # of the mutant's image that the words may take
+    differ: int = 0
+
+
+@dataclass(slots=True)
+class RefutingReport:
+    """What became of each."""
+
+    rows: dict[str, Refutation] = field(default_factory=dict[str, Refutation])
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """Stable names."""
+        verdicts = [row.verdict for row in self.rows.values()]
+        return {
+            "kernel_mutants_asked": len(verdicts),
+            "kernel_mutants_refuted": verdicts.count("refuted"),
+            "kernel_mutants_refused": verdicts.count("refused"),
+            "kernel_mutants_missed": verdicts.count("missed"),
+            "kernel_mutants_unknown": verdicts.count("unknown"),
+        }
+
+    @property
+    def problems(self) -> list[str]:
+        """Who was not refuted, and why."""
+        failed = [f"{name}: {row.says}" for name, row in self.rows.items() if row.verdict in {"missed", "unknown"}]
+        refuted = any(row.verdict == "refuted" for row in self.rows.values())
+        return failed + ([] if refuted else ["no mutant of the kernel was refuted on its machine code"])
+
+
+class Killed(NamedTuple):
+    """A mutant and the step that killed it."""
+
+    mutant: Mutant
+    before: State
+    event: Input
+
+
+def killed_by_steps() -> list[Killed]:
+    """Mutants of the code behind ``dita_core`` whose recorded witness is a step. Raises RecordError, ListStale."""
+    evidence, found = read_evidence(), list[Killed]()
+    for family in FAMILIES:
+        for mutant in catalogue()[family]:
+            record = evidence.records[family].get(mutant.id)
+            if record is None or record.witness is None or record.witness.kind != "steps":
+                continue
+            inside = mutant.edit is None or mutant.edit.function not in AROUND
+            if mutant.is_kernel and record.verdict == "killed" and OF_ARITHMETIC not in mutant.paths and inside:
+                found.append(Killed(mutant, *evidence.witnesses.step(record.witness.place)))
+    return found
+
+
+def drawn(killed: Sequence[Killed], count: int, seed: int) -> list[Killed]:
+    """So many of them, by chance, in the order of their kinds, for the reference is carried over once a kind."""
+    chosen = random.Random(seed).sample(list(killed), min(count, len(killed)))
+    return sorted(chosen, key=lambda one: (one.event.kind, one.mutant.id))
+
+
+def words_of(before: State, event: Input) -> dict[str, int]:
+    """A step as the words of what it touches. Raises IndexError where the input names no slot or instrument."""
+    if event.slot < 0 or event.instrument < 0:
+        raise IndexError("no slot and no instrument has a negative number")
+    focus = focus_of(before, event.slot, event.instrument)
+    return dict(zip((*BEFORE, *EVENT), (*flatten_words(focus), *flatten_words(event)), strict=True))
+
+
+def refute(image: Path, words: Words, first: Asked, replay: Replay = parted) -> Refutation:
+    """An image on which reference and CPU part on these words. Raises ToolMissing, Unsupported, NotReplayed."""
+    kind = Kind(words[KIND_WORD])
+    if not replay(image, words):
+        return Refutation("missed", "the step that killed it shows nothing on the image that the product's build makes")
+    (answer,) = explored(image, [int(kind)], along={name: value % (1 << WORD_BITS) for name, value in words.items()})
+    if "problem" in answer:
+        return Refutation("refuted", f"its machine code is refused: {answer['problem']}")
+    differ, unknown = list[str](), 0
+    canonical, reference = _carried(kind)
+    written = Spelled(reference)
+    for listed in answer["paths"]:
+        path = machine_path(listed, canonical)
+        for fixed in ((), _fixed(words)):
+            found = first.ask(written.difference(path, (*reference.facts, *fixed)), [spelled(name) for name in FREE])
+            unknown += found["verdict"] == "unknown"
+            if found["verdict"] != "sat":
+                break
+            state = {name: int(found["values"][spelled(name)]) for name in FREE}
+            if fixed or replay(image, state):
+                differ.append("the step's own state and input" if fixed else "a state and an input of the solver's")
+                break
+    paths = len(answer["paths"])
+    if differ:
+        return Refutation("refuted", f"on {differ[0]}", paths, len(differ))
+    if unknown:
+        return Refutation("unknown", f"{unknown} questions have no answer in time", paths)
+    return Refutation("missed", f"{paths} paths that its step may take are called equal to the reference", paths)
+
+
+@lru_cache(maxsize=1)
+def _carried(kind: Kind) -> tuple[Canonical, Reference]:
+    canonical = Canonical()
+    return canonical, reference_of(kind, canonical)
+
+
+def _fixed(words: Words) -> tuple[z3.BoolRef, ...]:
+    return tuple(z3.BitVec(name, WORD_BITS) == z3.BitVecVal(value, WORD_BITS) for name, value in words.items())
+
+
+def run_refuting(chosen: Sequence[Killed], progress: Progress) -> RefutingReport:
+    """Each of these mutants, built as the product is but for lints. Raises ToolMissing, Unsupported, NotReplayed."""
+    report = RefutingReport()
+    with Bitwuzla() as first, planted(None, roots=("kernel_rs",)) as tree:
+        manifest = tree / "kernel_rs" / "Cargo.toml"
+        manifest.write_text(manifest.read_text(encoding="utf-8").split("[lints.")[0], encoding="utf-8")
+        for number, killed in enumerate(chosen):
+            progress("refuting mutants on their machine code", number, len(chosen))
+            report.rows[killed.mutant.title] = _one(killed, tree, first)
+    return report
+
+
+def _one(killed: Killed, tree: Path, first: Asked) -> Refutation:
+    sound: dict[str, bytes] = {}
+    changed: Mapping[str, Any] = changed_files(killed.mutant)
+    try:
+        words = words_of(killed.before, killed.event)
+    except IndexError:
+        return Refutation("refused", "its step names no slot or instrument, and so never comes to `dita_core`")
+    try:
+        for name, content in changed.items():
+            sound[name] = (tree / name).read_bytes()
+            (tree / name).write_bytes(content)
+        return refute(build_image(tree), words, first)
+    except PatchRefused as problem:
+        return Refutation("refused", str(problem).strip().splitlines()[-1])
+    finally:
+        for name, content in sound.items():
+            (tree / name).write_bytes(content)
