@@ -8,8 +8,10 @@ the named functions have no freedom to be what they are not.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -22,12 +24,17 @@ from dita.conformance.equiv.comparing import Reference, machine_path, reference_
 from dita.conformance.equiv.proving import FREE
 from dita.conformance.equiv.questions import Spelled, spelled
 from dita.conformance.equiv.replay import Parted, parted
+from dita.conformance.equiv.run import FOLDER, code_of
 from dita.conformance.equiv.sums import Canonical
 from dita.conformance.equiv.tools import BEFORE, EVENT, KIND_WORD, Asked, Bitwuzla, explored
 from dita.conformance.equiv.words import WORD_BITS
 from dita.conformance.mutants.catalogue import catalogue
 from dita.conformance.mutants.edits import Mutant, changed_files
 from dita.conformance.mutants.records import read_evidence
+from dita.conformance.mutants.sources import own_of, rest_of
+from dita.conformance.prove.evidence import keep, kept
+from dita.conformance.workers import worker_pool
+from dita.spec.canonical import sha256_hex
 from dita.spec.inputs import Input
 from dita.spec.layout import flatten_words
 from dita.spec.state import State, focus_of
@@ -37,6 +44,7 @@ Words = Mapping[str, int]
 Verdict = Literal["refuted", "refused", "missed", "unknown"]
 """Refused: no product build makes an image of it. Missed: its paths are called equal, or nothing differs on the CPU."""
 
+SHARE: Final = 10  # mutants that a process refutes, one after the other
 FAMILIES: Final = ("kernel", "hand")
 OF_ARITHMETIC: Final = "kernel_rs/src/arithmetic.rs"
 AROUND: Final = frozenset({"fold", "step", "select", "refuse"})
@@ -156,16 +164,37 @@ def _fixed(words: Words) -> tuple[z3.BoolRef, ...]:
     return tuple(z3.BitVec(name, WORD_BITS) == z3.BitVecVal(value, WORD_BITS) for name, value in words.items())
 
 
-def run_refuting(chosen: Sequence[Killed], progress: Progress) -> RefutingReport:
-    """Each of these mutants, built as the product is but for lints. Raises ToolMissing, Unsupported, NotReplayed."""
+def run_refuting(chosen: Sequence[Killed], progress: Progress, processes: int = 1) -> RefutingReport:
+    """Each of these mutants, so many at a time, built as the product is but for lints.
+
+    What was refuted of the same sources by the same code is read back. Raises ToolMissing, Unsupported, NotReplayed.
+    """
     report = RefutingReport()
+    names = {_key(killed): killed for killed in chosen}
+    for name in names:
+        found = kept(name, FOLDER)
+        if found is not None:
+            report.rows[name] = Refutation(*found["refutation"])
+    missing = [item for item in names.items() if item[0] not in report.rows]
+    shares = [missing[at : at + SHARE] for at in range(0, len(missing), SHARE)]
+    with worker_pool(processes) if processes > 1 and shares else nullcontext() as pool:
+        for found in pool.map(_refuted, shares) if pool else map(_refuted, shares):
+            report.rows |= found
+            progress("mutants refuted on their machine code", len(report.rows), len(names))
+    report.rows = {names[name].mutant.title: report.rows[name] for name in names}
+    return report
+
+
+def _refuted(share: Sequence[tuple[str, Killed]]) -> dict[str, Refutation]:
+    found: dict[str, Refutation] = {}
     with Bitwuzla() as first, planted(None, roots=("kernel_rs",)) as tree:
         manifest = tree / "kernel_rs" / "Cargo.toml"
         manifest.write_text(manifest.read_text(encoding="utf-8").split("[lints.")[0], encoding="utf-8")
-        for number, killed in enumerate(chosen):
-            progress("refuting mutants on their machine code", number, len(chosen))
-            report.rows[killed.mutant.title] = _one(killed, tree, first)
-    return report
+        for name, killed in share:
+            found[name] = _one(killed, tree, first)
+            if found[name].verdict in {"refuted", "refused"}:
+                keep(name, {"refutation": list(found[name])}, FOLDER)
+    return found
 
 
 def _one(killed: Killed, tree: Path, first: Asked) -> Refutation:
@@ -173,15 +202,26 @@ def _one(killed: Killed, tree: Path, first: Asked) -> Refutation:
     changed: Mapping[str, Any] = changed_files(killed.mutant)
     try:
         words = words_of(killed.before, killed.event)
-    except IndexError:
-        return Refutation("refused", "its step names no slot or instrument, and so never comes to `dita_core`")
-    try:
         for name, content in changed.items():
             sound[name] = (tree / name).read_bytes()
             (tree / name).write_bytes(content)
         return refute(build_image(tree), words, first)
+    except IndexError:
+        return Refutation("refused", "its step names no slot or instrument, and so never comes to `dita_core`")
     except PatchRefused as problem:
         return Refutation("refused", str(problem).strip().splitlines()[-1])
     finally:
         for name, content in sound.items():
             (tree / name).write_bytes(content)
+
+
+def _key(killed: Killed) -> str:
+    """The name under which a refutation is kept: the mutant, its step, the whole kernel, and what refutes."""
+    depends = [
+        killed.mutant.id,
+        own_of(killed.mutant),
+        rest_of("kernel"),
+        repr((killed.before, killed.event)),
+        code_of(__name__),
+    ]
+    return sha256_hex(json.dumps(depends).encode())

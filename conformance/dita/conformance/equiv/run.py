@@ -169,7 +169,7 @@ def keys_of(kinds: Sequence[Kind], tier: Tier, image: Path | None) -> dict[Kind,
     """
     depends: dict[str, Any] = {
         "image": sha256_hex(_nameless(image)) if image else "",
-        "code": _code(__name__, (READER, SOLVER)) if image else _code(prove_kind.__module__, (SOLVER,)),
+        "code": code_of(__name__) if image else code_of(prove_kind.__module__, (SOLVER,)),
         "second every": SECOND_EVERY[tier],
         "pairs": PAIRS[tier],
         "solvers": solver_versions(),
@@ -185,8 +185,8 @@ def _nameless(image: Path) -> bytes:
 
 
 @cache
-def _code(module: str, programs: tuple[str, ...]) -> str:
-    """A hash over what proves: once a process."""
+def code_of(module: str, programs: tuple[str, ...] = (READER, SOLVER)) -> str:
+    """A hash over what proves, from this module on, with these programs: once a process."""
     texts = {name: sha256_hex((PROGRAMS / name).read_bytes()) for name in programs}
     depends = {"modules": digests((module,)), "programs": texts, "pins": sha256_hex(PINS.read_bytes())}
     return sha256_hex(json.dumps(depends, sort_keys=True).encode())

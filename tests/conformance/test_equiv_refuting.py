@@ -1,0 +1,154 @@
+"""Mutants refuted on their machine code: what counts as refuted; a prover that calls them equal is found out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock, Mock
+
+import pytest
+
+from dita.conformance.equiv import refuting
+from dita.conformance.equiv.comparing import reference_of
+from dita.conformance.equiv.refuting import (
+    AROUND,
+    OF_ARITHMETIC,
+    Refutation,
+    RefutingReport,
+    drawn,
+    killed_by_steps,
+    refute,
+    run_refuting,
+    words_of,
+)
+from dita.conformance.equiv.replay import Parted
+from dita.conformance.equiv.sums import Canonical
+from dita.conformance.equiv.tools import BEFORE, EVENT
+from dita.conformance.mutants.edits import FAMILIES
+from dita.kernel.image import IMAGE_PATH
+from dita.spec.inputs import Input
+from dita.spec.state import initial_state
+from dita.spec.vocabulary import Kind
+from in_process import InProcess, Shrugs
+from machine_paths import MODE, set_mode
+
+STEP = dict.fromkeys((*BEFORE, *EVENT), 0) | {"event.kind": int(Kind.SET_MODE), MODE: 3}
+"""An input that a mutant with another bound accepts."""
+
+
+def parts_where_accepted(_: Path, words: Mapping[str, int]) -> list[Parted]:
+    """The CPU's part: reference and mutant part on this mode alone."""
+    return [Parted("outcome.code", 1, 0)] if words[MODE] == 3 else []
+
+
+@pytest.fixture
+def explored(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Mock]:
+    """The machine code that is read, and a reference without the invariants, which it does not need."""
+    small = replace(reference_of(Kind.SET_MODE, Canonical()), facts=())
+
+    def carried(_: Kind) -> tuple[Canonical, Any]:
+        return Canonical(), small
+
+    monkeypatch.setattr(refuting, "_carried", carried)
+
+    def read(answer: Mapping[str, Any]) -> Mock:
+        made = Mock(return_value=[answer])
+        monkeypatch.setattr(refuting, "explored", made)
+        return made
+
+    return read
+
+
+def test_a_mutant_is_refuted_on_a_path_that_its_step_takes(explored: Callable[..., Mock]) -> None:
+    """Only those paths are read, and a state and an input that differ are seen on the CPU."""
+    read = explored(set_mode(highest=3))
+
+    found = refute(IMAGE_PATH, STEP, InProcess(), parts_where_accepted)
+
+    assert (found.verdict, found.paths) == ("refuted", 3)
+    assert found.differ >= 1
+    assert read.call_args.kwargs["along"][MODE] == 3
+
+
+def test_where_the_solver_s_own_state_shows_nothing_the_step_s_does(explored: Callable[..., Mock]) -> None:
+    """A named function may be what it never is; on the step's own words there is no such freedom that helps."""
+    explored(set_mode(highest=3))
+    asked: list[Mapping[str, int]] = []
+
+    def only_its_own(_: Path, words: Mapping[str, int]) -> list[Parted]:
+        asked.append(words)
+        return [Parted("outcome.code", 1, 0)] if words == STEP else []
+
+    found = refute(IMAGE_PATH, STEP, InProcess(), only_its_own)
+
+    assert found.verdict == "refuted"
+    assert found.says == "on the step's own state and input"
+    assert len(asked) > 1
+
+
+def test_a_prover_that_calls_a_mutant_equal_is_found_out(explored: Callable[..., Mock]) -> None:
+    """Paths that are equal where the CPU parts are a fault of ours; so are no answers, and a step without effect."""
+    explored(set_mode())
+    equal = refute(IMAGE_PATH, STEP, InProcess(), parts_where_accepted)
+    explored(set_mode(highest=3))
+    silent = refute(IMAGE_PATH, STEP, Shrugs(), parts_where_accepted)
+    nothing = refute(IMAGE_PATH, STEP, InProcess(), lambda _, __: [])
+    explored({"problem": "a write of 8 bytes at 0x0"})
+    strange = refute(IMAGE_PATH, STEP, InProcess(), parts_where_accepted)
+
+    assert (equal.verdict, silent.verdict, nothing.verdict) == ("missed", "unknown", "missed")
+    assert strange.verdict == "refuted"
+    assert "a write of 8 bytes" in strange.says
+    rows = {"one": equal, "two": silent, "three": strange}
+    assert [line.partition(":")[0] for line in RefutingReport(rows).problems] == ["one", "two"]
+    assert RefutingReport({"one": Refutation("refused", "it does not build")}).problems == [
+        "no mutant of the kernel was refuted on its machine code"
+    ]
+
+
+def test_what_killed_a_mutant_of_the_step_is_a_step() -> None:
+    """Hundreds of them, none of the arithmetic or of what is done before ``dita_core``; drawn by number, by kinds."""
+    killed = killed_by_steps()
+    few = drawn(killed, 9, 1)
+
+    assert len(killed) > 500
+    assert {one.mutant.family for one in killed} <= {*FAMILIES} - {"reference", "predicate"}
+    assert all(OF_ARITHMETIC not in one.mutant.paths for one in killed)
+    assert all(one.mutant.edit is None or one.mutant.edit.function not in AROUND for one in killed)
+    assert few == drawn(killed, 9, 1) != drawn(killed, 9, 2)
+    assert [one.event.kind for one in few] == sorted(one.event.kind for one in few)
+    assert len(drawn(killed, 10**6, 1)) == len(killed)
+
+
+def test_a_step_without_a_slot_is_no_step_of_the_core() -> None:
+    """A negative number would name the last one in Python, and one that is too large none."""
+    for slot, instrument in ((-1, 0), (0, -1), (10**6, 0), (0, 10**6)):
+        with pytest.raises(IndexError):
+            words_of(initial_state(), Input(slot=slot, instrument=instrument))
+
+
+def test_a_refutation_is_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was refuted is not built again; who was missed is tried again each time."""
+    few, told = drawn(killed_by_steps(), 2, 3), list[tuple[str, int, int]]()
+    monkeypatch.setattr(refuting, "FOLDER", tmp_path)
+    monkeypatch.setattr(refuting, "Bitwuzla", MagicMock())
+    built = Mock(return_value=IMAGE_PATH)
+    monkeypatch.setattr(refuting, "build_image", built)
+    answers = [Refutation("refuted", "shown", 3, 1), Refutation("missed", "called equal", 3)]
+    monkeypatch.setattr(refuting, "refute", Mock(side_effect=[*answers, answers[1]]))
+
+    def note(*news: Any) -> None:
+        told.append(news)
+
+    first = run_refuting(few, note)
+    again = run_refuting(few, note)
+
+    assert built.call_count == 3
+    assert first.rows == again.rows
+    assert list(first.rows) == [one.mutant.title for one in few]
+    assert first.figures == {
+        "kernel_mutants_asked": 2, "kernel_mutants_refuted": 1, "kernel_mutants_refused": 0,
+        "kernel_mutants_missed": 1, "kernel_mutants_unknown": 0,
+    }  # fmt: skip
+    assert told[-1][1:] == (2, 2)
+    assert "called equal" in first.problems[0]
