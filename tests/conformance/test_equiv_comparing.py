@@ -13,7 +13,7 @@ import z3
 
 from dita.conformance.equiv.comparing import machine_path, reference_of, result_of
 from dita.conformance.equiv.lifting import LiftReport
-from dita.conformance.equiv.proving import AS_NUMBERS, KindReport, ProvedPaths, name_of, prove_kind
+from dita.conformance.equiv.proving import AS_NUMBERS, HASTY_MILLISECONDS, KindReport, ProvedPaths, name_of, prove_kind
 from dita.conformance.equiv.replay import NotReplayed, by_image, by_reference, parted, source_digest_in
 from dita.conformance.equiv.run import PAIRS, EquivReport, keys_of, run_equiv
 from dita.conformance.equiv.sums import Canonical
@@ -165,7 +165,8 @@ def test_no_paths_and_no_answers_are_no_proof() -> None:
 
     assert not nothing.proved
     assert not silent.proved
-    assert len(silent.unknown) == 8
+    assert len(silent.unknown) == 5
+    assert silent.equal == 3, "which the second solver found"
     assert not strange.proved
     assert "a jump" in strange.unknown[0]
     report = EquivReport((Kind.SET_MODE,), {Kind.SET_MODE: strange})
@@ -187,12 +188,34 @@ def test_a_solver_that_disagrees_is_no_proof() -> None:
     assert any("unsat against sat" in line for line in report.disagreed)
 
 
+def test_what_only_the_second_solver_finds_is_asked_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first gave up a path is equal by the second; one that is drawn has to be equal by the first as well."""
+
+    class Slow(InProcess):
+        def ask(self, text: str, /, words: Sequence[str] = (), milliseconds: int | None = None) -> Mapping[str, Any]:
+            hasty = milliseconds == HASTY_MILLISECONDS
+            return {"verdict": "unknown"} if hasty else super().ask(text, words, milliseconds)
+
+    def slow(_: Any, text: str, /, words: Sequence[str] = (), milliseconds: int | None = None) -> Mapping[str, Any]:
+        return {"verdict": "sat" if "(distinct" in text else "unknown", "values": {}}
+
+    helped = prove_kind(Kind.SET_MODE, set_mode(), Slow(), second_every=1)
+    parted = prove_kind(Kind.SET_MODE, set_mode(highest=3), Slow(), second_every=1)
+    monkeypatch.setattr(Shrugs, "ask", slow)
+    other = prove_kind(Kind.SET_MODE, set_mode(), Shrugs(), second_every=1)
+
+    assert helped.proved
+    assert helped.seconded == 8
+    assert parted.differ
+    assert [line for line in other.disagreed if "unsat against sat" in line]
+
+
 def test_a_second_solver_that_finds_nothing_is_asked_another_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """As numbers first; then as bits; and what it finds in neither way is no proof."""
     asked: list[bool] = []
 
     def ask_bits_only(text: str, logic: str) -> Opinion:
-        asked.append(text.startswith(AS_NUMBERS))
+        asked.append(AS_NUMBERS in text)
         return Opinion.UNKNOWN if asked[-1] else ask(text, logic)
 
     monkeypatch.setattr("dita.conformance.equiv.proving.ask", ask_bits_only)

@@ -16,8 +16,6 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-import z3
-
 from dita.conformance.equiv.comparing import MachinePath, Reference, machine_path, reference_of
 from dita.conformance.equiv.questions import LOGIC, Spelled, gap, gap_of_reference, reached, spelled
 from dita.conformance.equiv.sums import Canonical
@@ -31,12 +29,13 @@ FREE: Final = (*BEFORE, *EVENT)
 IMAGE: Final = "machine paths complete"
 REFERENCE: Final = "reference paths complete"
 AS_NUMBERS: Final = "(set-option :solve-bv-as-int sum)\n"
-"""For the second solver: of words as numbers, as the first does not reason; as bits only where that finds nothing."""
-PATIENCE: Final = "(set-option :tlimit-per 300000)\n"
-"""The second solver's milliseconds are by the clock: enough of them for a machine that does other things beside."""
+"""For the second solver: of words as numbers, as the first does not reason."""
+PATIENCE_MILLISECONDS: Final = 300_000
+"""The second solver's time is by the clock: enough of it for a machine that does other things beside."""
+NUMBERS_MILLISECONDS: Final = 10_000
+HASTY_MILLISECONDS: Final = 500
+"""For the first solver's first answers: where sums are compared the second needs a second, and the first minutes."""
 SHARE: Final = 250  # machine paths that a process compares at a time: it carries the reference over before
-HASTY_MILLISECONDS: Final = 2_000
-"""For a question of any words at all; the invariants make most of those easy that take longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +123,18 @@ class _Questions:
         """The questions from now on are about this path."""
         self.second = self.second_every > 0 and int(name, 16) % self.second_every == 0
 
-    def refuted(self, name: str, text: str, milliseconds: int | None) -> bool:
-        """Whether the first solver finds this impossible; nothing else that it says is an answer here."""
-        answer = self.first.ask(text, milliseconds=milliseconds)
-        if answer["verdict"] != "unsat":
+    def refuted(self, name: str, text: str) -> bool:
+        """Whether one of the solvers soon finds this impossible; nothing else that they say is an answer here."""
+        answer = self.first.ask(text, milliseconds=HASTY_MILLISECONDS)
+        verdict, seconds, by_second = answer["verdict"], answer.get("seconds", 0.0), answer["verdict"] == "unknown"
+        if by_second:
+            began = time.process_time()
+            verdict = _as_numbers(text, NUMBERS_MILLISECONDS).value
+            seconds = round(time.process_time() - began, 3)
+        if verdict != "unsat":
             return False
-        self.report.worst_seconds = max(self.report.worst_seconds, answer.get("seconds", 0.0))
-        self._seconded(name, text, "unsat")
+        self.report.worst_seconds = max(self.report.worst_seconds, seconds)
+        self._seconded(name, text, verdict, by_second=by_second)
         return True
 
     def put(self, name: str, text: str, words: Sequence[str] = ()) -> Mapping[str, Any]:
@@ -141,18 +145,32 @@ class _Questions:
         if verdict not in {"sat", "unsat"}:
             self.report.unknown.append(f"{name}: {answer.get('problem', 'no answer in time')}")
         else:
-            self._seconded(name, text, verdict)
+            self._seconded(name, text, verdict, by_second=False)
         return answer
 
-    def _seconded(self, name: str, text: str, verdict: str) -> None:
+    def _seconded(self, name: str, text: str, verdict: str, *, by_second: bool) -> None:
+        """The other solver's answer to what one of them has answered."""
         if not self.second:
             return
-        body = text.replace(f"(set-logic {LOGIC})", "") + "(check-sat)"
-        opinion = ask(AS_NUMBERS + PATIENCE + body, LOGIC)
-        opinion = ask(PATIENCE + body, LOGIC) if opinion is Opinion.UNKNOWN else opinion
+        if by_second:
+            other = self.first.ask(text)["verdict"]
+        else:
+            opinion = _as_numbers(text, PATIENCE_MILLISECONDS)
+            other = (_as_bits(text, PATIENCE_MILLISECONDS) if opinion is Opinion.UNKNOWN else opinion).value
         self.report.seconded += 1
-        if opinion.value != verdict:
-            self.report.disagreed.append(f"{name}: {verdict} against {opinion.value}")
+        if other != verdict:
+            self.report.disagreed.append(f"{name}: {verdict} against {other}")
+
+
+def _as_numbers(text: str, milliseconds: int) -> Opinion:
+    """The second solver's answer, which reasons about words as numbers."""
+    return _as_bits(AS_NUMBERS + text, milliseconds)
+
+
+def _as_bits(text: str, milliseconds: int) -> Opinion:
+    """The second solver's answer, which reasons about words as bits."""
+    limit = f"(set-option :tlimit-per {milliseconds})\n"
+    return ask(limit + text.replace(f"(set-logic {LOGIC})", "") + "(check-sat)", LOGIC)
 
 
 def name_of(path: Mapping[str, Any]) -> str:
@@ -239,40 +257,31 @@ def _compared_apart(share: _Share) -> tuple[ProvedPaths, KindReport]:
 def _compare_all(
     paths: Sequence[tuple[int, str, MachinePath]], reference: Reference, questions: _Questions
 ) -> ProvedPaths:
-    written, levels, report = Spelled(reference), _levels(reference), questions.report
+    written, report = Spelled(reference), questions.report
     proved: dict[str, Proved] = {}
     for number, name, path in paths:
         reached, seconded, failed = report.reached, report.seconded, report.failures
         questions.about(name)
-        _compare(number, path, written, levels, questions)
+        _compare(number, path, written, questions)
         if report.failures == failed:
             proved[name] = Proved(report.reached > reached, report.seconded - seconded)
     return proved
 
 
-def _compare(number: int, path: MachinePath, written: Spelled, levels: Sequence[_Level], questions: _Questions) -> None:
-    """One path: equal at some level, or asked with everything that is assumed, and its values noted."""
-    report, name = questions.report, f"path {number}"
-    if any(questions.refuted(name, written.difference(path, level.facts), level.milliseconds) for level in levels):
+def _compare(number: int, path: MachinePath, written: Spelled, questions: _Questions) -> None:
+    """One path: equal of any words at all, of those of the plain invariants, or of those of all; or its values noted.
+
+    To assume less than all makes most paths easier.
+    """
+    report, name, reference = questions.report, f"path {number}", written.reference
+    levels = ((), reference.plain, reference.facts)
+    if any(questions.refuted(name, written.difference(path, facts)) for facts in levels):
         report.equal += 1
     else:
-        answer = questions.put(name, written.difference(path, written.reference.facts), FREE)
+        answer = questions.put(name, written.difference(path, reference.facts), FREE)
         report.equal += answer["verdict"] == "unsat"
         if answer["verdict"] == "sat":
             found = {name: int(answer["values"][spelled(name)]) for name in FREE}
             report.differ.append(Difference(number, found))
-    met = questions.put(f"{name} is reached", reached(path, written.reference))
+    met = questions.put(f"{name} is reached", reached(path, reference))
     report.reached += met["verdict"] == "sat"
-
-
-@dataclass(frozen=True, slots=True)
-class _Level:
-    """So much is assumed of the words, and so long the answer may take."""
-
-    facts: tuple[z3.BoolRef, ...]
-    milliseconds: int | None = None
-
-
-def _levels(reference: Reference) -> list[_Level]:
-    """Any words at all, then those of the plain invariants: to assume less than all makes most paths easier."""
-    return [_Level((), HASTY_MILLISECONDS), _Level(reference.plain)]
