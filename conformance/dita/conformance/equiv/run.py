@@ -8,6 +8,7 @@ kept.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,10 @@ from dita.spec.vocabulary import Kind
 
 FOLDER: Final = Path("out") / "equiv"
 PINS: Final = REPOSITORY / "requirements" / "equiv.txt"
+PINNED: Final = re.compile(r"^([a-z0-9._-]+)==(\S+)", re.MULTILINE)
+PACKAGES: Final = {SOLVER: ("bitwuzla",)}
+ELSEWHERE: Final = ("triton-library",)
+"""Packages of the other environment that only one program needs, and one that neither of these needs."""
 Tier = Literal["quick", "ci", "full"]
 SECOND_EVERY: Final[dict[Tier, int]] = {"quick": 37, "ci": 37, "full": 19}
 """The second solver is asked about every n-th question, an odd n, for every second one is of another sort.
@@ -188,8 +193,15 @@ def _nameless(image: Path) -> bytes:
 def code_of(module: str, programs: tuple[str, ...] = (READER, SOLVER)) -> str:
     """A hash over what proves, from this module on, with these programs: once a process."""
     texts = {name: sha256_hex((PROGRAMS / name).read_bytes()) for name in programs}
-    depends = {"modules": digests((module,)), "programs": texts, "pins": sha256_hex(PINS.read_bytes())}
+    depends = {"modules": digests((module,)), "programs": texts, "pins": [_pinned(name) for name in programs]}
     return sha256_hex(json.dumps(depends, sort_keys=True).encode())
+
+
+def _pinned(program: str) -> list[str]:
+    """The packages behind a program, with their versions."""
+    every = PINNED.findall(PINS.read_text(encoding="utf-8"))
+    only = PACKAGES.get(program)
+    return [f"{name}=={version}" for name, version in every if (name in only if only else name not in ELSEWHERE)]
 
 
 def solver_versions() -> Mapping[str, str]:
