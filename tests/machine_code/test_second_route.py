@@ -1,0 +1,128 @@
+"""``make equiv``: what a second engine reads in the image is proved too, and what is no proof is refused."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from dita.conformance.defects import DEFECTS, build_image, defects, planted
+from dita.conformance.equiv.flags import Flags, compared
+from dita.conformance.equiv.lifting import lifted
+from dita.conformance.equiv.proving import Difference
+from dita.conformance.equiv.replay import parted
+from dita.conformance.equiv.second_route import PAIRS, PROGRAM, SecondRouteReport, explored_again, run_second_route
+from dita.kernel.image import IMAGE_PATH
+from dita.spec.vocabulary import Kind
+
+REFUTED: Final = {
+    "kernel-cancel-names-the-entry": Kind.CANCEL,
+    "kernel-old-wallet-believed": Kind.WALLET,
+    "kernel-seeded-twice": Kind.SEED,
+}
+"""Defects of the kernel, and a kind whose machine code each changes."""
+
+MAIN: Final = 'if __name__ == "__main__":'
+BENT: Final = """
+decoded = Image.instruction
+
+def misread(image, place):
+    read = decoded(image, place)
+    content = read.getOpcode()
+    for right, wrong in {misread!r}:
+        if content.startswith(right):
+            return triton.Instruction(place, wrong + content[len(right):])
+    return read
+
+Image.instruction = misread
+"""
+"""What makes the program take some instructions for others."""
+
+MISREAD: Final[Mapping[str, tuple[Kind, list[tuple[bytes, bytes]]]]] = {
+    "a comparison without a sign for one with": (Kind.SET_MODE, [(b"\x77", b"\x7f"), (b"\x0f\x87", b"\x0f\x8f")]),
+    "a sum for a difference": (Kind.WALLET, [(b"\x48\x01", b"\x48\x29"), (b"\x48\x03", b"\x48\x2b")]),
+}
+
+ENTRY: Final = b"\x48\x83\xf8\x14\x0f\x87"
+"""Where the step asks for the kind: ``cmp rax, 20; ja``."""
+PATCHED: Final = {
+    "the number of kinds": (ENTRY, b"\x48\x83\xf8\x03\x0f\x87", "paths differ from the reference"),
+    "the jump": (ENTRY, b"\x48\x83\xf8\x14\x0f\x86", "paths differ from the reference"),
+    "no instruction": (ENTRY, b"\x48\x83\xf8\x14\x0f\x0b", "is not understood"),
+}
+
+
+def silent(_: str, __: int, ___: int) -> None:
+    """No progress."""
+
+
+def differences(report: SecondRouteReport, kind: Kind) -> list[Difference]:
+    """What was found of the kind, which is no proof."""
+    assert report.figures["second_route_kinds_proved"] == 0
+    assert report.problems
+    return report.rows[kind].differ
+
+
+@pytest.mark.timeout(900)
+def test_three_kinds_are_proved_again() -> None:
+    """With stores to every record that a step may write, and a named function called: every path equal and reached."""
+    report = run_second_route(IMAGE_PATH, [Kind.CANCEL, Kind.WALLET, Kind.REGISTER], silent)
+
+    assert report.problems == []
+    figures = report.figures
+    assert figures["second_route_kinds_proved"] == 3
+    assert figures["second_route_machine_paths_equal"] == figures["second_route_machine_paths"] > 20
+    assert figures["second_route_lifted_pairs"] == 3 * PAIRS
+    assert figures["second_route_comparisons"] > 20
+    calls = [path["calls"] for path in explored_again(IMAGE_PATH, Kind.REGISTER)["paths"]]
+    assert {call["function"] for called in calls for call in called} == {"dita_fits_scales"}
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", sorted(REFUTED))
+def test_a_planted_defect_is_refuted_and_seen_on_the_cpu(name: str) -> None:
+    """A defect's machine code differs, in a state and input on which the patched image and the reference part."""
+    kind = REFUTED[name]
+    (defect,) = [one for one in defects(DEFECTS) if one.name == name]
+    with planted(defect) as tree:
+        image: Path = build_image(tree)
+        found = differences(run_second_route(image, [kind], silent), kind)
+        seen = [one.words for one in found if parted(image, one.words)]
+
+    assert seen, "the solver's states and inputs show nothing on the CPU"
+    assert parted(IMAGE_PATH, seen[0]) == []
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", MISREAD)
+def test_an_engine_that_misreads_an_instruction_is_seen(name: str, tmp_path: Path) -> None:
+    """By the proof, in which its paths are no longer the reference's, and on the processor, which reads otherwise."""
+    kind, misread = MISREAD[name]
+    bent = tmp_path / "bent.py"
+    program = PROGRAM.read_text()
+    assert MAIN in program
+    bent.write_text(program.replace(MAIN, BENT.format(misread=misread) + MAIN))
+
+    report = run_second_route(IMAGE_PATH, [kind], silent, program=bent)
+
+    assert differences(report, kind)
+    assert report.rows[kind].misread
+    well = compared(explored_again(IMAGE_PATH, kind), Flags())
+    assert lifted(IMAGE_PATH, well, PAIRS).findings == []
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", PATCHED)
+def test_a_patched_byte_is_refuted_or_refused(name: str, tmp_path: Path) -> None:
+    """Another number, another jump, no instruction at all: one byte of the function, and no proof."""
+    before, after, said = PATCHED[name]
+    content = IMAGE_PATH.read_bytes()
+    assert content.count(before) == 1
+    image = tmp_path / "kernel.image"
+    image.write_bytes(content.replace(before, after))
+
+    report = run_second_route(image, [Kind.SET_MODE], silent)
+
+    found = differences(report, Kind.SET_MODE)
+    assert said in report.problems[0]
+    assert not found or any(parted(image, one.words) for one in found)
