@@ -1,38 +1,30 @@
 """The second route's report, on paths that were written down by hand, and what its program may do wrong."""
 
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from unittest.mock import MagicMock, Mock
 
 import pytest
-import z3
 
+from dita.conformance.equiv import run as equiv
 from dita.conformance.equiv.comparing import reference_of
 from dita.conformance.equiv.lifting import LiftReport
-from dita.conformance.equiv.second_route import KINDS, PAIRS, SECONDS, explored_again, run_second_route
+from dita.conformance.equiv.second_route import KINDS, SECONDS, TIER, explored_again, run_second_route
 from dita.conformance.equiv.sums import Canonical
 from dita.conformance.equiv.tools import STEP, ToolMissing, words_of
 from dita.conformance.prove.core import KINDS as ALL_KINDS
 from dita.spec.vocabulary import Kind
+from in_process import InProcess
 from machine_paths import set_mode
 
-ECHO = "import json, sys; print(json.dumps({'asked': json.loads(sys.stdin.readline())}))"
-IMAGE = Path("image")
+PAIRS: Final = equiv.PAIRS[TIER]
+ECHO: Final = "import json, sys; print(json.dumps({'asked': json.loads(sys.stdin.readline())}))"
+IMAGE: Final = Path("image")
 """Nobody opens it."""
-
-
-class InProcess:
-    """z3 in the first solver's place."""
-
-    def ask(self, text: str, /, words: Sequence[str] = (), milliseconds: int | None = None) -> Mapping[str, Any]:
-        """As ``Bitwuzla`` answers, with nothing but zeros for values."""
-        del milliseconds
-        solver = z3.SolverFor("QF_UFBV")
-        solver.add(*z3.parse_smt2_string(text))
-        return {"verdict": str(solver.check()), "values": dict.fromkeys(words, 0)}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,8 +37,9 @@ def small_reference() -> Generator[None]:
 
 
 @pytest.fixture
-def explored(monkeypatch: pytest.MonkeyPatch) -> Mock:
-    """What the program answers."""
+def explored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Mock:
+    """What the program answers; what is proved is kept in a folder of this test."""
+    monkeypatch.setattr("dita.conformance.equiv.run.FOLDER", tmp_path / "kept")
     solver = MagicMock()
     solver.return_value.__enter__.return_value = InProcess()
     monkeypatch.setattr("dita.conformance.equiv.second_route.Bitwuzla", solver)
@@ -63,14 +56,36 @@ def test_a_kind_is_proved_by_the_second_route(explored: Mock) -> None:
     report = run_second_route(IMAGE, [Kind.SET_MODE], progress)
 
     assert report.problems == []
-    assert explored.call_count == progress.call_count == 1
+    assert (seconded := report.rows[Kind.SET_MODE].seconded) >= 2
+    assert explored.call_count == 1
+    assert [call.args for call in progress.call_args_list] == [
+        ("SET_MODE: by the second route", 0, 1), ("SET_MODE: machine paths compared", 3, 3),
+    ]  # fmt: skip
     assert report.figures == {
         "second_route_kinds_asked": 1, "second_route_kinds_proved": 1, "second_route_machine_paths": 3,
         "second_route_machine_paths_equal": 3, "second_route_machine_paths_reached": 3, "second_route_differ": 0,
-        "second_route_unknown": 0, "second_route_second_opinions": 1, "second_route_disagreements": 0,
+        "second_route_unknown": 0, "second_route_second_opinions": seconded, "second_route_disagreements": 0,
         "second_route_lifted_pairs": PAIRS, "second_route_lifted_paths": 3, "second_route_misread": 0,
         "second_route_comparisons": 0,
     }  # fmt: skip
+
+
+def test_a_path_that_was_proved_is_not_asked_about_again(explored: Mock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only whether any path is missing is; another path is asked about, and everything anew."""
+    solver = InProcess()
+    monkeypatch.setattr("dita.conformance.equiv.second_route.Bitwuzla", lambda: nullcontext(solver))
+    asked: list[int] = []
+
+    for answer, anew in ((set_mode(), False), (set_mode(), False), (set_mode(highest=1), False), (set_mode(), True)):
+        explored.return_value = answer
+        report = run_second_route(IMAGE, [Kind.SET_MODE], Mock(), anew=anew)
+        assert report.figures["second_route_kinds_proved"] == (answer == set_mode())
+        asked.append(len(solver.asked))
+        solver.asked.clear()
+
+    assert asked[1] == 2
+    assert asked[0] == asked[3] >= 2 + 2 * 3
+    assert asked[2] > 2
 
 
 @pytest.mark.parametrize(

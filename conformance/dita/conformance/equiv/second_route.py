@@ -11,15 +11,17 @@ import json
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from dita.conformance.equiv.flags import Flags, compared
-from dita.conformance.equiv.lifting import lifted
+from dita.conformance.equiv.lifting import LiftReport, lifted
 from dita.conformance.equiv.proving import KindReport, prove_kind
-from dita.conformance.equiv.run import EquivReport, Progress
+from dita.conformance.equiv.run import PAIRS, SECOND_EVERY, EquivReport, Kept, Progress, Tier, keys_of
 from dita.conformance.equiv.tools import KIND_WORD, PROGRAMS, PYTHON, STEP, Bitwuzla, ToolMissing, words_of
 from dita.conformance.prove.contracts import CONTRACTS
+from dita.spec.canonical import sha256_hex
 from dita.spec.vocabulary import Kind
 
 PROGRAM: Final = PROGRAMS / "second" / "engine.py"
@@ -28,10 +30,7 @@ KINDS: Final = (
     Kind.SILENT, Kind.UNKNOWN, Kind.INCOME, Kind.SETTLE_FORCED, Kind.REJECTED,
 )  # fmt: skip
 """What takes minutes in all; the cheapest first."""
-SECOND_EVERY: Final = 19
-"""The second solver is asked about every n-th question."""
-PAIRS: Final = 200
-"""Of state and input, on which a kind's paths and the processor are compared."""
+TIER: Final[Tier] = "quick"  # of it are the share of second opinions and the number of pairs
 SECONDS: Final = 3_000  # for the paths of a kind
 _RECORDS: Final = ("account", "instrument", "slot", "event", "outcome")
 _NAMES: Final = (
@@ -65,22 +64,36 @@ class SecondRouteReport:
 
 
 def run_second_route(
-    image: Path, kinds: Sequence[Kind], progress: Progress, *, program: Path = PROGRAM
+    image: Path, kinds: Sequence[Kind], progress: Progress, *, anew: bool = False, program: Path = PROGRAM
 ) -> SecondRouteReport:
-    """Prove these kinds of an image from the second engine's paths. Raises ToolMissing, OSError, SolverUnknown."""
+    """Prove these kinds of an image from the second engine's paths. Raises ToolMissing, OSError, SolverUnknown.
+
+    The image is read every time; a path that was proved before by the same code is not asked about again.
+    """
     report, flags = SecondRouteReport(tuple(kinds)), Flags()
     with Bitwuzla() as solver:
         for number, kind in enumerate(kinds):
-            progress("comparing machine code and reference by the second route", number, len(kinds))
+            progress(f"{kind.name}: by the second route", number, len(kinds))
             answer = compared(explored_again(image, kind, program), flags)
-            row = report.rows[kind] = prove_kind(kind, answer, solver, SECOND_EVERY)
+            known = Kept(_key_of(kind), partial(progress, f"{kind.name}: machine paths compared"))
+            found = prove_kind(kind, answer, solver, SECOND_EVERY[TIER], None, {} if anew else known.paths, known.add)
+            report.rows[kind] = found
             if "paths" in answer:
-                found = lifted(image, answer, PAIRS)
-                row.lifted_pairs, row.lifted_paths, row.misread = found.pairs, found.hit, [*found.findings]
-                if found.pairs != PAIRS or not found.hit:
-                    row.misread.append(f"{found.hit} paths and the processor, on {found.pairs} of {PAIRS} pairs")
+                _compare_with_processor(found, lifted(image, answer, PAIRS[TIER]))
     report.comparisons = flags.turned
     return report
+
+
+def _key_of(kind: Kind) -> str:
+    """The name under which proved paths are kept: not the first route's, for both may run at once."""
+    (key,) = keys_of([kind], TIER, None).values()
+    return sha256_hex(f"{__name__} {key}".encode())
+
+
+def _compare_with_processor(row: KindReport, found: LiftReport) -> None:
+    row.lifted_pairs, row.lifted_paths, row.misread = found.pairs, found.hit, [*found.findings]
+    if found.pairs != PAIRS[TIER] or not found.hit:
+        row.misread.append(f"{found.hit} paths and the processor, on {found.pairs} of {PAIRS[TIER]} pairs")
 
 
 def explored_again(image: Path, kind: Kind, program: Path = PROGRAM, python: Path = PYTHON) -> dict[str, Any]:
