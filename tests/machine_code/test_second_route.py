@@ -39,10 +39,32 @@ Image.instruction = misread
 """
 """What makes the program take some instructions for others."""
 
-MISREAD: Final[Mapping[str, tuple[Kind, list[tuple[bytes, bytes]]]]] = {
-    "a comparison without a sign for one with": (Kind.SET_MODE, [(b"\x77", b"\x7f"), (b"\x0f\x87", b"\x0f\x8f")]),
-    "a sum for a difference": (Kind.WALLET, [(b"\x48\x01", b"\x48\x29"), (b"\x48\x03", b"\x48\x2b")]),
+
+def misreads(*pairs: tuple[bytes, bytes]) -> str:
+    """Text that makes the program take the first of two instructions for the second."""
+    return BENT.format(misread=pairs)
+
+
+MISREAD: Final[Mapping[str, tuple[Kind, str]]] = {
+    "a sign": (Kind.SET_MODE, misreads((b"\x77", b"\x7f"), (b"\x0f\x87", b"\x0f\x8f"))),
+    "a sum": (Kind.WALLET, misreads((b"\x48\x01", b"\x48\x29"), (b"\x48\x03", b"\x48\x2b"))),
 }
+"""A comparison without a sign taken for one with, and a sum for a difference."""
+
+REFUSED: Final[Mapping[str, tuple[Kind, str, str]]] = {
+    "garbage": (Kind.REGISTER, misreads((b"\x84\xc0", b"\x85\xc0")), "depends on garbage"),
+    "the input": (Kind.SET_MODE, misreads((b"\x4d\x89\x68\x60", b"\x4c\x89\x69\x60")), "a write of 8 bytes"),
+    "beyond a record": (Kind.SET_MODE, misreads((b"\x4d\x89\x68\x60", b"\x4d\x89\x68\xf8")), "a write of 8 bytes"),
+    "a register": (Kind.SET_MODE, misreads((b"\x5b", b"\x5a")), "does not restore rbx"),
+    "a return": (Kind.SET_MODE, misreads((b"\x5b", b"\x90")), "goes where nobody knows"),
+    "the stack": (Kind.SET_MODE, misreads((b"\x48\x89\x7c\x24\x70", b"\x48\x8b\x7c\x24\x70")), "of the stack"),
+    "a division": (Kind.SET_MODE, misreads((b"\x48\xff\xc8", b"\x48\xf7\xf0")), "as a run's own values have it"),
+    "a jump": (Kind.SET_MODE, misreads((b"\xff\xe0", b"\xff\xe1")), "has nothing at"),
+    "many places": (Kind.EXIT, "PLACES_MAX = 2\n", "more than 2 places"),
+    "no end": (Kind.SET_MODE, "STEPS_MAX = 10\n", "does not return in 10 steps"),
+    "no model": (Kind.SET_MODE, "Run.asked = lambda *_: {}\n", "another path than its input was made for"),
+}
+"""What makes the program do what it has to refuse, and what it says then."""
 
 ENTRY: Final = b"\x48\x83\xf8\x14\x0f\x87"
 """Where the step asks for the kind: ``cmp rax, 20; ja``."""
@@ -55,6 +77,14 @@ PATCHED: Final = {
 
 def silent(_: str, __: int, ___: int) -> None:
     """No progress."""
+
+
+def bent_program(folder: Path, text: str) -> Path:
+    """The program with this before it begins."""
+    program, bent = PROGRAM.read_text(), folder / "bent.py"
+    assert MAIN in program
+    bent.write_text(program.replace(MAIN, text + MAIN))
+    return bent
 
 
 def differences(report: SecondRouteReport, kind: Kind) -> list[Difference]:
@@ -98,11 +128,8 @@ def test_a_planted_defect_is_refuted_and_seen_on_the_cpu(name: str) -> None:
 @pytest.mark.parametrize("name", MISREAD)
 def test_an_engine_that_misreads_an_instruction_is_seen(name: str, tmp_path: Path) -> None:
     """By the proof, in which its paths are no longer the reference's, and on the processor, which reads otherwise."""
-    kind, misread = MISREAD[name]
-    bent = tmp_path / "bent.py"
-    program = PROGRAM.read_text()
-    assert MAIN in program
-    bent.write_text(program.replace(MAIN, BENT.format(misread=misread) + MAIN))
+    kind, text = MISREAD[name]
+    bent = bent_program(tmp_path, text)
 
     report = run_second_route(IMAGE_PATH, [kind], silent, program=bent)
 
@@ -110,6 +137,18 @@ def test_an_engine_that_misreads_an_instruction_is_seen(name: str, tmp_path: Pat
     assert report.rows[kind].misread
     well = compared(explored_again(IMAGE_PATH, kind), Flags())
     assert lifted(IMAGE_PATH, well, PAIRS[TIER]).findings == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_the_program_does_not_model_it_refuses(name: str, tmp_path: Path) -> None:
+    """Garbage, foreign memory, a register or a stack that is not restored, a jump to nowhere, a run without an end."""
+    kind, text, said = REFUSED[name]
+
+    answer = explored_again(IMAGE_PATH, kind, bent_program(tmp_path, text))
+
+    assert said in answer["problem"]
+    assert "paths" not in answer
 
 
 @pytest.mark.timeout(900)

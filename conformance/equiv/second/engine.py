@@ -251,10 +251,10 @@ class Run:
         instruction = self.machine.image.instruction(place)
         fault = self.context.processing(instruction)
         self.blocks += instruction.isControlFlow()
-        if fault != triton.EXCEPTION.NO_FAULT:
-            raise NotUnderstood(f"the engine gives {fault} for `{instruction}`")
         if instruction.getType() in BY_VALUE or instruction.getPrefix() != triton.PREFIX.X86.INVALID:
             raise NotUnderstood(f"`{instruction}` is taken as a run's own values have it")
+        if fault != triton.EXCEPTION.NO_FAULT:
+            raise NotUnderstood(f"the engine gives {fault} for `{instruction}`")
         for access, _ in instruction.getLoadAccess():
             self.accessed(place, access, writing=False)
         for access, _ in instruction.getStoreAccess():
