@@ -1,4 +1,4 @@
-# What `conformance/equiv/machine.py` uses of angr, which lives in `.venv/equiv` alone. States are untyped.
+# What the programs in `conformance/equiv` use of angr, which lives in `.venv/equiv` alone. States are untyped.
 
 from typing import Any
 

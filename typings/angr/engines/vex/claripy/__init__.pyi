@@ -1,0 +1,5 @@
+# Of angr: how flags are computed.
+
+from typing import Any
+
+ccall: Any

@@ -1,0 +1,9 @@
+# Of angr: a state's memory.
+
+from typing import Any
+
+class DefaultMemory:
+    state: Any
+    def __init__(self, **options: Any) -> None: ...
+    def load(self, addr: Any, size: Any = None, **options: Any) -> Any: ...
+    def store(self, addr: Any, data: Any, size: Any = None, **options: Any) -> None: ...
