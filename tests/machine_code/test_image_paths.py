@@ -12,9 +12,13 @@ import pytest
 
 from dita.conformance.defects import DEFECTS, build_image, defects, planted
 from dita.conformance.equiv.lifting import lifted
-from dita.conformance.equiv.replay import parted, source_digest_in
+from dita.conformance.equiv.refuting import drawn, killed_by_steps, refute, run_refuting, words_of
+from dita.conformance.equiv.replay import Parted, parted, source_digest_in
 from dita.conformance.equiv.run import run_equiv
-from dita.conformance.equiv.tools import PROGRAMS, PYTHON, explored
+from dita.conformance.equiv.tools import PROGRAMS, PYTHON, Bitwuzla, explored
+from dita.conformance.mutants.campaign import read_undecided
+from dita.conformance.mutants.catalogue import catalogue
+from dita.conformance.mutants.edits import changed_files
 from dita.kernel.image import IMAGE_PATH
 from dita.spec.vocabulary import Kind
 
@@ -31,6 +35,10 @@ REFUTED: Final = {
     "kernel-settled-twice": Kind.SETTLE,
 }
 """Defects of the kernel, and a kind whose machine code each changes."""
+ALIKE: Final = {"3f28d2b16a": Kind.SETTLE, "adbcad3b03": Kind.INCOME, "cda468850c": Kind.SETTLE}
+"""Mutants of the kernel that answer the same though their bytes differ, and the kind that runs what was changed."""
+SOON: Final = frozenset({Kind.SET_LIMITS, Kind.CANCEL, Kind.FLATTEN, Kind.INCOME, Kind.WALLET, Kind.POSITION})
+ANYTHING: Final = Parted("outcome.code", 1, 0)
 FITTING: Final = {
     "event.lot": 10**5, "event.tick": 10**8, "event.quantity_max": 10**12, "event.price_max": 10**14,
 }  # fmt: skip
@@ -103,3 +111,36 @@ def test_the_step_reads_no_constant_that_it_may_not(tmp_path: Path) -> None:
     assert "problem" not in found[0]
     assert "a read of" in found[1]["problem"]
     assert "is 0 times" in found[2]["problem"]
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", sorted(ALIKE))
+def test_a_mutant_that_no_layer_can_tell_is_proved_to_be_the_same(name: str) -> None:
+    """Its image has other bytes and is equal to the reference where they are used: it is no bug."""
+    (mutant,) = [one for one in catalogue()["kernel"] if one.id == name]
+    with planted(None, roots=("kernel_rs",)) as tree:
+        for path, content in changed_files(mutant).items():
+            (tree / path).write_bytes(content)
+        image = build_image(tree)
+        other = image.read_bytes() != IMAGE_PATH.read_bytes()
+        report = run_equiv([ALIKE[name]], "quick", silent, image=image)
+
+    assert name in read_undecided()
+    assert other
+    assert report.problems == []
+    assert report.figures["kinds_proved"] == 1
+
+
+@pytest.mark.timeout(900)
+def test_mutants_that_a_step_killed_are_refuted_on_their_machine_code() -> None:
+    """A few of those kinds that are soon read; ``dita equiv --mutants`` takes any. The sound image is called equal."""
+    soon = [one for one in killed_by_steps() if one.event.kind in SOON]
+    chosen = drawn(soon, 3, seed=1)
+    report = run_refuting(chosen, silent)
+    with Bitwuzla() as first:
+        sound = refute(IMAGE_PATH, words_of(chosen[0].before, chosen[0].event), first, lambda _, __: [ANYTHING])
+
+    assert report.problems == []
+    assert report.figures["kernel_mutants_refuted"] > 0
+    assert sound.verdict == "missed"
+    assert "called equal" in sound.says

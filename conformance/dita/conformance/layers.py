@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from dita.conformance.conform import ConformReport, Progress, Sizes, Tier, run_conform
+from dita.conformance.equiv.tools import ToolMissing
+from dita.conformance.equiv.whole import run_whole
 from dita.conformance.explore import ExploreReport, run_explore
 from dita.conformance.matrix import result_of
 from dita.conformance.prove.proof import SOLVERS, VERDICTS, keep, proved_before, run_prove, solver_versions
@@ -111,7 +113,24 @@ def explore_layer(order: LayerOrder) -> LayerOutcome:
     return LayerOutcome("explore", tuple(parts), {}, problems, found)
 
 
+def equiv_layer(order: LayerOrder) -> LayerOutcome:
+    """The image's machine code against the reference; read back where neither it nor what proves it has changed."""
+    progress = order.progress or _silent
+    try:
+        report = run_whole(order.tier, progress, image=order.image, processes=2)
+    except ToolMissing as missing:
+        return LayerOutcome("equiv", (), {}, (str(missing),))
+    assumed = {f"{piece.name} {number}": note for piece in report.pieces for number, note in enumerate(piece.notes)}
+    details = {"solvers": dict(solver_versions()), "assumed": assumed}
+    return LayerOutcome("equiv", report.parts, details, tuple(report.problems))
+
+
+def _silent(_: str, __: int, ___: int) -> None:
+    """Nobody looks."""
+
+
 LAYERS: Final[tuple[LayerRunner, ...]] = (
+    LayerRunner("equiv", equiv_layer, tiers=("full",)),
     LayerRunner("explore", explore_layer),
     LayerRunner("prove", prove_layer),
     LayerRunner("conform", conform_layer),

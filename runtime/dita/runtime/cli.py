@@ -119,12 +119,16 @@ def equiv(
     image: Annotated[Path | None, typer.Option(metavar="FILE", help="Another kernel image than the built one.")] = None,
     anew: Annotated[bool, typer.Option("--anew", help="Prove again what has not changed since.")] = False,
     processes: Annotated[int, typer.Option(help="How many compare paths at a time.", min=1, max=64)] = 2,
+    mutants: Annotated[
+        int, typer.Option(help="Mutants of the kernel to refute; drawn by the kernel's hash.", min=0)
+    ] = 0,
     json_file: JsonFile = None,
 ) -> None:
-    """Prove paths of the machine code equal to the reference's; needs `make equiv-tools`."""
+    """Prove the machine code of the kernel equal to the reference; needs `make equiv-tools`."""
     _finish(
-        "equiv", "cli_equiv", "equiv", json_file, tier=tier, kinds=kinds, image=image, anew=anew, processes=processes
-    )
+        "equiv", "cli_equiv", "equiv", json_file,
+        tier=tier, kinds=kinds, image=image, anew=anew, processes=processes, mutants=mutants,
+    )  # fmt: skip
 
 
 @app.command()

@@ -173,7 +173,7 @@ def keys_of(kinds: Sequence[Kind], tier: Tier, image: Path | None) -> dict[Kind,
     Those of an image, or, without one, those of its paths by themselves, whoever read them.
     """
     depends: dict[str, Any] = {
-        "image": sha256_hex(_nameless(image)) if image else "",
+        "image": sha256_hex(nameless(image)) if image else "",
         "code": code_of(__name__) if image else code_of(prove_kind.__module__, (SOLVER,)),
         "second every": SECOND_EVERY[tier],
         "pairs": PAIRS[tier],
@@ -183,7 +183,7 @@ def keys_of(kinds: Sequence[Kind], tier: Tier, image: Path | None) -> dict[Kind,
     return {kind: sha256_hex(json.dumps({**depends, "kind": int(kind)}, sort_keys=True).encode()) for kind in kinds}
 
 
-def _nameless(image: Path) -> bytes:
+def nameless(image: Path) -> bytes:
     """The image without the digest of its sources, which its step may not read: a comment is no other machine code."""
     content, digest = image.read_bytes(), bytes.fromhex(source_digest_in(image))
     return content.replace(digest, bytes(len(digest))) if digest else content
