@@ -137,14 +137,17 @@ class _Questions:
         self._seconded(name, text, verdict, by_second=by_second)
         return True
 
-    def put(self, name: str, text: str, words: Sequence[str] = ()) -> Mapping[str, Any]:
-        """The first solver's answer; what it does not know, and where the second disagrees, is noted."""
+    def put(self, name: str, text: str, words: Sequence[str] = (), *, alone: bool = False) -> Mapping[str, Any]:
+        """The first solver's answer; what it does not know, and where the second disagrees, is noted.
+
+        ``alone``: nothing rests on the answer, so the second is not asked.
+        """
         answer = self.first.ask(text, [spelled(word) for word in words])
         self.report.worst_seconds = max(self.report.worst_seconds, answer.get("seconds", 0.0))
         verdict = answer["verdict"]
         if verdict not in {"sat", "unsat"}:
             self.report.unknown.append(f"{name}: {answer.get('problem', 'no answer in time')}")
-        else:
+        elif not alone:
             self._seconded(name, text, verdict, by_second=False)
         return answer
 
@@ -283,5 +286,5 @@ def _compare(number: int, path: MachinePath, written: Spelled, questions: _Quest
         if answer["verdict"] == "sat":
             found = {name: int(answer["values"][spelled(name)]) for name in FREE}
             report.differ.append(Difference(number, found))
-    met = questions.put(f"{name} is reached", reached(path, reference))
+    met = questions.put(f"{name} is reached", reached(path, reference), alone=True)
     report.reached += met["verdict"] == "sat"
