@@ -56,6 +56,40 @@ TOOLS: Final = (
         ),
     ),
     Assumption(
+        "instructions-read-rightly",
+        "An engine that reads the machine code takes no instruction of the image for another than the processor does.",
+        (
+            "tests/machine_code/test_image_paths.py::test_an_engine_that_misreads_an_instruction_is_seen_on_the_cpu",
+            "tests/machine_code/test_second_route.py::test_an_engine_that_misreads_an_instruction_is_seen",
+            "tests/conformance/test_equiv_lifting.py::test_the_processor_agrees_with_a_path_that_was_read_well_and_with_no_other",
+        ),
+    ),
+    Assumption(
+        "machine-paths-by-either-solver",
+        "Where only one of bitwuzla and cvc5 is asked about a path of the machine code, it is right.",
+        (
+            "tests/conformance/test_equiv_comparing.py::test_a_solver_that_disagrees_is_no_proof",
+            "tests/machine_code/test_image_paths.py::test_a_planted_defect_is_refuted_and_seen_on_the_cpu",
+            "tests/machine_code/test_image_paths.py::test_mutants_that_a_step_killed_are_refuted_on_their_machine_code",
+        ),
+    ),
+    Assumption(
+        "records-anywhere",
+        "A step of the image does the same wherever its records lie, as long as they do not overlap.",
+        (
+            "tests/conformance/test_equiv_lifting.py::test_the_processor_agrees_with_a_path_that_was_read_well_and_with_no_other",
+            "tests/kernel/test_step_differential.py::test_walks_agree_with_the_reference",
+        ),
+    ),
+    Assumption(
+        "memory-functions",
+        "memset and memcpy of the C library set and copy the bytes that they are told to, and nothing else.",
+        (
+            "tests/machine_code/test_image_paths.py::test_an_engine_that_misreads_an_instruction_is_seen_on_the_cpu",
+            "tests/kernel/test_step_differential.py::test_walks_agree_with_the_reference",
+        ),
+    ),
+    Assumption(
         "seals-hold",
         "Linux lets nobody change a sealed memory file, and maps of a file what is in it.",
         (
