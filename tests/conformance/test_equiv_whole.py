@@ -147,9 +147,7 @@ def test_every_piece_hands_over_what_its_report_says(monkeypatch: pytest.MonkeyP
     figures = {"bodies_assumed": 0, "second_opinions": 2}
     reports = {
         "surroundings": Mock(lemmas=[lemma], problems=[]),
-        "bodies": Mock(
-            rows={"notional": body}, problems=[], assumed=[], figures={"bodies_assumed": 0, "second_opinions": 2}
-        ),
+        "bodies": Mock(rows={"notional": body}, problems=[], assumed=[], figures=figures),
         "second_route": Mock(rows={Kind.SEED: PROVED}, problems=[]),
     }
     for name, report in reports.items():

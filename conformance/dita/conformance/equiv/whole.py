@@ -32,9 +32,6 @@ from dita.spec.canonical import sha256_hex
 from dita.spec.certificate import Part, add_up
 from dita.spec.vocabulary import Kind
 
-ROUTE_KINDS: Final = tuple(sorted(KINDS - {Kind.ENTER, Kind.ORDER, Kind.EXTERNAL_CLOSE, Kind.SETTLE}))
-"""Kinds that are read a second time, by an engine with an x86 of its own: all but those of most paths."""
-
 
 class Piece(NamedTuple):
     """What a certificate may say of one piece, part by part. ``problems`` is empty exactly when it holds."""
@@ -160,7 +157,7 @@ def _bodies(image: Path, progress: Progress) -> Piece:
 
 
 def _route(image: Path, progress: Progress) -> Piece:
-    report = second_route.run_second_route(image, ROUTE_KINDS, progress)
+    report = second_route.run_second_route(image, second_route.KINDS, progress)
     parts = [
         Part(
             f"second route {kind.name}",
@@ -174,6 +171,6 @@ def _route(image: Path, progress: Progress) -> Piece:
 
 PIECES: Final[tuple[Made, ...]] = (
     Made("lemmas", surroundings.__name__, ("surroundings.py", "machine.py", "deciding.py"), _lemmas),
-    Made("bodies", bodies.__name__, ("functions/bodies.py",), _bodies),
-    Made("second route", second_route.__name__, ("second/machine.py", "deciding.py"), _route),
+    Made("bodies", bodies.__name__, ("bodies.py",), _bodies),
+    Made("second route", second_route.__name__, ("second/engine.py", "deciding.py"), _route),
 )
