@@ -155,10 +155,7 @@ class _Questions:
         """The other solver's answer to what one of them has answered."""
         if not self.second:
             return
-        if by_second:
-            other = self.first.ask(text)["verdict"]
-        else:
-            other = _patiently(text).value
+        other = self.first.ask(text)["verdict"] if by_second else _patiently(text).value
         self.report.seconded += 1
         if other != verdict:
             self.report.disagreed.append(f"{name}: {verdict} against {other}")

@@ -30,7 +30,6 @@ from dita.conformance.prove.evidence import keep, kept
 from dita.kernel.image import IMAGE_PATH
 from dita.spec.canonical import sha256_hex
 from dita.spec.certificate import Part, add_up
-from dita.spec.vocabulary import Kind
 
 
 class Piece(NamedTuple):
