@@ -74,6 +74,15 @@ TOOLS: Final = (
         ),
     ),
     Assumption(
+        "words-and-integers",
+        "The Python that carries integers to words of the machine and back keeps what they are worth.",
+        (
+            "tests/conformance/test_equiv_words.py::test_a_term_is_carried_over_exactly_where_it_fits",
+            "tests/conformance/test_equiv_words.py::test_a_canonical_sum_is_worth_what_the_sum_was",
+            "tests/conformance/test_equiv_bodies.py::test_a_word_carried_to_integers_is_worth_what_the_word_is",
+        ),
+    ),
+    Assumption(
         "records-anywhere",
         "A step of the image does the same wherever its records lie, as long as they do not overlap.",
         (
