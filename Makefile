@@ -136,7 +136,7 @@ build: $(STAMP) ## the environment in .venv and the kernel image
 
 strangers: $(STRANGERS_STAMP) ## other people's clients, in an environment of their own; test needs them
 
-equiv-tools: $(EQUIV_STAMP) ## angr and bitwuzla in an environment of their own; only equiv needs them (445 MB, minutes)
+equiv-tools: $(EQUIV_STAMP) ## angr and bitwuzla in an environment of their own; only equiv needs them (617 MB, minutes)
 
 format: $(STAMP) ## put the code into the form that check asks for
 	@$(BIN)/ruff check --quiet --fix $(CODE); $(BIN)/ruff format --quiet $(CODE); $(CARGO) fmt
