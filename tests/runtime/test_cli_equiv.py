@@ -31,7 +31,7 @@ def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Mock]:
     mutants = Piece("mutants", (Part("mutants", {"kernel_mutants_refuted": 4}),))
     planted = {
         "run_equiv": Mock(return_value=named),
-        "run_whole": Mock(side_effect=lambda *_, **__: WholeReport(named, [PIECE])),
+        "run_whole": Mock(return_value=WholeReport(named, [PIECE])),
         "refuted": Mock(return_value=mutants),
     }
     for name, run in planted.items():
@@ -78,7 +78,7 @@ def test_what_is_not_proved_is_status_1(runs: dict[str, Mock]) -> None:
     runs["run_equiv"].return_value = EquivReport((Kind.SET_MODE, Kind.SEED), rows)
     kind = dita("SET_MODE", "SEED")
     failing = WholeReport(EquivReport((Kind.SEED,), {Kind.SEED: SEED_PROVED}), [PIECE._replace(problems=("it wraps",))])
-    runs["run_whole"].side_effect = lambda *_, **__: failing
+    runs["run_whole"].return_value = failing
     piece = dita()
 
     assert (kind[0], piece[0]) == (1, 1)

@@ -7,7 +7,7 @@ satisfies the invariants and any input, has to lie in the narrower domain; and e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,12 +29,9 @@ from dita.spec.vocabulary import Kind
 
 
 class Called(Exception):
-    """The code came to a call; nothing of what follows is of interest."""
+    """The code came to a call of this name; nothing of what follows is of interest."""
 
-    def __init__(self, name: str, arguments: tuple[Any, ...]) -> None:
-        super().__init__(name)
-        self.name = name
-        self.terms = [term_of(argument) for argument in arguments]
+    terms: Sequence[z3.ArithRef] = ()
 
 
 @dataclass(slots=True)
@@ -74,13 +71,15 @@ def calls_of(kinds: tuple[Kind, ...] = KINDS, domains: Domains | None = None) ->
             if isinstance(path.error, Called):
                 report.calls += 1
                 known = [*assumptions, *path.lemmas, *path.literals]
-                where = f"{kind.name} calls {path.error.name}"
-                _judge(report, where, inside[path.error.name], path.error.terms, known)
+                where = f"{kind.name} calls {path.error!s}"
+                _judge(report, where, inside[str(path.error)], path.error.terms, known)
     return report
 
 
 def _called(name: str, *arguments: Any) -> NoReturn:
-    raise Called(name, arguments)
+    called = Called(name)
+    called.terms = [term_of(argument) for argument in arguments]
+    raise called
 
 
 def _judge(

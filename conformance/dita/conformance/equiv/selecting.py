@@ -32,9 +32,8 @@ SELECTORS: Final = ("kind", "slot", "instrument")
 class Selected(Exception):
     """The reference has selected an instrument and a slot; the message is nothing, the numbers are all."""
 
-    def __init__(self, slot: object, instrument: object) -> None:
-        super().__init__("selected")
-        self.slot, self.instrument = slot, instrument
+    slot: object = None
+    instrument: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,9 @@ class _Table:
     def __getitem__(self, index: object) -> object:
         self.taken[self.name] = index
         if self.taken.keys() == {"slot", "instrument"}:
-            raise Selected(self.taken["slot"], self.taken["instrument"])
+            selected = Selected("an instrument and a slot")
+            selected.slot, selected.instrument = self.taken["slot"], self.taken["instrument"]
+            raise selected
         return object()
 
 
