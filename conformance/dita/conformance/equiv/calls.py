@@ -83,7 +83,7 @@ def _called(name: str, *arguments: Any) -> NoReturn:
 
 
 def _judge(
-    report: CallsReport, where: str, domain: Callable[..., bool], terms: list[z3.ArithRef], known: list[z3.BoolRef]
+    report: CallsReport, where: str, domain: Callable[..., bool], terms: Sequence[z3.ArithRef], known: list[z3.BoolRef]
 ) -> None:
     solver = z3.SolverFor("QF_UFLIA")
     solver.add(*known, z3.Not(formula(domain, *[SymInt(term) for term in terms])))

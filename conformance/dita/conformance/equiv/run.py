@@ -40,10 +40,10 @@ ELSEWHERE: Final = ("triton-library",)
 """Packages of the other environment that only one program needs, and one that neither of these needs."""
 Tier = Literal["quick", "ci", "full"]
 SECOND_EVERY: Final[dict[Tier, int]] = {"quick": 37, "ci": 37, "full": 19}
-"""The second solver is asked about every n-th question, an odd n, for every second one is of another sort.
+"""The other solver is asked about one path in so many, drawn by their names. The questions are the same in every tier."""
 
-The questions are the same in every tier.
-"""
+OPINIONS: Final = 25
+"""Of a kind of many paths are about so many drawn, for some of these answers take a minute."""
 
 LONGEST: Final = Kind.ORDER
 """Most machine paths by far are of this kind."""
@@ -120,7 +120,8 @@ def run_equiv(
                 kind = missing[number]
                 progress(f"{kind.name}: {len(answer.get('paths', ()))} machine paths", number, len(missing))
                 known = Kept(path_keys[kind], partial(progress, f"{kind.name}: machine paths compared"))
-                row = prove_kind(kind, answer, solver, SECOND_EVERY[tier], pool, {} if anew else known.paths, known.add)
+                every = max(SECOND_EVERY[tier], len(answer.get("paths", ())) // OPINIONS)
+                row = prove_kind(kind, answer, solver, every, pool, {} if anew else known.paths, known.add)
                 report.rows[kind] = row
                 if "paths" in answer:
                     _compare_with_processor(row, image, answer, PAIRS[tier])
