@@ -40,7 +40,7 @@ ELSEWHERE: Final = ("triton-library",)
 """Packages of the other environment that only one program needs, and one that neither of these needs."""
 Tier = Literal["quick", "ci", "full"]
 SECOND_EVERY: Final[dict[Tier, int]] = {"quick": 37, "ci": 37, "full": 19}
-"""The other solver is asked about one path in so many, drawn by their names. The questions are the same in every tier."""
+"""The other solver is asked about one path in so many, drawn by name. The questions are the same in every tier."""
 
 OPINIONS: Final = 25
 """Of a kind of many paths are about so many drawn, for some of these answers take a minute."""
