@@ -67,7 +67,8 @@ DEFECTS: Final = {
         "dita_step", "the guard is given back",
     ),
     "busy-is-no-handle": (
-        "table.rs", "Err(found) if found == idle | INSIDE => Err(Closed::Busy),", "",
+        "table.rs", "Err(found) if found == idle | INSIDE => Err(Closed::Busy),",
+        "Err(found) if found == idle => Err(Closed::Busy),",
         "dita_close", "status",
     ),
     "restored-before-it-is-looked-at": (

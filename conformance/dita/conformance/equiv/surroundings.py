@@ -41,6 +41,7 @@ from dita.conformance.equiv.journal import (
 from dita.conformance.equiv.promises import (
     INDEX,
     OK,
+    PLACE_BYTES,
     RECORDS,
     WRITTEN,
     Contract,
@@ -333,6 +334,8 @@ def _of_a_loop(
     yield Question("no round without a path", [_gap(rounds, z3.And(some, z3.ULT(INDEX, count)))])
     if contract.inputs is not None:
         within = z3.ULT(WHERE - contract.inputs, count * RECORDS["event"])
+        if contract.place is not None:  # which no caller's memory is
+            within = z3.And(within, z3.Not(lies_in(WHERE, contract.place.guard, PLACE_BYTES)))
         kept = [_but(walk, within, _unchanged(walk)) for walk in _later(rounds, arrivals)]
         yield Question("inputs stay", kept, linear=True)
 
