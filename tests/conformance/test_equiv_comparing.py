@@ -222,9 +222,12 @@ def test_a_second_solver_that_finds_nothing_is_asked_another_way(monkeypatch: py
     monkeypatch.setattr("dita.conformance.equiv.proving.ask", ask_bits_only)
     helped = prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=1)
     monkeypatch.setattr("dita.conformance.equiv.proving.ask", Mock(return_value=Opinion.UNKNOWN))
+    by_z3 = prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=1 << 256)
+    monkeypatch.setattr("dita.conformance.equiv.proving._by_z3", Mock(return_value=Opinion.UNKNOWN))
     helpless = prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=1 << 256)
 
     assert helped.proved
+    assert by_z3.proved
     assert asked == [True, False] * helped.seconded
     assert not helpless.proved
     assert helpless.disagreed[0] == "machine paths complete: unsat against unknown"

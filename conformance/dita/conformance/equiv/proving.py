@@ -16,6 +16,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+import z3
+
 from dita.conformance.equiv.comparing import MachinePath, Reference, machine_path, reference_of
 from dita.conformance.equiv.questions import LOGIC, Spelled, gap, gap_of_reference, reached, spelled
 from dita.conformance.equiv.sums import Canonical
@@ -30,8 +32,9 @@ IMAGE: Final = "machine paths complete"
 REFERENCE: Final = "reference paths complete"
 AS_NUMBERS: Final = "(set-option :solve-bv-as-int sum)\n"
 """For the second solver: of words as numbers, as the first does not reason."""
-PATIENCE_MILLISECONDS: Final = 120_000
-"""The second solver's time is by the clock: enough of it for a machine that does other things beside."""
+SOON: Final = 5_000
+PATIENCE: Final = 60_000
+"""Milliseconds for another opinion, by the clock: enough for a machine that does other things beside."""
 NUMBERS_MILLISECONDS: Final = 10_000
 HASTY_MILLISECONDS: Final = 500
 """For the first solver's first answers: where sums are compared the second needs a second, and the first minutes."""
@@ -123,18 +126,18 @@ class _Questions:
         """The questions from now on are about this path."""
         self.second = self.second_every > 0 and int(name, 16) % self.second_every == 0
 
-    def refuted(self, name: str, text: str) -> bool:
-        """Whether one of the solvers soon finds this impossible; nothing else that they say is an answer here."""
-        answer = self.first.ask(text, milliseconds=HASTY_MILLISECONDS)
-        verdict, seconds, by_second = answer["verdict"], answer.get("seconds", 0.0), answer["verdict"] == "unknown"
-        if by_second:
+    def refuted(self, name: str, text: str, *, as_numbers: bool = False) -> bool:
+        """Whether a solver soon finds this impossible; nothing else that it says is an answer here."""
+        if as_numbers:
             began = time.process_time()
-            verdict = _as_numbers(text, NUMBERS_MILLISECONDS).value
-            seconds = round(time.process_time() - began, 3)
+            verdict, seconds = _as_numbers(text, NUMBERS_MILLISECONDS).value, time.process_time() - began
+        else:
+            answer = self.first.ask(text, milliseconds=HASTY_MILLISECONDS)
+            verdict, seconds = answer["verdict"], answer.get("seconds", 0.0)
         if verdict != "unsat":
             return False
-        self.report.worst_seconds = max(self.report.worst_seconds, seconds)
-        self._seconded(name, text, verdict, by_second=by_second)
+        self.report.worst_seconds = max(self.report.worst_seconds, round(seconds, 3))
+        self._seconded(name, text, verdict, by_second=as_numbers)
         return True
 
     def put(self, name: str, text: str, words: Sequence[str] = (), *, alone: bool = False) -> Mapping[str, Any]:
@@ -162,13 +165,18 @@ class _Questions:
 
 
 def _patiently(text: str) -> Opinion:
-    """The second solver's answer in either way, shortly at first: what one way finds soon the other may not find."""
-    for milliseconds in (NUMBERS_MILLISECONDS // 2, PATIENCE_MILLISECONDS):
-        for ask_it in (_as_numbers, _as_bits):
-            opinion = ask_it(text, milliseconds)
-            if opinion is not Opinion.UNKNOWN:
-                return opinion
-    return Opinion.UNKNOWN
+    """The answer of others than the first, one way after the other: what one finds soon another may not find."""
+    ways = ((_as_numbers, SOON), (_as_bits, SOON), (_by_z3, SOON), (_as_numbers, PATIENCE), (_as_bits, PATIENCE))
+    opinions = (way(text, milliseconds) for way, milliseconds in ways)
+    return next((opinion for opinion in opinions if opinion is not Opinion.UNKNOWN), Opinion.UNKNOWN)
+
+
+def _by_z3(text: str, milliseconds: int) -> Opinion:
+    """The third solver's answer."""
+    solver = z3.SolverFor(LOGIC)
+    solver.set("timeout", milliseconds)
+    solver.add(*z3.parse_smt2_string(text))
+    return Opinion.of(solver.check())
 
 
 def _as_numbers(text: str, milliseconds: int) -> Opinion:
@@ -283,11 +291,12 @@ def _compare(number: int, path: MachinePath, written: Spelled, questions: _Quest
     To assume less than all makes most paths easier.
     """
     report, name, reference = questions.report, f"path {number}", written.reference
-    levels = ((), reference.plain, reference.facts)
-    if any(questions.refuted(name, written.difference(path, facts)) for facts in levels):
+    texts = [written.difference(path, facts) for facts in ((), reference.plain, reference.facts)]
+    soon = any(questions.refuted(name, text) for text in texts)
+    if soon or questions.refuted(name, texts[1], as_numbers=True):
         report.equal += 1
     else:
-        answer = questions.put(name, written.difference(path, reference.facts), FREE)
+        answer = questions.put(name, texts[-1], FREE)
         report.equal += answer["verdict"] == "unsat"
         if answer["verdict"] == "sat":
             found = {name: int(answer["values"][spelled(name)]) for name in FREE}
