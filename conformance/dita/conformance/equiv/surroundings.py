@@ -19,7 +19,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -315,12 +315,6 @@ def _of_a_step(
     yield Question("no other byte changes", [_but(walk, TRUE, _framed(contract, step, walk)) for walk in walks])
 
 
-def _later(rounds: Sequence[Walk], arrivals: Sequence[Walk]) -> list[Walk]:
-    """The rounds with their own conditions only: what held before is what the contract expects of a call."""
-    known = {fact.get_id() for walk in arrivals for fact in walk.holds}
-    return [replace(walk, holds=tuple(fact for fact in walk.holds if fact.get_id() not in known)) for walk in rounds]
-
-
 def _of_a_loop(
     contract: Contract, returns: Sequence[Walk], arrivals: Sequence[Walk], rounds: Sequence[Walk]
 ) -> Iterator[Question]:
@@ -332,12 +326,24 @@ def _of_a_loop(
     yield Question("batch is fold", begins + nexts)
     some = _any([_all(walk.holds) for walk in arrivals])
     yield Question("no round without a path", [_gap(rounds, z3.And(some, z3.ULT(INDEX, count)))])
-    if contract.inputs is not None:
-        within = z3.ULT(WHERE - contract.inputs, count * RECORDS["event"])
-        if contract.place is not None:  # which no caller's memory is
-            within = z3.And(within, z3.Not(lies_in(WHERE, contract.place.guard, PLACE_BYTES)))
-        kept = [_but(walk, within, _unchanged(walk)) for walk in _later(rounds, arrivals)]
-        yield Question("inputs stay", kept, linear=True)
+    if contract.inputs is not None and contract.step is not None:
+        changed = _changed_input(contract, contract.step, contract.inputs, count)
+        yield Question("inputs stay", [z3.And(contract.expected == OK, changed)], linear=True)
+
+
+def _changed_input(contract: Contract, step: Step, inputs: z3.BitVecRef, count: z3.BitVecRef) -> z3.BoolRef:
+    """A byte of the inputs, of other rounds too, lies where a round may change one.
+
+    That it changes none but the outcome's, the guard's and the core's is what "no other byte changes" says.
+    """
+    within = z3.And(z3.ULT(INDEX, count), z3.ULT(WHERE - inputs, count * RECORDS["event"]))
+    when, records = _records(contract, step)
+    written = [z3.And(when, lies_in(WHERE, begin, length)) for begin, length in records if begin is not step.event]
+    written.append(lies_in(WHERE, step.outcome, RECORDS["outcome"]))
+    if contract.place is not None:  # which no caller's memory is
+        within = z3.And(within, z3.Not(lies_in(WHERE, contract.place.guard, PLACE_BYTES)))
+        written.append(lies_in(WHERE, contract.place.guard, WORD_BYTES))
+    return z3.And(within, _any(written))
 
 
 def _wrong_status(contract: Contract) -> Callable[[Walk], z3.BoolRef]:
