@@ -3,13 +3,16 @@
 Of a patched image only the function that the defect is in is asked about; of the built one, all.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import pytest
+import z3
 
 from dita.conformance.defects import build_image, planted
-from dita.conformance.equiv.surroundings import Lemma, run_surroundings
+from dita.conformance.equiv.promises import contracts
+from dita.conformance.equiv.surroundings import ANYWHERE, Lemma, questions, run_surroundings
 from dita.kernel.image import IMAGE_PATH
 
 CHECK: Final = "if event.kind < kind::ENTER || event.kind > kind::CALIBRATE"
@@ -131,6 +134,18 @@ def test_a_planted_defect_is_refuted_by_its_lemma(name: str) -> None:
     else:
         assert found.verdict == "refuted"
         assert found.witness
+
+
+@pytest.mark.parametrize("function", ["dita_step_batch", "dita_step_state_batch"])
+def test_inputs_do_not_stay_where_overlap_is_not_refused(function: str) -> None:
+    """Without the checks for overlap a round's outcome lies on the inputs of another."""
+    (contract,) = [one for one in contracts(ANYWHERE) if one.function == function]
+    unchecked = replace(contract, checks=contract.checks[:5])
+    (asked,) = [one for one in questions(unchecked, [], ()) if one.name == "inputs stay"]
+    solver = z3.Solver()
+    solver.add(*asked.violations)
+
+    assert solver.check() == z3.sat
 
 
 def _replace(path: Path, out: str, put: str) -> None:
