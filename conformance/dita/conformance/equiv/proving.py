@@ -166,8 +166,8 @@ class _Questions:
 
 def _patiently(text: str) -> Opinion:
     """The answer of others than the first, one way after the other: what one finds soon another may not find."""
-    ways = ((_as_numbers, SOON), (_as_bits, SOON), (_by_z3, SOON), (_as_numbers, PATIENCE), (_as_bits, PATIENCE))
-    opinions = (way(text, milliseconds) for way, milliseconds in ways)
+    ways = (_as_numbers, _as_bits, _by_z3)
+    opinions = (way(text, milliseconds) for milliseconds in (SOON, PATIENCE) for way in ways)
     return next((opinion for opinion in opinions if opinion is not Opinion.UNKNOWN), Opinion.UNKNOWN)
 
 
