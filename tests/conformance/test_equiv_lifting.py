@@ -103,6 +103,19 @@ def test_the_processor_agrees_with_a_path_that_was_read_well_and_with_no_other()
     assert "are taken: [0, 3]" in found(twice)[0]
 
 
+def test_a_pair_that_no_record_holds_is_passed_over() -> None:
+    """It is not counted, so that a run of nothing else compares nothing."""
+    paths = [said_by(path) for path in set_mode()["paths"]]
+    state, event, rest = next(iter(Pairs(random.Random(1), only=Kind.SET_MODE)))
+    wide = [(state, event._replace(amount=number), rest) for number in (1 << 63, -(1 << 63) - 1)]
+
+    both = compared(paths, Replayed(IMAGE_PATH), [*wide, (state, event, rest)], PAIRS)
+    nothing = compared(paths, Replayed(IMAGE_PATH), wide, PAIRS)
+
+    assert (both.pairs, both.hit, both.findings) == (1, 1, [])
+    assert (nothing.pairs, nothing.hit) == (0, 0)
+
+
 def test_an_image_that_cannot_be_asked_is_a_finding() -> None:
     """No image, and a text that nobody can read, end the comparison and say why."""
     assert "kernel image refused" in lifted(Path(__file__), set_mode(), 1).findings[0]

@@ -63,12 +63,14 @@ def lifted(image: Path, answer: Mapping[str, Any], pairs: int) -> LiftReport:
 
 
 def compared(paths: Sequence[Said], replayed: Replayed, source: Iterable[Any], pairs: int) -> LiftReport:
-    """So many pairs of state and input."""
+    """So many pairs of state and input; a made one whose numbers are no words is passed over."""
     report, taken = LiftReport(), set[int]()
-    for state, event, _ in islice(source, pairs):
+    made = (
+        dict(zip((*BEFORE, *EVENT), (*flatten_words(focus), *flatten_words(event)), strict=True))
+        for focus, event in ((focus_of(state, event.slot, event.instrument), event) for state, event, _ in source)
+    )
+    for signed in islice(filter(_are_words, made), pairs):
         report.pairs += 1
-        focus = focus_of(state, event.slot, event.instrument)
-        signed = dict(zip((*BEFORE, *EVENT), (*flatten_words(focus), *flatten_words(event)), strict=True))
         words = {name: value % WRAP for name, value in signed.items()} | dict.fromkeys(WRITTEN[len(BEFORE) :], 0)
         said = {number: left for number, path in enumerate(paths) if (left := path(words, replayed.call)) is not None}
         taken |= said.keys()
@@ -84,6 +86,10 @@ def compared(paths: Sequence[Said], replayed: Replayed, source: Iterable[Any], p
             report.findings.append(f"{problem}, after {json.dumps({n: v for n, v in signed.items() if v})}")
     report.hit = len(taken)
     return report
+
+
+def _are_words(numbers: Mapping[str, int]) -> bool:
+    return all(-WRAP // 2 <= number < WRAP // 2 for number in numbers.values())
 
 
 # --- a path as a function -------------------------------------------------------------------------------------------
