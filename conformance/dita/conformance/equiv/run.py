@@ -202,7 +202,11 @@ def _pinned(program: str) -> list[str]:
     """The packages behind a program, with their versions."""
     every = PINNED.findall(PINS.read_text(encoding="utf-8"))
     only = PACKAGES.get(program)
-    return [f"{name}=={version}" for name, version in every if (name in only if only else name not in ELSEWHERE)]
+    return [
+        f"{name}=={version}"
+        for name, version in every
+        if (name in only if only else program != READER or name not in ELSEWHERE)
+    ]
 
 
 def solver_versions() -> Mapping[str, str]:

@@ -170,6 +170,6 @@ def _route(image: Path, progress: Progress) -> Piece:
 
 PIECES: Final[tuple[Made, ...]] = (
     Made("lemmas", surroundings.__name__, ("surroundings.py", "machine.py", "deciding.py"), _lemmas),
-    Made("bodies", bodies.__name__, ("bodies.py",), _bodies),
+    Made("bodies", bodies.__name__, ("bodies.py", "machine.py"), _bodies),
     Made("second route", second_route.__name__, ("second/engine.py", "deciding.py"), _route),
 )
