@@ -39,6 +39,7 @@ TERMS: Final = (
     f"(bvand {A} ((_ zero_extend 63) ((_ extract 5 5) {B})))",
     f"(bvor (bvshl {A} #x0000000000000020) (bvlshr {B} #x0000000000000020))",
     f"(bvor (bvneg ((_ zero_extend 63) ((_ extract 9 9) {A}))) {B})", f"(bvxor {A} {B} {A})",
+    f"(bvxor (bvshl {A} #x0000000000000020) (bvlshr {B} #x0000000000000020))",
     f"((_ zero_extend 63) (bvxor ((_ extract 3 3) {A}) ((_ extract 63 63) {B})))",
     f"((_ zero_extend 63) (bvor ((_ extract 3 3) {A}) ((_ extract 63 63) {B})))",
     f"(ite (bvult {A} {B}) {A} (bvneg {B}))", f"(ite (bvsle {A} {B}) {A} {B})", f"(ite (bvugt {A} {B}) {A} {B})",

@@ -5,7 +5,7 @@ from concurrent.futures import Executor, Future
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from unittest.mock import MagicMock, Mock
 
 import pytest
@@ -13,7 +13,7 @@ import z3
 
 from dita.conformance.equiv.comparing import machine_path, reference_of, result_of
 from dita.conformance.equiv.lifting import LiftReport
-from dita.conformance.equiv.proving import AS_NUMBERS, HASTY_MILLISECONDS, KindReport, ProvedPaths, name_of, prove_kind
+from dita.conformance.equiv.proving import AS_NUMBERS, HASTY, PATIENT, KindReport, ProvedPaths, name_of, prove_kind
 from dita.conformance.equiv.replay import NotReplayed, by_image, by_reference, parted, source_digest_in
 from dita.conformance.equiv.run import PAIRS, EquivReport, keys_of, run_equiv
 from dita.conformance.equiv.sums import Canonical
@@ -23,6 +23,8 @@ from dita.kernel.image import IMAGE_PATH
 from dita.spec.vocabulary import Kind
 from in_process import InProcess, Shrugs
 from machine_paths import MODE, NOW, number, set_mode
+
+SOONER: Final = {way.milliseconds for way in (*HASTY, *PATIENT) if not way.as_numbers}
 
 
 class AtOnce(Executor):
@@ -193,11 +195,11 @@ def test_what_only_the_second_solver_finds_is_asked_of_the_first(monkeypatch: py
 
     class Slow(InProcess):
         def ask(self, text: str, /, words: Sequence[str] = (), milliseconds: int | None = None) -> Mapping[str, Any]:
-            hasty = milliseconds == HASTY_MILLISECONDS
+            hasty = milliseconds in SOONER
             return {"verdict": "unknown"} if hasty else super().ask(text, words, milliseconds)
 
     def slow(_: Any, text: str, /, words: Sequence[str] = (), milliseconds: int | None = None) -> Mapping[str, Any]:
-        known = "(distinct" in text and milliseconds != HASTY_MILLISECONDS
+        known = "(distinct" in text and milliseconds not in SOONER
         return {"verdict": "sat" if known else "unknown", "words": words}
 
     helped = prove_kind(Kind.SET_MODE, set_mode(), Slow(), second_every=1)
@@ -209,6 +211,34 @@ def test_what_only_the_second_solver_finds_is_asked_of_the_first(monkeypatch: py
     assert helped.seconded == 5
     assert parted.differ
     assert [line for line in other.disagreed if "unsat against sat" in line]
+
+
+def test_the_way_that_found_one_path_equal_is_tried_first_on_the_next() -> None:
+    """It is asked for less the second time; whoever finds nothing soon is given more time before anybody gives up."""
+    times: list[int | None] = []
+
+    class Third(InProcess):
+        def ask(self, text: str, /, words: Sequence[str] = (), milliseconds: int | None = None) -> Mapping[str, Any]:
+            if "(distinct" in text:
+                times.append(milliseconds)
+                if len(times) < 3:
+                    return {"verdict": "unknown"}
+            return super().ask(text, words, milliseconds)
+
+    class Late(InProcess):
+        def ask(self, text: str, /, words: Sequence[str] = (), milliseconds: int | None = None) -> Mapping[str, Any]:
+            late = milliseconds in {way.milliseconds for way in HASTY} and "(distinct" in text
+            return {"verdict": "unknown"} if late else super().ask(text, words, milliseconds)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dita.conformance.equiv.proving.ask", Mock(return_value=Opinion.UNKNOWN))
+        found = prove_kind(Kind.SET_MODE, set_mode(), Third(), second_every=0)
+        third = [*times]
+        late = prove_kind(Kind.SET_MODE, set_mode(), Late(), second_every=0)
+
+    assert found.equal == found.machine_paths == 3
+    assert len(third) == 3 + 1 + 1
+    assert late.equal == 3
 
 
 def test_a_second_solver_that_finds_nothing_is_asked_another_way(monkeypatch: pytest.MonkeyPatch) -> None:

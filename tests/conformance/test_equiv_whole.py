@@ -1,6 +1,7 @@
 """All of the machine code in one report: what the certificate's layer counts, what is read back, and what fails."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,24 @@ def test_pieces_are_read_back_until_something_changes(tmp_path: Path, monkeypatc
     run_whole("quick", silent, image=image)
     run_whole("quick", silent, image=image, anew=True)
     assert asked[4:] == ["lemmas", "bodies", "second route"] * 2
+
+
+def test_pieces_are_proved_side_by_side_and_told_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However they end; what one of them cannot do is told as where they come one after the other."""
+    monkeypatch.setattr(whole, "run_equiv", Mock(return_value=kinds()))
+    monkeypatch.setattr(whole, "worker_pool", ThreadPoolExecutor)
+    pieces = [Mock(read_or_run=Mock(return_value=piece)) for piece in HOLD]
+    monkeypatch.setattr(whole, "PIECES", pieces)
+    told: list[int] = []
+
+    found = run_whole("quick", lambda _, done, __: told.append(done), processes=2, anew=True)
+
+    assert [piece.name for piece in found.pieces] == ["lemmas", "bodies", "second route"]
+    assert told == [1, 2, 3]
+    assert all(piece.read_or_run.call_args.kwargs["anew"] for piece in pieces)
+    pieces[1].read_or_run.side_effect = ToolMissing("run `make equiv-tools`")
+    with pytest.raises(ToolMissing):
+        run_whole("quick", silent, processes=2)
 
 
 def test_every_piece_hands_over_what_its_report_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Mock]:
         "run_equiv": Mock(return_value=named),
         "run_whole": Mock(return_value=WholeReport(named, [PIECE])),
         "refuted": Mock(return_value=mutants),
+        "run_undecided": Mock(return_value=Piece("undecided mutants", (Part("all", {"undecided_the_same": 9}),))),
     }
     for name, run in planted.items():
         monkeypatch.setattr(cli_equiv, name, run)
@@ -72,6 +73,16 @@ def test_without_a_name_everything_is_proved(runs: dict[str, Mock]) -> None:
     assert "kernel_mutants_refuted" in text
 
 
+def test_mutants_that_no_layer_can_tell_are_asked_where_that_is_asked_for(runs: dict[str, Mock]) -> None:
+    """With whatever else is proved, in the same tier."""
+    left, asked = dita(), dita("--tier", "full", "SEED", "--undecided", "--processes", "3")
+
+    assert (left[0], asked[0]) == (0, 0)
+    assert "undecided" not in left[1]
+    assert "undecided_the_same 9" in asked[1]
+    assert (runs["run_undecided"].call_args.args[0], runs["run_undecided"].call_args.args[2]) == ("full", 3)
+
+
 def test_what_is_not_proved_is_status_1(runs: dict[str, Mock]) -> None:
     """A kind, or a piece: the problem is told."""
     rows = {Kind.SET_MODE: replace(PROVED, equal=2, unknown=["path 2: no answer in time"]), Kind.SEED: SEED_PROVED}
@@ -92,7 +103,8 @@ def test_what_is_not_proved_is_status_1(runs: dict[str, Mock]) -> None:
     [
         (("GUESS",), "`GUESS` is no kind of input"),
         (("--image", "none.image"), "`none.image` is no file"),
-        (("--image", "some.image", "--mutants", "1"), "leave --image out"),
+        (("--image", "some.image", "--mutants", "1"), "--mutants: they are made of this clone's kernel; leave --image"),
+        (("--image", "some.image", "--undecided"), "--undecided: they are made of this clone's kernel; leave --image"),
     ],
 )
 def test_what_cannot_be_asked_says_so(arguments: tuple[str, ...], says: str) -> None:

@@ -122,12 +122,16 @@ def equiv(
     mutants: Annotated[
         int, typer.Option(help="Mutants of the kernel to refute; drawn by the kernel's hash.", min=0)
     ] = 0,
+    undecided: Annotated[
+        bool, typer.Option("--undecided", help="Prove the mutants the same that no other layer can tell from it.")
+    ] = False,
     json_file: JsonFile = None,
 ) -> None:
     """Prove the machine code of the kernel equal to the reference; needs `make equiv-tools`."""
     _finish(
         "equiv", "cli_equiv", "equiv", json_file,
         tier=tier, kinds=kinds, image=image, anew=anew, processes=processes, mutants=mutants,
+        undecided=undecided,
     )  # fmt: skip
 
 

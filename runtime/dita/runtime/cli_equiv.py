@@ -10,6 +10,7 @@ from dita.conformance.conform import Tier
 from dita.conformance.defects import PatchRefused
 from dita.conformance.equiv.run import EquivReport, run_equiv
 from dita.conformance.equiv.tools import ToolMissing
+from dita.conformance.equiv.undecided import UndecidedUnknown, run_undecided
 from dita.conformance.equiv.whole import WholeReport, refuted, run_whole
 from dita.conformance.mutants.kernel_list import ListStale
 from dita.conformance.mutants.records import RecordError
@@ -31,20 +32,27 @@ def equiv(
     anew: bool,
     processes: int,
     mutants: int,
+    undecided: bool = False,
 ) -> Report:
-    """Prove the kinds named, or all and what is around them; refute so many mutants. Raises CommandError."""
+    """Prove the kinds named, or all and what is around them; refute so many mutants. Raises CommandError.
+
+    ``undecided``: and prove those the same that no other layer can tell from the kernel.
+    """
     asked = [_kind(name) for name in dict.fromkeys(kinds or [])]
     where = image or IMAGE_PATH
     if not where.is_file():
         raise CommandError(f"--image: `{where}` is no file; `make build` makes the kernel image")
-    if mutants and image is not None:
-        raise CommandError("--mutants: they are made of this clone's kernel; leave --image out")
+    if (mutants or undecided) and image is not None:
+        name = "--mutants" if mutants else "--undecided"
+        raise CommandError(f"{name}: they are made of this clone's kernel; leave --image out")
     reporter.progress("reading the machine code", 0, 0)
     try:
         report = _proved(asked, tier, reporter, where, anew=anew, processes=processes)
         if mutants:
             report.pieces.append(refuted(mutants, reporter.progress, processes))
-    except (ToolMissing, RecordError, ListStale, PatchRefused) as problem:
+        if undecided:
+            report.pieces.append(run_undecided(tier, reporter.progress, processes))
+    except (ToolMissing, RecordError, ListStale, PatchRefused, UndecidedUnknown) as problem:
         raise CommandError(str(problem)) from problem
     shown: list[RenderableType] = [_rows(report.kinds)]
     shown += [_pieces(report)] if report.pieces else []

@@ -193,12 +193,8 @@ class Carrying:
 
     def _united_bits(self, one: Polynomial, other: Polynomial, size: int) -> Polynomial:
         numbers = self.numbers
-        for high, low in ((one, other), (other, one)):
-            if not high.terms:
-                return low
-            step = high.content & -high.content
-            if numbers.lies(low, 0, step - 1):
-                return one + other
+        if not (one.terms and other.terms) or self._apart(one, other):
+            return one + other
         if numbers.lies(one, 0, 1) and numbers.lies(other, 0, 1):
             return numbers.choice(self._compared(one, "="), other, ONE)
         most = (1 << size) - 1
@@ -213,6 +209,11 @@ class Carrying:
         numbers.know(numbers.term(made) <= most)
         return made
 
+    def _apart(self, one: Polynomial, other: Polynomial) -> bool:
+        """No bit is in both: the one is a multiple of a power of two that the other is below."""
+        sides = ((one, other), (other, one))
+        return any(self.numbers.lies(low, 0, (high.content & -high.content) - 1) for high, low in sides)
+
     def _either(self, term: z3.ExprRef) -> Polynomial:
         odd: list[Polynomial] = []
         for child in term.children():
@@ -223,6 +224,8 @@ class Carrying:
                 odd.append(value)
         if len(odd) < 2:
             return odd[0] if odd else NOTHING
+        if len(odd) == 2 and self._apart(*odd):
+            return odd[0] + odd[1]
         if cast("z3.BitVecRef", term).size() > 1:
             raise Unsupported("a word that is one or the other of two")
         return reduce(lambda one, other: self.numbers.choice(self._compared(one - other, "="), NOTHING, ONE), odd)

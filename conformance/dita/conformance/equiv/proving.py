@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 import z3
 
 from dita.conformance.equiv.comparing import MachinePath, Reference, machine_path, reference_of
-from dita.conformance.equiv.questions import LOGIC, Spelled, gap, gap_of_reference, reached, spelled
+from dita.conformance.equiv.questions import ALL, LOGIC, NOTHING, PLAIN, Spelled, gap, gap_of_reference, spelled
 from dita.conformance.equiv.sums import Canonical
 from dita.conformance.equiv.tools import BEFORE, EVENT, Asked, Bitwuzla
 from dita.conformance.prove.proxies import Unsupported
@@ -35,10 +35,21 @@ AS_NUMBERS: Final = "(set-option :solve-bv-as-int sum)\n"
 SOON: Final = 5_000
 PATIENCE: Final = 60_000
 """Milliseconds for another opinion, by the clock: enough for a machine that does other things beside."""
-NUMBERS_MILLISECONDS: Final = 10_000
-HASTY_MILLISECONDS: Final = 500
-"""For the first solver's first answers: where sums are compared the second needs a second, and the first minutes."""
 SHARE: Final = 250  # machine paths that a process compares at a time: it carries the reference over before
+
+
+class Way(NamedTuple):
+    """How it is asked whether a path differs: what is assumed, of whom, and for how long."""
+
+    level: int  # of ``Spelled.levels``
+    as_numbers: bool
+    milliseconds: int
+
+
+HASTY: Final = (Way(PLAIN, False, 500), Way(NOTHING, False, 500), Way(ALL, False, 500), Way(PLAIN, True, 2_000))
+PATIENT: Final = (Way(ALL, False, 5_000), Way(PLAIN, True, 10_000))
+"""Where sums are compared the second solver needs a second, and the first minutes; for most others it is the other way
+round. A way that found one path equal soon is tried first on the next, which is like it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +128,7 @@ class _Questions:
     report: KindReport
     second_every: int
     second: bool = field(init=False)
+    ways: list[Way] = field(default_factory=lambda: [*HASTY])
 
     def __post_init__(self) -> None:
         """What is not about one path is asked of both."""
@@ -126,18 +138,27 @@ class _Questions:
         """The questions from now on are about this path."""
         self.second = self.second_every > 0 and int(name, 16) % self.second_every == 0
 
-    def refuted(self, name: str, text: str, *, as_numbers: bool = False) -> bool:
-        """Whether a solver soon finds this impossible; nothing else that it says is an answer here."""
-        if as_numbers:
+    def refuted(self, name: str, texts: Sequence[str]) -> bool:
+        """Whether this is impossible, as some way soon finds; nothing else that one says is an answer here."""
+        for way in (*self.ways, *PATIENT):
+            if self._refuted(name, texts[way.level], way):
+                if way in self.ways:
+                    self.ways.remove(way)
+                    self.ways.insert(0, way)
+                return True
+        return False
+
+    def _refuted(self, name: str, text: str, way: Way) -> bool:
+        if way.as_numbers:
             began = time.process_time()
-            verdict, seconds = _as_numbers(text, NUMBERS_MILLISECONDS).value, time.process_time() - began
+            verdict, seconds = _as_numbers(text, way.milliseconds).value, time.process_time() - began
         else:
-            answer = self.first.ask(text, milliseconds=HASTY_MILLISECONDS)
+            answer = self.first.ask(text, milliseconds=way.milliseconds)
             verdict, seconds = answer["verdict"], answer.get("seconds", 0.0)
         if verdict != "unsat":
             return False
         self.report.worst_seconds = max(self.report.worst_seconds, round(seconds, 3))
-        self._seconded(name, text, verdict, by_second=as_numbers)
+        self._seconded(name, text, verdict, by_second=way.as_numbers)
         return True
 
     def put(self, name: str, text: str, words: Sequence[str] = (), *, alone: bool = False) -> Mapping[str, Any]:
@@ -290,16 +311,15 @@ def _compare(number: int, path: MachinePath, written: Spelled, questions: _Quest
 
     To assume less than all makes most paths easier.
     """
-    report, name, reference = questions.report, f"path {number}", written.reference
-    texts = [written.difference(path, facts) for facts in ((), reference.plain, reference.facts)]
-    soon = any(questions.refuted(name, text) for text in texts)
-    if soon or questions.refuted(name, texts[1], as_numbers=True):
+    report, name = questions.report, f"path {number}"
+    texts = [written.difference(path, facts) for facts in written.levels]
+    if questions.refuted(name, texts):
         report.equal += 1
     else:
-        answer = questions.put(name, texts[-1], FREE)
+        answer = questions.put(name, texts[ALL], FREE)
         report.equal += answer["verdict"] == "unsat"
         if answer["verdict"] == "sat":
             found = {name: int(answer["values"][spelled(name)]) for name in FREE}
             report.differ.append(Difference(number, found))
-    met = questions.put(f"{name} is reached", reached(path, reference), alone=True)
+    met = questions.put(f"{name} is reached", written.reached(path), alone=True)
     report.reached += met["verdict"] == "sat"

@@ -19,6 +19,8 @@ from dita.conformance.prove.contracts import CONTRACTS
 LOGIC: Final = "QF_UFBV"
 WORDS: Final = (*WRITTEN, *EVENT)
 """The words of a step, on either side."""
+NOTHING, PLAIN, ALL = range(3)
+"""What to assume: ``Spelled.levels``."""
 
 
 def spelled(name: str) -> str:
@@ -42,11 +44,22 @@ class _Case(NamedTuple):
     after: tuple[tuple[int, str], ...]
 
 
+class _Written(NamedTuple):
+    """A path of the image as text: when it is taken, and that a case of the reference leaves something else."""
+
+    path: MachinePath
+    taken: str
+    differs: str
+
+
 class Spelled:
-    """The reference's side as text, every term once."""
+    """The reference's side as text, every term once; ``levels``: of its facts none, the plain ones, or all."""
 
     def __init__(self, reference: Reference) -> None:
         self.reference = reference
+        self.levels: Final = ((), reference.plain, reference.facts)
+        self._facts: dict[int, tuple[z3.BoolRef, str]] = {}
+        self._last: _Written | None = None
         self._definitions: list[str] = []
         self._names: dict[int, str] = {}  # of terms that the reference keeps, by their ids
         self._cases = [
@@ -56,6 +69,7 @@ class Spelled:
             )
             for case in reference.cases
         ]
+        self._theirs = "".join(self._definitions)
 
     def _named(self, term: z3.ExprRef) -> str:
         if not term.num_args():
@@ -67,7 +81,28 @@ class Spelled:
 
     def difference(self, path: MachinePath, facts: Sequence[z3.BoolRef]) -> str:
         """The state and input take the image's path, and a path of the reference that leaves something else behind."""
-        lines = [HEAD, *_asserted((*facts, *path.holds)), *self._definitions]
+        written = self._written(path)
+        return "".join([HEAD, *map(self._assumed, facts), written.taken, self._theirs, written.differs])
+
+    def reached(self, path: MachinePath) -> str:
+        """Some state that satisfies the invariants, and some input, take the image's path."""
+        return "".join([HEAD, *map(self._assumed, self.reference.facts), self._written(path).taken])
+
+    def _assumed(self, fact: z3.BoolRef) -> str:
+        """A fact as text, which every question repeats."""
+        kept = self._facts.get(fact.get_id())
+        if kept is None:  # with the fact itself, or its id would be given again
+            kept = self._facts[fact.get_id()] = (fact, "".join(_asserted((fact,))))
+        return kept[1]
+
+    def _written(self, path: MachinePath) -> _Written:
+        """A path as text; of one path there are several questions, one after the other."""
+        if self._last is None or self._last.path is not path:
+            self._last = _Written(path, "".join(_asserted(path.holds)), self._differs(path))
+        return self._last
+
+    def _differs(self, path: MachinePath) -> str:
+        lines: list[str] = []
         ours: list[tuple[int, str]] = []
         for number, word in enumerate(path.after):
             name = f"ours.{number}" if word.num_args() else word.sexpr()
@@ -80,11 +115,6 @@ class Spelled:
             if others:
                 cases.append(_both([case.taken, _either(others)]))
         return "".join([*lines, f"(assert {_either(cases)})\n"])
-
-
-def reached(path: MachinePath, reference: Reference) -> str:
-    """Some state that satisfies the invariants, and some input, take the image's path."""
-    return HEAD + "".join(_asserted((*reference.facts, *path.holds)))
 
 
 def gap(paths: Sequence[MachinePath], reference: Reference) -> str:

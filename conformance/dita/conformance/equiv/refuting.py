@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -185,11 +185,18 @@ def run_refuting(chosen: Sequence[Killed], progress: Progress, processes: int = 
     return report
 
 
-def _refuted(share: Sequence[tuple[str, Killed]]) -> dict[str, Refutation]:
-    found: dict[str, Refutation] = {}
-    with Bitwuzla() as first, planted(None, roots=("kernel_rs",)) as tree:
+@contextmanager
+def unlinted() -> Generator[Path]:
+    """A copy of the kernel's sources, built as the product is but for lints. Raises PatchRefused."""
+    with planted(None, roots=("kernel_rs",)) as tree:
         manifest = tree / "kernel_rs" / "Cargo.toml"
         manifest.write_text(manifest.read_text(encoding="utf-8").split("[lints.")[0], encoding="utf-8")
+        yield tree
+
+
+def _refuted(share: Sequence[tuple[str, Killed]]) -> dict[str, Refutation]:
+    found: dict[str, Refutation] = {}
+    with Bitwuzla() as first, unlinted() as tree:
         for name, killed in share:
             found[name] = _one(killed, tree, first)
             if found[name].verdict in {"refuted", "refused"}:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from dita.conformance.defects import REPOSITORY
-from dita.conformance.equiv.lifting import lifted
+from dita.conformance.equiv.lifting import LiftReport, lifted
 from dita.conformance.equiv.proving import KindReport, Proved, ProvedPaths, prove_kind
 from dita.conformance.equiv.replay import source_digest_in
 from dita.conformance.equiv.tools import PROGRAMS, READER, SOLVER, Bitwuzla, explored
@@ -115,16 +115,18 @@ def run_equiv(
     report.read_back = len(report.rows)
     missing = sorted((kind for kind in kinds if kind not in report.rows), key=lambda kind: kind is LONGEST)
     if missing:
-        with Bitwuzla() as solver, worker_pool(processes) if processes > 1 else nullcontext() as pool:
+        workers = worker_pool(processes) if processes > 1 else nullcontext()
+        with Bitwuzla() as solver, workers as pool, ThreadPoolExecutor(1) as beside:
             for number, answer in enumerate(_explored(image, missing)):
                 kind = missing[number]
+                held = beside.submit(lifted, image, answer, PAIRS[tier]) if "paths" in answer else None
                 progress(f"{kind.name}: {len(answer.get('paths', ()))} machine paths", number, len(missing))
                 known = Kept(path_keys[kind], partial(progress, f"{kind.name}: machine paths compared"))
                 every = max(SECOND_EVERY[tier], len(answer.get("paths", ())) // OPINIONS)
                 row = prove_kind(kind, answer, solver, every, pool, {} if anew else known.paths, known.add)
                 report.rows[kind] = row
-                if "paths" in answer:
-                    _compare_with_processor(row, image, answer, PAIRS[tier])
+                if held is not None:
+                    _held_against_processor(row, held.result(), PAIRS[tier])
                 if row.proved:
                     keep(keys[kind], {"report": row.as_json()}, FOLDER)
     return report
@@ -141,8 +143,7 @@ def _explored(image: Path, kinds: Sequence[Kind]) -> Iterator[Mapping[str, Any]]
         yield from reading.result()
 
 
-def _compare_with_processor(row: KindReport, image: Path, answer: Mapping[str, Any], pairs: int) -> None:
-    found = lifted(image, answer, pairs)
+def _held_against_processor(row: KindReport, found: LiftReport, pairs: int) -> None:
     row.lifted_pairs, row.lifted_paths, row.misread = found.pairs, found.hit, [*found.findings]
     if found.pairs != pairs or not found.hit:
         row.misread.append(f"{found.hit} paths were compared with the processor, on {found.pairs} of {pairs} pairs")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -27,6 +28,7 @@ from dita.conformance.equiv.run import (
 )
 from dita.conformance.prove.core import KINDS
 from dita.conformance.prove.evidence import keep, kept
+from dita.conformance.workers import worker_pool
 from dita.kernel.image import IMAGE_PATH
 from dita.spec.canonical import sha256_hex
 from dita.spec.certificate import Part, add_up
@@ -71,9 +73,20 @@ def run_whole(
 ) -> WholeReport:
     """Prove all of an image, so many paths at a time. Raises ToolMissing, OSError, SolverUnknown."""
     report = WholeReport(run_equiv(sorted(KINDS), tier, progress, image=image, anew=anew, processes=processes))
-    for made in PIECES:
-        report.pieces.append(made.read_or_run(image, progress, anew=anew))
+    if processes < 2:
+        report.pieces += [made.read_or_run(image, progress, anew=anew) for made in PIECES]
+        return report
+    with worker_pool(processes) as pool:
+        pieces = [pool.submit(_read_or_run, at, image, anew=anew) for at in range(len(PIECES))]
+        for done, _ in enumerate(as_completed(pieces)):
+            progress("pieces around the step proved", done + 1, len(pieces))
+        report.pieces += [piece.result() for piece in pieces]
     return report
+
+
+def _read_or_run(number: int, image: Path, *, anew: bool) -> Piece:
+    """A piece in another process, where nobody looks."""
+    return PIECES[number].read_or_run(image, lambda _, __, ___: None, anew=anew)
 
 
 def refuted(mutants: int, progress: Progress, processes: int) -> Piece:
