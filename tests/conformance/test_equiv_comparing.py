@@ -263,6 +263,32 @@ def test_a_second_solver_that_finds_nothing_is_asked_another_way(monkeypatch: py
     assert helpless.disagreed[0] == "machine paths complete: unsat against unknown"
 
 
+def test_a_second_opinion_may_assume_something_else_but_not_find_something_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Impossible with other assumptions is the same opinion of a path; possible there is no opinion, but here it is."""
+    facts = (z3.BitVec(NOW, 64) == z3.BitVec(NOW, 64) + 0,)
+    reference = replace(reference_of(Kind.SET_MODE, Canonical()), facts=facts)
+    monkeypatch.setattr("dita.conformance.equiv.proving.reference_of", lambda _, __: reference)
+    monkeypatch.setattr("dita.conformance.equiv.proving._as_bits", Mock(return_value=Opinion.UNKNOWN))
+    monkeypatch.setattr("dita.conformance.equiv.proving._by_z3", Mock(return_value=Opinion.UNKNOWN))
+
+    def says(with_fact: Opinion, without: Opinion) -> KindReport:
+        def ask_second(text: str, _: int) -> Opinion:
+            if "theirs." not in text:
+                return Opinion.UNSAT
+            return with_fact if "bvadd" in text else without
+
+        monkeypatch.setattr("dita.conformance.equiv.proving._as_numbers", ask_second)
+        return prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=1)
+
+    own = Opinion.UNKNOWN
+    assert says(Opinion.UNSAT, own).disagreed == []
+    assert says(Opinion.UNKNOWN, Opinion.UNSAT).disagreed == []
+    assert any("unsat against unknown" in line for line in says(Opinion.SAT, own).disagreed)
+    assert any("unsat against sat" in line for line in says(Opinion.UNSAT, Opinion.SAT).disagreed)
+
+
 def test_what_the_image_calls_is_the_reference_s_function() -> None:
     """Results are carried from call to call; a truth value is a bit, and a notional beyond a word is the largest."""
     lines = [

@@ -141,14 +141,16 @@ class _Questions:
     def refuted(self, name: str, texts: Sequence[str]) -> bool:
         """Whether this is impossible, as some way soon finds; nothing else that one says is an answer here."""
         for way in (*self.ways, *PATIENT):
-            if self._refuted(name, texts[way.level], way):
+            if self._refuted(texts[way.level], way):
+                others = [text for text in texts if text != texts[way.level]]
+                self._seconded(name, texts[way.level], "unsat", others, by_second=way.as_numbers)
                 if way in self.ways:
                     self.ways.remove(way)
                     self.ways.insert(0, way)
                 return True
         return False
 
-    def _refuted(self, name: str, text: str, way: Way) -> bool:
+    def _refuted(self, text: str, way: Way) -> bool:
         if way.as_numbers:
             began = time.process_time()
             verdict, seconds = _as_numbers(text, way.milliseconds).value, time.process_time() - began
@@ -158,7 +160,6 @@ class _Questions:
         if verdict != "unsat":
             return False
         self.report.worst_seconds = max(self.report.worst_seconds, round(seconds, 3))
-        self._seconded(name, text, verdict, by_second=way.as_numbers)
         return True
 
     def put(self, name: str, text: str, words: Sequence[str] = (), *, alone: bool = False) -> Mapping[str, Any]:
@@ -172,24 +173,36 @@ class _Questions:
         if verdict not in {"sat", "unsat"}:
             self.report.unknown.append(f"{name}: {answer.get('problem', 'no answer in time')}")
         elif not alone:
-            self._seconded(name, text, verdict, by_second=False)
+            self._seconded(name, text, verdict, (), by_second=False)
         return answer
 
-    def _seconded(self, name: str, text: str, verdict: str, *, by_second: bool) -> None:
-        """The other solver's answer to what one of them has answered."""
+    def _seconded(self, name: str, text: str, verdict: str, alike: Sequence[str], *, by_second: bool) -> None:
+        """The other solver's answer to what one of them has answered.
+
+        ``alike``: the same question with other assumptions. That it is impossible there as well is the same opinion of
+        a path; nothing else that is said of them is one.
+        """
         if not self.second:
             return
-        other = self.first.ask(text)["verdict"] if by_second else _patiently(text).value
         self.report.seconded += 1
-        if other != verdict:
-            self.report.disagreed.append(f"{name}: {verdict} against {other}")
+        other = self._other(text, verdict, alike, (self._by_first,) if by_second else (_as_numbers, _as_bits, _by_z3))
+        if other.value != verdict:
+            self.report.disagreed.append(f"{name}: {verdict} against {other.value}")
 
+    @staticmethod
+    def _other(text: str, verdict: str, alike: Sequence[str], ways: Sequence[Callable[[str, int], Opinion]]) -> Opinion:
+        """One way after the other: what one finds soon another may not find."""
+        for milliseconds in (SOON, PATIENCE):
+            for asked in (text, *alike):
+                for way in ways:
+                    opinion = way(asked, milliseconds)
+                    if opinion.value == verdict or (asked == text and opinion is not Opinion.UNKNOWN):
+                        return opinion
+        return Opinion.UNKNOWN
 
-def _patiently(text: str) -> Opinion:
-    """The answer of others than the first, one way after the other: what one finds soon another may not find."""
-    ways = (_as_numbers, _as_bits, _by_z3)
-    opinions = (way(text, milliseconds) for milliseconds in (SOON, PATIENCE) for way in ways)
-    return next((opinion for opinion in opinions if opinion is not Opinion.UNKNOWN), Opinion.UNKNOWN)
+    def _by_first(self, text: str, milliseconds: int) -> Opinion:
+        verdict = self.first.ask(text, milliseconds=milliseconds)["verdict"]
+        return Opinion(verdict) if verdict in {"sat", "unsat"} else Opinion.UNKNOWN
 
 
 def _by_z3(text: str, milliseconds: int) -> Opinion:
