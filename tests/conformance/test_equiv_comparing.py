@@ -269,7 +269,7 @@ def test_a_second_opinion_may_assume_something_else_but_not_find_something_else(
     """Impossible with other assumptions is the same opinion of a path; possible there is no opinion, but here it is."""
     facts = (z3.BitVec(NOW, 64) == z3.BitVec(NOW, 64) + 0,)
     reference = replace(reference_of(Kind.SET_MODE, Canonical()), facts=facts)
-    monkeypatch.setattr("dita.conformance.equiv.proving.reference_of", lambda _, __: reference)
+    monkeypatch.setattr("dita.conformance.equiv.proving.reference_of", Mock(return_value=reference))
     monkeypatch.setattr("dita.conformance.equiv.proving._as_bits", Mock(return_value=Opinion.UNKNOWN))
     monkeypatch.setattr("dita.conformance.equiv.proving._by_z3", Mock(return_value=Opinion.UNKNOWN))
 
