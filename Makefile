@@ -90,7 +90,7 @@ vectors: build ## the path vectors made anew, to be those that are kept (ten min
 conform: build ## the kernel against the reference at full size: rows, worlds in full, millions of random steps, every canary
 	@$(BIN)/dita conform --tier full
 
-equiv: build equiv-tools ## the machine code proved equal to the reference, and planted defects of it refuted (most of an hour)
+equiv: build equiv-tools ## the machine code proved equal to the reference, and planted defects of it refuted (an hour and more)
 	@$(BIN)/dita equiv --tier full --mutants 24 --undecided
 	@$(BIN)/pytest -q tests/machine_code
 
