@@ -75,7 +75,7 @@ def run_undecided(tier: Tier, progress: Progress, processes: int = 1) -> Piece:
         running = {pool.submit(partial(decide, one.mutant, tier)): one.name for one in listed}
         for done in as_completed(running):
             found[running[done]] = done.result()
-            progress("undecided mutants proved the same", len(found), len(listed))
+            progress("undecided mutants decided", len(found), len(listed))
     return piece_of({one.name: found[one.name] for one in listed}, {one.name: one.mutant.title for one in listed})
 
 
@@ -152,9 +152,8 @@ def kinds_running(functions: set[str], sources: Path) -> tuple[Kind, ...]:
     for path in sorted(sources.glob("*.rs")):
         text = path.read_text(encoding="utf-8")
         for name, body in _functions(text).items():
-            if handled := HANDLED.findall(
-                body
-            ):  # what comes before the handlers runs all kinds, and no handler runs it
+            handled = HANDLED.findall(body)
+            if handled:  # what comes before the handlers runs all kinds, and no handler runs it
                 handlers |= {Kind[kind]: handler for kind, handler in handled}
                 elsewhere.add(name)
             else:
