@@ -117,6 +117,24 @@ def test_a_path_that_was_proved_is_not_asked_about_again() -> None:
     assert kept.keys().isdisjoint(name_of(set_mode(highest=3)["paths"][found.path]) for found in other.differ)
 
 
+def test_one_process_tells_of_its_paths_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So what it has proved is kept when it is ended; with nothing left it tells nothing."""
+    monkeypatch.setattr("dita.conformance.equiv.proving.SHARE", 2)
+    told: list[tuple[ProvedPaths, int, int]] = []
+
+    def note(proved: ProvedPaths, done: int, paths: int) -> None:
+        told.append((proved, done, paths))
+
+    prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=1, compared=note)
+    known = {name: proved for share, _, _ in told for name, proved in share.items()}
+    steps = [(len(proved), done, paths) for proved, done, paths in told]
+    told.clear()
+    prove_kind(Kind.SET_MODE, set_mode(), InProcess(), second_every=1, known=known, compared=note)
+
+    assert steps == [(2, 2, 3), (1, 3, 3)]
+    assert told == []
+
+
 @pytest.mark.parametrize("changed", [{}, {"highest": 3}], ids=["equal", "parted"])
 def test_paths_that_are_shared_out_come_to_the_same(changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """One path a worker: every path is given to one of them, and what all of them found is what one alone finds."""

@@ -35,7 +35,7 @@ AS_NUMBERS: Final = "(set-option :solve-bv-as-int sum)\n"
 SOON: Final = 5_000
 PATIENCE: Final = 60_000
 """Milliseconds for another opinion, by the clock: enough for a machine that does other things beside."""
-SHARE: Final = 250  # machine paths that a process compares at a time: it carries the reference over before
+SHARE: Final = 250  # machine paths that are compared at a time, then kept: a process carries the reference over before
 
 
 class Way(NamedTuple):
@@ -267,9 +267,11 @@ def prove_kind(
         for before in (known[name] for path in listed if (name := name_of(path)) in known):
             report.reached += before.reached
             report.seconded += before.seconded
-        if not pool:
+        if numbered and not pool:
+            written = Spelled(reference)
             found = [(number, name_of(path), paths[number]) for number, path in numbered]
-            compared(_compare_all(found, reference, questions), report.equal, len(paths))
+            for at in range(0, len(found), SHARE):
+                compared(_compare_all(found[at : at + SHARE], written, questions), report.equal, len(paths))
         for share in as_completed(shares):
             proved, found_of_it = share.result()
             report.take(found_of_it)
@@ -302,13 +304,11 @@ def _compared_apart(share: _Share) -> tuple[ProvedPaths, KindReport]:
     canonical, reference = _carried(share.kind)
     with Bitwuzla() as first:
         numbered = [(number, name_of(path), machine_path(path, canonical)) for number, path in share.paths]
-        return _compare_all(numbered, reference, _Questions(first, report, share.second_every)), report
+        return _compare_all(numbered, Spelled(reference), _Questions(first, report, share.second_every)), report
 
 
-def _compare_all(
-    paths: Sequence[tuple[int, str, MachinePath]], reference: Reference, questions: _Questions
-) -> ProvedPaths:
-    written, report = Spelled(reference), questions.report
+def _compare_all(paths: Sequence[tuple[int, str, MachinePath]], written: Spelled, questions: _Questions) -> ProvedPaths:
+    report = questions.report
     proved: dict[str, Proved] = {}
     for number, name, path in paths:
         reached, seconded, failed = report.reached, report.seconded, report.failures

@@ -144,7 +144,7 @@ def functions_changed(path: Path, content: bytes) -> set[str]:
 def kinds_running(functions: set[str], sources: Path) -> tuple[Kind, ...]:
     """The kinds of input whose handlers may come to one of these, as far as names tell: rather too many than too few.
 
-    None where something is changed that is in no handler, for then more is to be proved than kinds. Raises OSError.
+    Nothing where something is changed that is in no handler, for then more is to be proved than kinds. Raises OSError.
     """
     calls: dict[str, set[str]] = {}
     elsewhere = {"", *AROUND}
