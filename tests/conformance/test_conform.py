@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from time import process_time, sleep
 
 import pytest
 
@@ -13,7 +14,7 @@ from dita.conformance.corpus import corpus, run_corpus
 from dita.conformance.declare import never
 from dita.conformance.exhaustive import Enumeration, Finding
 from dita.conformance.layers import LayerRunner, conform_outcome
-from dita.conformance.tasks import Report, Task, TaskResult, run_task
+from dita.conformance.tasks import Report, Task, TaskResult, run_task, until
 from dita.conformance.under_test import CallerMemory, ReferenceStandIn, StepUnderTest
 from dita.kernel.image import IMAGE_PATH, ImageRefused
 from dita.kernel.loader import RawKernel, installed_bindings
@@ -153,7 +154,20 @@ def test_a_task_that_runs_out_of_time_is_void() -> None:
     """Time is up at once: the world is not finished, and that is said."""
     result = run_task(Task("exhaustive", "two", "sample", 1, 1, 1, 0, 0), IMAGE_PATH)
 
-    assert result.void == "world `two` was not finished in `0` seconds"
+    assert result.void == "world `two` was not finished in `0` seconds of processor time"
+
+
+def test_time_is_the_processors_not_the_clocks() -> None:
+    """Who waits, as beside others on a busy machine, has used nothing up; who works has."""
+    out_of_time = until(0.05)
+    sleep(0.2)
+    waited = out_of_time()
+    end = process_time() + 0.05
+    while process_time() < end:
+        pass
+
+    assert not waited
+    assert out_of_time()
 
 
 def test_every_tier_has_every_part() -> None:

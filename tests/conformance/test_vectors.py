@@ -366,7 +366,7 @@ def test_a_replay_that_runs_out_of_time_is_no_evidence() -> None:
     """And is not counted as coverage."""
     result = run_task(replace(TASK, seconds=0), IMAGE_PATH)
 
-    assert result.void == "path vectors were not finished in `0` seconds"
+    assert result.void == "path vectors were not finished in `0` seconds of processor time"
     assert result.paths_taken == 0
 
 

@@ -109,9 +109,12 @@ def run_task(task: Task, image: Path) -> TaskResult:
 
 
 def until(seconds: float) -> Callable[[], bool]:
-    """A question that answers yes when so many seconds have passed."""
-    end = time.monotonic() + seconds
-    return lambda: time.monotonic() > end
+    """A question that answers yes when this process has had so many seconds of a processor.
+
+    By the clock a machine that does other things beside would have its tasks fail.
+    """
+    end = time.process_time() + seconds
+    return lambda: time.process_time() >= end
 
 
 # --- the parts ------------------------------------------------------------------------------------------------------
@@ -129,7 +132,7 @@ def _exhaustive(task: Task, raw: RawKernel, result: TaskResult) -> None:
     result.kernel_steps, result.distinct = done.transitions, done.transitions
     result.distribution = done.distribution
     if not done.complete and not done.findings:
-        result.void = f"world `{task.name}` was not finished in `{task.seconds}` seconds"
+        result.void = f"world `{task.name}` was not finished in `{task.seconds}` seconds of processor time"
     if done.complete:
         result.void = unlike(counted(world, task.size, done))
     _report(result, done.findings, raw)
@@ -144,7 +147,7 @@ def _boundary(task: Task, raw: RawKernel, result: TaskResult) -> None:
     result.kernel_steps, result.distinct = done.transitions, done.transitions
     result.distribution = done.distribution
     if not done.complete and not done.findings:
-        result.void = f"boundary vectors were not finished in `{task.seconds}` seconds"
+        result.void = f"boundary vectors were not finished in `{task.seconds}` seconds of processor time"
     _report(result, done.findings, raw)
 
 
@@ -172,7 +175,7 @@ def _vectors(task: Task, raw: RawKernel, result: TaskResult) -> None:
         result.paths, result.paths_taken, result.paths_beyond = covered.paths, covered.taken, covered.beyond
         result.void = "; ".join(covered.problems[:FINDINGS_MAX])
     elif not done.findings:
-        result.void = f"path vectors were not finished in `{task.seconds}` seconds"
+        result.void = f"path vectors were not finished in `{task.seconds}` seconds of processor time"
 
 
 def _random(task: Task, raw: RawKernel, result: TaskResult) -> None:
@@ -199,9 +202,9 @@ def _random(task: Task, raw: RawKernel, result: TaskResult) -> None:
     result.compared, result.distinct, result.kernel_steps = done.steps, done.distinct, done.kernel_steps
     result.distribution, result.pairs, result.guards = done.distribution, done.pairs, recorder.tallies()
     if wanted is not None and done.distinct < wanted and not done.findings:
-        result.void = f"`{done.distinct}` of `{wanted}` distinct pairs in `{task.seconds}` seconds"
+        result.void = f"`{done.distinct}` of `{wanted}` distinct pairs in `{task.seconds}` seconds of processor time"
     if done.runs < task.runs and not done.findings:
-        result.void = f"`{done.runs}` of `{task.runs}` runs in `{task.seconds}` seconds"
+        result.void = f"`{done.runs}` of `{task.runs}` runs in `{task.seconds}` seconds of processor time"
     _report(result, done.findings, raw)
 
 
