@@ -16,13 +16,16 @@ from dita.conformance.equiv.refuting import (
     Refutation,
     RefutingReport,
     drawn,
+    is_around,
     killed_by_steps,
     refute,
+    refute_around,
     run_refuting,
     words_of,
 )
 from dita.conformance.equiv.replay import Parted
 from dita.conformance.equiv.sums import Canonical
+from dita.conformance.equiv.surroundings import Lemma, SurroundingsReport
 from dita.conformance.equiv.tools import BEFORE, EVENT
 from dita.conformance.mutants.edits import FAMILIES
 from dita.kernel.image import IMAGE_PATH
@@ -32,6 +35,7 @@ from dita.spec.vocabulary import Kind
 from in_process import InProcess, Shrugs
 from machine_paths import MODE, set_mode
 
+STEP_SOURCE = "kernel_rs/src/step.rs"
 STEP = dict.fromkeys((*BEFORE, *EVENT), 0) | {"event.kind": int(Kind.SET_MODE), MODE: 3}
 """An input that a mutant with another bound accepts."""
 
@@ -107,17 +111,63 @@ def test_a_prover_that_calls_a_mutant_equal_is_found_out(explored: Callable[...,
 
 
 def test_what_killed_a_mutant_of_the_step_is_a_step() -> None:
-    """Hundreds of them, none of the arithmetic or of what is done before ``dita_core``; drawn by number, by kinds."""
+    """Hundreds of them, none of the arithmetic; drawn by number, by kinds."""
     killed = killed_by_steps()
     few = drawn(killed, 9, 1)
 
     assert len(killed) > 500
     assert {one.mutant.family for one in killed} <= {*FAMILIES} - {"reference", "predicate"}
     assert all(OF_ARITHMETIC not in one.mutant.paths for one in killed)
-    assert all(one.mutant.edit is None or one.mutant.edit.function not in AROUND for one in killed)
     assert few == drawn(killed, 9, 1) != drawn(killed, 9, 2)
     assert [one.event.kind for one in few] == sorted(one.event.kind for one in few)
     assert len(drawn(killed, 10**6, 1)) == len(killed)
+
+
+def test_a_mutant_around_the_core_is_one_by_its_functions() -> None:
+    """Edits and patches alike: those that somebody who reads the kernel finds, and none of a handler."""
+    around = [one.mutant for one in killed_by_steps() if is_around(one.mutant)]
+
+    assert {one.title for one in around if one.edit is None} == {
+        "kernel-high-slots-folded", "kernel-last-instrument-folded"
+    }  # fmt: skip
+    assert {one.edit.function for one in around if one.edit} == AROUND
+    assert all(one.paths == (STEP_SOURCE,) for one in around)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "found"),
+    [
+        (("proved", "refuted", "unknown"), Refutation("refuted", "on the lemma `lemma 1`", differ=1)),
+        (("proved", "unknown"), Refutation("unknown", "lemma 1: no answer in time")),
+        (("proved", "proved"), Refutation("missed", "2 lemmas are called proved")),
+    ],
+)
+def test_a_mutant_around_the_core_is_refuted_by_a_lemma(
+    verdicts: tuple[str, ...], found: Refutation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that fails is enough; one without an answer is none, and where all hold the prover is found out."""
+    lemmas = [Lemma(f"lemma {at}", verdict, 0.0, {}, "no answer in time") for at, verdict in enumerate(verdicts)]
+    monkeypatch.setattr(refuting, "run_surroundings", Mock(return_value=SurroundingsReport(lemmas)))
+
+    assert refute_around(IMAGE_PATH) == found
+
+
+def test_each_mutant_is_asked_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Around the core by the lemmas, and else by the paths that its step takes; both in images of their own."""
+    killed = killed_by_steps()
+    few = [next(one for one in killed if is_around(one.mutant) == around) for around in (True, False)]
+    monkeypatch.setattr(refuting, "FOLDER", tmp_path)
+    monkeypatch.setattr(refuting, "Bitwuzla", MagicMock())
+    built = Mock(return_value=IMAGE_PATH)
+    monkeypatch.setattr(refuting, "build_image", built)
+    by_lemma, by_path = Refutation("refuted", "on a lemma", differ=1), Refutation("refuted", "on a path", 2, 1)
+    monkeypatch.setattr(refuting, "refute_around", Mock(return_value=by_lemma))
+    monkeypatch.setattr(refuting, "refute", Mock(return_value=by_path))
+
+    report = run_refuting(few, lambda *_: None)
+
+    assert [report.rows[one.mutant.title] for one in few] == [by_lemma, by_path]
+    assert built.call_count == 2
 
 
 def test_a_step_without_a_slot_is_no_step_of_the_core() -> None:

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import pytest
 
 from dita.conformance.equiv import undecided
+from dita.conformance.equiv.functions import functions_changed
 from dita.conformance.equiv.proving import Difference, KindReport
 from dita.conformance.equiv.run import EquivReport
 from dita.conformance.equiv.undecided import (
@@ -17,7 +18,6 @@ from dita.conformance.equiv.undecided import (
     Named,
     UndecidedUnknown,
     decide,
-    functions_changed,
     kinds_running,
     piece_of,
     run_undecided,

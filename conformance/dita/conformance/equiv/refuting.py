@@ -3,7 +3,8 @@
 Of a mutant that a step has killed, the paths are listed which that step's words may take in the mutant's own image, and
 each is asked what is asked of every path. One of them must differ from the reference, and the state and input with
 which the solver shows it must part the two on this CPU: those that it finds by itself, or else the step's own, on which
-the named functions have no freedom to be what they are not.
+the named functions have no freedom to be what they are not. Of a mutant of what stands around `dita_core` some lemma
+must fail (``surroundings``).
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from typing import Any, Final, Literal, NamedTuple
 
 import z3
 
-from dita.conformance.defects import PatchRefused, build_image, planted
+from dita.conformance.defects import REPOSITORY, PatchRefused, build_image, planted
 from dita.conformance.equiv.comparing import Reference, machine_path, reference_of
+from dita.conformance.equiv.functions import functions_changed
 from dita.conformance.equiv.proving import FREE
 from dita.conformance.equiv.questions import Spelled, spelled
 from dita.conformance.equiv.replay import Parted, parted
 from dita.conformance.equiv.run import FOLDER, code_of
 from dita.conformance.equiv.sums import Canonical
+from dita.conformance.equiv.surroundings import run_surroundings
 from dita.conformance.equiv.tools import BEFORE, EVENT, KIND_WORD, Asked, Bitwuzla, explored
 from dita.conformance.equiv.words import WORD_BITS
 from dita.conformance.mutants.catalogue import catalogue
@@ -48,7 +51,7 @@ SHARE: Final = 10  # mutants that a process refutes, one after the other
 FAMILIES: Final = ("kernel", "hand")
 OF_ARITHMETIC: Final = "kernel_rs/src/arithmetic.rs"
 AROUND: Final = frozenset({"fold", "step", "select", "refuse"})
-"""What `step.rs` does before `dita_core` is called."""
+"""What `step.rs` does before `dita_core` is called, and what `fold` does with many."""
 Replay = Callable[[Path, Words], "list[Parted]"]
 Progress = Callable[[str, int, int], None]
 
@@ -97,15 +100,14 @@ class Killed(NamedTuple):
 
 
 def killed_by_steps() -> list[Killed]:
-    """Mutants of the code behind ``dita_core`` whose recorded witness is a step. Raises RecordError, ListStale."""
+    """Mutants of all but the named arithmetic whose recorded witness is a step. Raises RecordError, ListStale."""
     evidence, found = read_evidence(), list[Killed]()
     for family in FAMILIES:
         for mutant in catalogue()[family]:
             record = evidence.records[family].get(mutant.id)
             if record is None or record.witness is None or record.witness.kind != "steps":
                 continue
-            inside = mutant.edit is None or mutant.edit.function not in AROUND
-            if mutant.is_kernel and record.verdict == "killed" and OF_ARITHMETIC not in mutant.paths and inside:
+            if mutant.is_kernel and record.verdict == "killed" and OF_ARITHMETIC not in mutant.paths:
                 found.append(Killed(mutant, *evidence.witnesses.step(record.witness.place)))
     return found
 
@@ -152,6 +154,29 @@ def refute(image: Path, words: Words, first: Asked, replay: Replay = parted) -> 
     if unknown:
         return Refutation("unknown", f"{unknown} questions have no answer in time", paths)
     return Refutation("missed", f"{paths} paths that its step may take are called equal to the reference", paths)
+
+
+def is_around(mutant: Mutant) -> bool:
+    """Whether it changes nothing but what stands around `dita_core`. Raises OSError, PatchRefused."""
+    changed = changed_files(mutant).items()
+    functions = {name for path, content in changed for name in functions_changed(REPOSITORY / path, content)}
+    return bool(functions) and functions <= AROUND
+
+
+def refute_around(image: Path) -> Refutation:
+    """An image whose step goes wrong around `dita_core`: some lemma must fail. Raises ToolMissing, OSError."""
+    lemmas = run_surroundings(image, _unseen).lemmas
+    failed = [lemma.name for lemma in lemmas if lemma.verdict == "refuted"]
+    unknown = [f"{lemma.name}: {lemma.why}" for lemma in lemmas if lemma.verdict not in {"refuted", "proved"}]
+    if failed:
+        return Refutation("refuted", f"on the lemma `{failed[0]}`", differ=len(failed))
+    if unknown:
+        return Refutation("unknown", unknown[0])
+    return Refutation("missed", f"{len(lemmas)} lemmas are called proved")
+
+
+def _unseen(_: str, __: int, ___: int) -> None:
+    """In a worker nobody looks."""
 
 
 @lru_cache(maxsize=1)
@@ -208,11 +233,13 @@ def _one(killed: Killed, tree: Path, first: Asked) -> Refutation:
     sound: dict[str, bytes] = {}
     changed: Mapping[str, Any] = changed_files(killed.mutant)
     try:
-        words = words_of(killed.before, killed.event)
+        around = is_around(killed.mutant)
+        words = {} if around else words_of(killed.before, killed.event)
         for name, content in changed.items():
             sound[name] = (tree / name).read_bytes()
             (tree / name).write_bytes(content)
-        return refute(build_image(tree), words, first)
+        image = build_image(tree)
+        return refute_around(image) if around else refute(image, words, first)
     except IndexError:
         return Refutation("refused", "its step names no slot or instrument, and so never comes to `dita_core`")
     except PatchRefused as problem:

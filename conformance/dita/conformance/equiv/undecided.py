@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from dita.conformance.defects import build_image
+from dita.conformance.equiv.functions import functions_changed, functions_of
 from dita.conformance.equiv.refuting import AROUND, OF_ARITHMETIC, unlinted
 from dita.conformance.equiv.run import Progress, Tier, run_equiv
 from dita.conformance.equiv.whole import PIECES, Piece
@@ -25,13 +26,9 @@ from dita.spec.certificate import Part
 from dita.spec.vocabulary import Kind
 
 SOURCES: Final = Path("kernel_rs") / "src"
-FUNCTION: Final = re.compile(
-    r"^(?P<indent> *)(?:pub(?:\(\w+\))? )?(?:const )?(?:unsafe )?(?:extern \"C\" )?fn (?P<name>\w+)", re.MULTILINE
-)
 HANDLED: Final = re.compile(r"kind::(\w+) => \w+::(\w+)\(")
 MENTIONED: Final = re.compile(r"\b(\w+)(?:::<[^>]*>)?[(),]")
 """Called, or handed on to be called."""
-COMMENT: Final = re.compile(r"//.*")
 Verdict = Literal["the same", "differs", "not proved"]
 (BODIES,) = (made for made in PIECES if made.name == "bodies")
 
@@ -135,12 +132,6 @@ def _unseen(_: str, __: int, ___: int) -> None:
 # --- which kinds run a function -------------------------------------------------------------------------------------
 
 
-def functions_changed(path: Path, content: bytes) -> set[str]:
-    """The functions of this file that have another text, by their names. Raises OSError."""
-    before, after = (_functions(text) for text in (path.read_text(encoding="utf-8"), content.decode()))
-    return {name for name in before | after if before.get(name) != after.get(name)}
-
-
 def kinds_running(functions: set[str], sources: Path) -> tuple[Kind, ...]:
     """The kinds of input whose handlers may come to one of these, as far as names tell: rather too many than too few.
 
@@ -151,7 +142,7 @@ def kinds_running(functions: set[str], sources: Path) -> tuple[Kind, ...]:
     handlers: dict[Kind, str] = {}
     for path in sorted(sources.glob("*.rs")):
         text = path.read_text(encoding="utf-8")
-        for name, body in _functions(text).items():
+        for name, body in functions_of(text).items():
             handled = HANDLED.findall(body)
             if handled:  # what comes before the handlers runs all kinds, and no handler runs it
                 handlers |= {Kind[kind]: handler for kind, handler in handled}
@@ -164,19 +155,3 @@ def kinds_running(functions: set[str], sources: Path) -> tuple[Kind, ...]:
     while more := {name for name, called in calls.items() if name not in running and called & running}:
         running |= more
     return tuple(sorted(kind for kind, handler in handlers.items() if handler in running))
-
-
-def _functions(text: str) -> dict[str, str]:
-    """Every function's text without comments, by its name, as rustfmt writes it; what is in none is under "".
-
-    A name that a file has twice has both texts.
-    """
-    bare = COMMENT.sub("", text)
-    texts, outside = {"": ""}, 0
-    for found in FUNCTION.finditer(bare):
-        end = bare.find(f"\n{found.group('indent')}}}", found.end())
-        end = len(bare) if end < 0 else end
-        texts[found["name"]] = texts.get(found["name"], "") + bare[found.start() : end]
-        texts[""] += bare[outside : found.start()]
-        outside = max(outside, end)
-    return {**texts, "": texts[""] + bare[outside:]}
