@@ -45,6 +45,10 @@ def parts_where_accepted(_: Path, words: Mapping[str, int]) -> list[Parted]:
     return [Parted("outcome.code", 1, 0)] if words[MODE] == 3 else []
 
 
+def silent(_: str, __: int, ___: int) -> None:
+    """No progress."""
+
+
 @pytest.fixture
 def explored(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Mock]:
     """The machine code that is read, and a reference without the invariants, which it does not need."""
@@ -164,7 +168,7 @@ def test_each_mutant_is_asked_where_it_is(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(refuting, "refute_around", Mock(return_value=by_lemma))
     monkeypatch.setattr(refuting, "refute", Mock(return_value=by_path))
 
-    report = run_refuting(few, lambda *_: None)
+    report = run_refuting(few, silent)
 
     assert [report.rows[one.mutant.title] for one in few] == [by_lemma, by_path]
     assert built.call_count == 2
