@@ -45,7 +45,7 @@ class Sizes:
     distinct: int  # random (state, input) pairs, over all random tasks
     random_tasks: int
     states_per_phase: int
-    seconds: int  # for one task
+    seconds: int  # of processor time, for one task
     distinct_min: int
     kernel_steps_min: int
     shrink_seconds: int = 15  # for one finding
@@ -55,7 +55,7 @@ class Sizes:
 TIERS: Final[dict[str, Sizes]] = {
     "quick": Sizes("quick", 200_000, 2, 1, 120, 200_000, 1_000_000, floors=FLOORS["quick"]),
     "ci": Sizes("quick", 400_000, 4, 2, 180, 400_000, 1_500_000, floors=FLOORS["ci"]),
-    "full": Sizes("full", 4_000_000, 16, 4, 1_500, 4_000_000, 15_000_000, floors=FLOORS["full"]),
+    "full": Sizes("full", 4_000_000, 16, 4, 3_600, 4_000_000, 15_000_000, floors=FLOORS["full"]),
 }
 
 
