@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from all_sinks import company, played
-from analytics_parts import opened
+from analytics_parts import opened, written_twice
 from dita.conformance.defects import REPOSITORY, defects, plant, planted, run_python
 from dita.kernel.image import IMAGE_PATH
 from dita.kernel.loader import RawKernel, installed_bindings
@@ -59,7 +59,7 @@ def assert_damage_is_seen(ends: Ends, truth: Truth) -> None:
             " (SELECT max(journal_position) FROM fill_events) SETTINGS mutations_sync = 2"
         )
     with opened(ends.server) as store:
-        store.connection.command("INSERT INTO order_events SELECT * FROM order_events LIMIT 1 OFFSET 5")
+        written_twice(store, "order_events", "LIMIT 1 OFFSET 5")
     before, (_, _, after) = ends.plane.engine.journal_position - 1, ends.scraped_rows
     answered = next(one for one in ends.commands if one.position is not None)
     damaged = ends._replace(

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 
 import pytest
 
-from analytics_parts import append, everything, fed, free_port, front, journal_of, opened, parity
+from analytics_parts import append, everything, fed, free_port, front, journal_of, opened, parity, written_twice
 from analytics_process import Deadly
 from dita.adapters.clickhouse import (
     AnalyticsBusy,
@@ -359,7 +359,6 @@ def test_a_journal_that_lost_its_end_is_told(rows: list[Stored], tmp_path: Path)
     ("statement", "says"),
     [
         ("ALTER TABLE fill_events DELETE WHERE journal_position > 100", "no row"),
-        ("INSERT INTO fill_events SELECT * FROM fill_events LIMIT 3 OFFSET 5", "should|too many"),
         ("ALTER TABLE fill_events UPDATE fee_e8_usdt = fee_e8_usdt + 1 WHERE by = 'ORDER'", "fee_e8_usdt"),
         ("INSERT INTO order_events (journal_tag, journal_position) VALUES ('test0', 99999)", "beyond"),
     ],
@@ -367,7 +366,7 @@ def test_a_journal_that_lost_its_end_is_told(rows: list[Stored], tmp_path: Path)
 def test_a_store_that_differs_from_its_journal_is_seen(
     journal: Path, tmp_path: Path, statement: str, says: str
 ) -> None:
-    """Rows lost, doubled, changed or made up."""
+    """Rows lost, changed or made up."""
     with opened(str(tmp_path / "analytics")) as store:
         fed(journal, store)
         sync = " SETTINGS mutations_sync = 2" if statement.startswith("ALTER") else ""
@@ -376,7 +375,19 @@ def test_a_store_that_differs_from_its_journal_is_seen(
         differences = parity(journal, store).differences
 
         assert differences
-        assert all(any(word in one for word in says.split("|")) for one in differences), differences
+        assert all(says in one for one in differences), differences
+
+
+def test_rows_that_are_there_twice_are_seen(journal: Path, tmp_path: Path) -> None:
+    """Until a merge makes them one."""
+    with opened(str(tmp_path / "analytics")) as store:
+        fed(journal, store)
+        written_twice(store, "fill_events", "LIMIT 3 OFFSET 5")
+
+        differences = parity(journal, store).differences
+
+        assert differences
+        assert all("should" in one or "too many" in one for one in differences), differences
 
 
 # --- questions -------------------------------------------------------------------------------------------------------
