@@ -1,6 +1,6 @@
 """Mutants refuted on their machine code: what counts as refuted; a prover that calls them equal is found out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from unittest.mock import MagicMock, Mock
 import pytest
 
 from dita.conformance.equiv import refuting
+from dita.conformance.equiv.bodies import BodiesReport, BodyRow
 from dita.conformance.equiv.comparing import reference_of
 from dita.conformance.equiv.refuting import (
     AROUND,
@@ -18,8 +19,10 @@ from dita.conformance.equiv.refuting import (
     drawn,
     is_around,
     killed_by_steps,
+    named_in,
     refute,
     refute_around,
+    refute_named,
     run_refuting,
     words_of,
 )
@@ -28,6 +31,7 @@ from dita.conformance.equiv.sums import Canonical
 from dita.conformance.equiv.surroundings import Lemma, SurroundingsReport
 from dita.conformance.equiv.tools import BEFORE, EVENT
 from dita.conformance.mutants.edits import FAMILIES
+from dita.conformance.prove.contracts import CONTRACTS
 from dita.kernel.image import IMAGE_PATH
 from dita.spec.inputs import Input
 from dita.spec.state import initial_state
@@ -115,13 +119,13 @@ def test_a_prover_that_calls_a_mutant_equal_is_found_out(explored: Callable[...,
 
 
 def test_what_killed_a_mutant_of_the_step_is_a_step() -> None:
-    """Hundreds of them, none of the arithmetic; drawn by number, by kinds."""
+    """Hundreds of them, more than a hundred of the arithmetic; drawn by number, by kinds."""
     killed = killed_by_steps()
     few = drawn(killed, 9, 1)
 
     assert len(killed) > 500
     assert {one.mutant.family for one in killed} <= {*FAMILIES} - {"reference", "predicate"}
-    assert all(OF_ARITHMETIC not in one.mutant.paths for one in killed)
+    assert 100 < sum(OF_ARITHMETIC in one.mutant.paths for one in killed) < 200
     assert few == drawn(killed, 9, 1) != drawn(killed, 9, 2)
     assert [one.event.kind for one in few] == sorted(one.event.kind for one in few)
     assert len(drawn(killed, 10**6, 1)) == len(killed)
@@ -156,22 +160,64 @@ def test_a_mutant_around_the_core_is_refuted_by_a_lemma(
     assert refute_around(IMAGE_PATH) == found
 
 
+def test_the_named_functions_that_a_mutant_of_the_arithmetic_is_in() -> None:
+    """As somebody who reads the source finds them: through the helpers, and all ten for a constant of the module."""
+    inside = {
+        one.edit.function: named_in(one) for killed in killed_by_steps()
+        if (one := killed.mutant).paths == (OF_ARITHMETIC,) and one.edit
+    }  # fmt: skip
+
+    assert inside["dita_leg_quantity"] == ["leg_quantity"]
+    assert inside["divide_wide"] == ["cost_share", "minimum_quantity"]
+    assert inside["half_even"] == ["cost_share", "predicted_fee", "calibrated_rate"]
+    assert inside[""] == list(CONTRACTS)
+
+
+@pytest.mark.parametrize(
+    ("row", "verdict", "says"),
+    [
+        (BodyRow("", assumed="a difference", differ=[[1, 2]], shown=1), "refuted", "on the solver's arguments of `{}`"),
+        (BodyRow("", assumed="no answer in time", differ=[[1, 2]]), "refuted", "on the vectors' arguments of `{}`"),
+        (BodyRow("", refused="a write"), "refused", "the machine code of `{}` is refused: a write"),
+        (BodyRow("", assumed="no answer in time"), "unknown", "`{}`: no answer in time"),
+        (BodyRow("", cases=1, differ=[[1, 2]]), "missed", "notional, leg_quantity: nothing is seen to differ"),
+        (BodyRow("", cases=1), "missed", "notional, leg_quantity: nothing is seen to differ"),
+    ],
+)
+def test_a_mutant_of_the_arithmetic_is_refuted_by_a_function(
+    row: BodyRow, verdict: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one that is not proved and differs on the CPU; who is called proved and differs there is a fault of ours."""
+
+    def run(_: Path, *, only: Sequence[str]) -> BodiesReport:
+        return BodiesReport({name: row if name == "leg_quantity" else BodyRow(name, cases=1) for name in only})
+
+    monkeypatch.setattr(refuting, "run_bodies", run)
+    names = ["notional", "leg_quantity"]
+
+    found = refute_named(IMAGE_PATH, STEP | {MODE: 3}, names, parts_where_accepted)
+
+    assert (found.verdict, found.says) == (verdict, says.format("leg_quantity"))
+    assert refute_named(IMAGE_PATH, STEP, names, lambda _, __: []).verdict == "missed"
+
+
 def test_each_mutant_is_asked_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Around the core by the lemmas, and else by the paths that its step takes; both in images of their own."""
-    killed = killed_by_steps()
-    few = [next(one for one in killed if is_around(one.mutant) == around) for around in (True, False)]
+    """By the lemmas, by a named function, and else by the paths that its step takes; each in an image of its own."""
+    killed = [(one, is_around(one.mutant), OF_ARITHMETIC in one.mutant.paths) for one in killed_by_steps()]
+    places = ((True, False), (False, True), (False, False))
+    few = [next(one for one, *where in killed if tuple(where) == place) for place in places]
     monkeypatch.setattr(refuting, "FOLDER", tmp_path)
     monkeypatch.setattr(refuting, "Bitwuzla", MagicMock())
     built = Mock(return_value=IMAGE_PATH)
     monkeypatch.setattr(refuting, "build_image", built)
-    by_lemma, by_path = Refutation("refuted", "on a lemma", differ=1), Refutation("refuted", "on a path", 2, 1)
-    monkeypatch.setattr(refuting, "refute_around", Mock(return_value=by_lemma))
-    monkeypatch.setattr(refuting, "refute", Mock(return_value=by_path))
+    answers = [Refutation("refuted", f"by {name}") for name in ("refute_around", "refute_named", "refute")]
+    for answer in answers:
+        monkeypatch.setattr(refuting, answer.says.removeprefix("by "), Mock(return_value=answer))
 
     report = run_refuting(few, silent)
 
-    assert [report.rows[one.mutant.title] for one in few] == [by_lemma, by_path]
-    assert built.call_count == 2
+    assert [report.rows[one.mutant.title] for one in few] == answers
+    assert built.call_count == 3
 
 
 def test_a_step_without_a_slot_is_no_step_of_the_core() -> None:

@@ -13,7 +13,17 @@ import pytest
 from dita.conformance.defects import DEFECTS, build_image, defects, planted
 from dita.conformance.equiv import undecided
 from dita.conformance.equiv.lifting import lifted
-from dita.conformance.equiv.refuting import drawn, is_around, killed_by_steps, refute, run_refuting, words_of
+from dita.conformance.equiv.refuting import (
+    OF_ARITHMETIC,
+    drawn,
+    is_around,
+    killed_by_steps,
+    named_in,
+    refute,
+    refute_named,
+    run_refuting,
+    words_of,
+)
 from dita.conformance.equiv.replay import Parted, parted, source_digest_in
 from dita.conformance.equiv.run import run_equiv
 from dita.conformance.equiv.tools import PROGRAMS, PYTHON, Bitwuzla, explored
@@ -131,7 +141,8 @@ def test_a_mutant_that_no_layer_can_tell_is_proved_to_be_the_same(monkeypatch: p
 @pytest.mark.timeout(900)
 def test_mutants_that_a_step_killed_are_refuted_on_their_machine_code() -> None:
     """A few of those kinds that are soon read; ``dita equiv --mutants`` takes any. The sound image is called equal."""
-    soon = [one for one in killed_by_steps() if one.event.kind in SOON and not is_around(one.mutant)]
+    inside = [one for one in killed_by_steps() if not is_around(one.mutant) and OF_ARITHMETIC not in one.mutant.paths]
+    soon = [one for one in inside if one.event.kind in SOON]
     chosen = drawn(soon, 3, seed=1)
     report = run_refuting(chosen, silent)
     with Bitwuzla() as first:
@@ -152,3 +163,17 @@ def test_a_mutant_around_the_core_breaks_a_lemma() -> None:
 
     assert report.figures["kernel_mutants_refuted"] == 1
     assert report.rows[chosen.mutant.title].says.startswith("on the lemma ")
+
+
+@pytest.mark.timeout(900)
+def test_a_mutant_of_the_arithmetic_is_refuted_by_its_function() -> None:
+    """Its steps call another function by the same name. The sound function is called proved, and so nothing of it."""
+    (chosen,) = [one for one in killed_by_steps() if one.mutant.title == "kernel-leg-not-clamped"]
+
+    report = run_refuting([chosen], silent)
+    words = words_of(chosen.before, chosen.event)
+    sound = refute_named(IMAGE_PATH, words, named_in(chosen.mutant), lambda _, __: [ANYTHING])
+
+    assert report.figures["kernel_mutants_refuted"] == 1
+    assert report.rows[chosen.mutant.title].says.endswith(" arguments of `leg_quantity`")
+    assert sound.verdict == "missed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +11,8 @@ FUNCTION: Final = re.compile(
     r"^(?P<indent> *)(?:pub(?:\(\w+\))? )?(?:const )?(?:unsafe )?(?:extern \"C\" )?fn (?P<name>\w+)", re.MULTILINE
 )
 COMMENT: Final = re.compile(r"//.*")
+MENTIONED: Final = re.compile(r"\b(\w+)(?:::<[^>]*>)?[(),]")
+"""Called, or handed on to be called."""
 
 
 def functions_changed(path: Path, content: bytes) -> set[str]:
@@ -32,3 +35,12 @@ def functions_of(text: str) -> dict[str, str]:
         texts[""] += bare[outside : found.start()]
         outside = max(outside, end)
     return {**texts, "": texts[""] + bare[outside:]}
+
+
+def coming_to(functions: Collection[str], texts: Mapping[str, str]) -> set[str]:
+    """These, and whoever mentions one that comes to them: rather too many than too few."""
+    mentioned = {name: set(MENTIONED.findall(text)) for name, text in texts.items()}
+    coming = set(functions)
+    while more := {name for name, others in mentioned.items() if name not in coming and others & coming}:
+        coming |= more
+    return coming

@@ -4,7 +4,8 @@ Of a mutant that a step has killed, the paths are listed which that step's words
 each is asked what is asked of every path. One of them must differ from the reference, and the state and input with
 which the solver shows it must part the two on this CPU: those that it finds by itself, or else the step's own, on which
 the named functions have no freedom to be what they are not. Of a mutant of what stands around `dita_core` some lemma
-must fail (``surroundings``).
+must fail (``surroundings``), and of one of the named arithmetic some function that runs it must not be proved to be
+the reference's, and must give something else on this CPU (``bodies``).
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from typing import Any, Final, Literal, NamedTuple
 import z3
 
 from dita.conformance.defects import REPOSITORY, PatchRefused, build_image, planted
+from dita.conformance.equiv.bodies import BodyRow, run_bodies
 from dita.conformance.equiv.comparing import Reference, machine_path, reference_of
-from dita.conformance.equiv.functions import functions_changed
+from dita.conformance.equiv.functions import coming_to, functions_changed, functions_of
 from dita.conformance.equiv.proving import FREE
 from dita.conformance.equiv.questions import Spelled, spelled
 from dita.conformance.equiv.replay import Parted, parted
@@ -35,6 +37,7 @@ from dita.conformance.mutants.catalogue import catalogue
 from dita.conformance.mutants.edits import Mutant, changed_files
 from dita.conformance.mutants.records import read_evidence
 from dita.conformance.mutants.sources import own_of, rest_of
+from dita.conformance.prove.contracts import CONTRACTS
 from dita.conformance.prove.evidence import keep, kept
 from dita.conformance.workers import worker_pool
 from dita.spec.canonical import sha256_hex
@@ -63,6 +66,11 @@ class Refutation(NamedTuple):
     says: str
     paths: int = 0  # of the mutant's image that the words may take
     differ: int = 0
+
+
+SHOWS_NOTHING: Final = Refutation(
+    "missed", "the step that killed it shows nothing on the image that the product's build makes"
+)
 
 
 @dataclass(slots=True)
@@ -100,14 +108,14 @@ class Killed(NamedTuple):
 
 
 def killed_by_steps() -> list[Killed]:
-    """Mutants of all but the named arithmetic whose recorded witness is a step. Raises RecordError, ListStale."""
+    """Mutants whose recorded witness is a step. Raises RecordError, ListStale."""
     evidence, found = read_evidence(), list[Killed]()
     for family in FAMILIES:
         for mutant in catalogue()[family]:
             record = evidence.records[family].get(mutant.id)
             if record is None or record.witness is None or record.witness.kind != "steps":
                 continue
-            if mutant.is_kernel and record.verdict == "killed" and OF_ARITHMETIC not in mutant.paths:
+            if mutant.is_kernel and record.verdict == "killed":
                 found.append(Killed(mutant, *evidence.witnesses.step(record.witness.place)))
     return found
 
@@ -130,7 +138,7 @@ def refute(image: Path, words: Words, first: Asked, replay: Replay = parted) -> 
     """An image on which reference and CPU part on these words. Raises ToolMissing, Unsupported, NotReplayed."""
     kind = Kind(words[KIND_WORD])
     if not replay(image, words):
-        return Refutation("missed", "the step that killed it shows nothing on the image that the product's build makes")
+        return SHOWS_NOTHING
     (answer,) = explored(image, [int(kind)], along={name: value % (1 << WORD_BITS) for name, value in words.items()})
     if "problem" in answer:
         return Refutation("refuted", f"its machine code is refused: {answer['problem']}")
@@ -158,8 +166,7 @@ def refute(image: Path, words: Words, first: Asked, replay: Replay = parted) -> 
 
 def is_around(mutant: Mutant) -> bool:
     """Whether it changes nothing but what stands around `dita_core`. Raises OSError, PatchRefused."""
-    changed = changed_files(mutant).items()
-    functions = {name for path, content in changed for name in functions_changed(REPOSITORY / path, content)}
+    functions = _changed_by(mutant)
     return bool(functions) and functions <= AROUND
 
 
@@ -173,6 +180,46 @@ def refute_around(image: Path) -> Refutation:
     if unknown:
         return Refutation("unknown", unknown[0])
     return Refutation("missed", f"{len(lemmas)} lemmas are called proved")
+
+
+def named_in(mutant: Mutant) -> list[str]:
+    """The named functions that run what it changes, as far as names tell; all if it is in none. Raises OSError."""
+    changed = _changed_by(mutant)
+    coming = coming_to(changed, functions_of((REPOSITORY / OF_ARITHMETIC).read_text(encoding="utf-8")))
+    return [name for name in CONTRACTS if "" in changed or f"dita_{name}" in coming]
+
+
+def refute_named(image: Path, words: Words, names: Sequence[str], replay: Replay = parted) -> Refutation:
+    """An image whose step goes wrong on these words by the arithmetic: one of these is not what the reference has.
+
+    Raises ToolMissing, SolverUnknown, NotReplayed.
+    """
+    if not replay(image, words):
+        return SHOWS_NOTHING
+    found = dict[str, Refutation]()
+    for name in names:
+        found[name] = _of_body(name, run_bodies(image, only=(name,)).rows[name])
+        if found[name].verdict in {"refuted", "refused"}:
+            return found[name]
+    unknown = [row for row in found.values() if row.verdict == "unknown"]
+    equal = Refutation("missed", f"{', '.join(names) or 'no named function'}: nothing is seen to differ")
+    return next(iter(unknown), equal)
+
+
+def _of_body(name: str, row: BodyRow) -> Refutation:
+    if row.refused:
+        return Refutation("refused", f"the machine code of `{name}` is refused: {row.refused}")
+    if row.differ and row.assumed:
+        whose = "the solver's" if row.shown else "the vectors'"
+        return Refutation("refuted", f"on {whose} arguments of `{name}`", row.paths, len(row.differ))
+    if row.assumed:
+        return Refutation("unknown", f"`{name}`: {row.assumed}", row.paths)
+    return Refutation("missed", f"`{name}` is called proved", row.paths)
+
+
+def _changed_by(mutant: Mutant) -> set[str]:
+    changed = changed_files(mutant).items()
+    return {name for path, content in changed for name in functions_changed(REPOSITORY / path, content)}
 
 
 def _unseen(_: str, __: int, ___: int) -> None:
@@ -239,7 +286,11 @@ def _one(killed: Killed, tree: Path, first: Asked) -> Refutation:
             sound[name] = (tree / name).read_bytes()
             (tree / name).write_bytes(content)
         image = build_image(tree)
-        return refute_around(image) if around else refute(image, words, first)
+        if around:
+            return refute_around(image)
+        if OF_ARITHMETIC in killed.mutant.paths:
+            return refute_named(image, words, named_in(killed.mutant))
+        return refute(image, words, first)
     except IndexError:
         return Refutation("refused", "its step names no slot or instrument, and so never comes to `dita_core`")
     except PatchRefused as problem:

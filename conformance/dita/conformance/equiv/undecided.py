@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from dita.conformance.defects import build_image
-from dita.conformance.equiv.functions import functions_changed, functions_of
+from dita.conformance.equiv.functions import coming_to, functions_changed, functions_of
 from dita.conformance.equiv.refuting import AROUND, OF_ARITHMETIC, unlinted
 from dita.conformance.equiv.run import Progress, Tier, run_equiv
 from dita.conformance.equiv.whole import PIECES, Piece
@@ -27,8 +27,6 @@ from dita.spec.vocabulary import Kind
 
 SOURCES: Final = Path("kernel_rs") / "src"
 HANDLED: Final = re.compile(r"kind::(\w+) => \w+::(\w+)\(")
-MENTIONED: Final = re.compile(r"\b(\w+)(?:::<[^>]*>)?[(),]")
-"""Called, or handed on to be called."""
 Verdict = Literal["the same", "differs", "not proved"]
 (BODIES,) = (made for made in PIECES if made.name == "bodies")
 
@@ -137,7 +135,7 @@ def kinds_running(functions: set[str], sources: Path) -> tuple[Kind, ...]:
 
     Nothing where something is changed that is in no handler, for then more is to be proved than kinds. Raises OSError.
     """
-    calls: dict[str, set[str]] = {}
+    texts: dict[str, str] = {}
     elsewhere = {"", *AROUND}
     handlers: dict[Kind, str] = {}
     for path in sorted(sources.glob("*.rs")):
@@ -148,10 +146,8 @@ def kinds_running(functions: set[str], sources: Path) -> tuple[Kind, ...]:
                 handlers |= {Kind[kind]: handler for kind, handler in handled}
                 elsewhere.add(name)
             else:
-                calls.setdefault(name, set()).update(MENTIONED.findall(body))
+                texts[name] = texts.get(name, "") + body
     if functions & elsewhere:
         return ()
-    running = set(functions)
-    while more := {name for name, called in calls.items() if name not in running and called & running}:
-        running |= more
+    running = coming_to(functions, texts)
     return tuple(sorted(kind for kind, handler in handlers.items() if handler in running))
