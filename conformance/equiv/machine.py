@@ -113,14 +113,18 @@ class Machine:
                         raise NotUnderstood(f"a path does not restore {name}")
                 found.append(self.written(state))
                 continue
-            try:
-                step = self.project.factory.successors(state)
-            except (angr.AngrError, claripy.ClaripyError) as problem:
-                raise NotUnderstood(f"at {state.addr:#x}: {problem!r}") from problem
-            if step.unconstrained_successors or not step.flat_successors:
-                raise NotUnderstood(f"a path goes where nobody knows, at {state.addr:#x}")
-            todo += [state for state in step.flat_successors if self.is_along(state)]
+            todo += [state for state in self.after(state) if self.is_along(state)]
         return found
+
+    def after(self, state: Any) -> list[Any]:
+        """Where a path goes from here. Raises NotUnderstood, for what is no instruction as well."""
+        try:
+            step = self.project.factory.successors(state)
+        except (angr.AngrError, angr.SimError, claripy.ClaripyError) as problem:
+            raise NotUnderstood(f"at {state.addr:#x}: {problem!r}") from problem
+        if step.unconstrained_successors or not step.flat_successors:
+            raise NotUnderstood(f"a path goes where nobody knows, at {state.addr:#x}")
+        return list(step.flat_successors)
 
     def is_along(self, state: Any) -> bool:
         """Whether the words that the request names, if it names any, may have come here; a named result may be any."""

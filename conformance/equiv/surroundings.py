@@ -250,13 +250,7 @@ class Surroundings(Machine):
                 if place in state.globals["visited"]:
                     raise Again(state.addr)
                 state.globals["visited"] |= {place}
-            try:
-                step = self.project.factory.successors(state)
-            except (angr.AngrError, claripy.ClaripyError) as problem:
-                raise NotUnderstood(f"at {state.addr:#x}: {problem!r}") from problem
-            if step.unconstrained_successors or not step.flat_successors:
-                raise NotUnderstood(f"a path goes where nobody knows, at {state.addr:#x}")
-            todo += step.flat_successors
+            todo += self.after(state)
         raise NotUnderstood(f"more than {STEPS_MAX} steps")
 
     @staticmethod
