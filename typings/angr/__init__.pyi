@@ -7,6 +7,7 @@ concretization_strategies: Any
 BP_BEFORE: str
 
 class AngrError(Exception): ...
+class SimError(Exception): ...
 
 class SimProcedure:
     state: Any
