@@ -178,7 +178,7 @@ def test_the_named_functions_that_a_mutant_of_the_arithmetic_is_in() -> None:
     [
         (BodyRow("", assumed="a difference", differ=[[1, 2]], shown=1), "refuted", "on the solver's arguments of `{}`"),
         (BodyRow("", assumed="no answer in time", differ=[[1, 2]]), "refuted", "on the vectors' arguments of `{}`"),
-        (BodyRow("", refused="a write"), "refused", "the machine code of `{}` is refused: a write"),
+        (BodyRow("", refused="a write"), "refuted", "the machine code of `{}` is refused: a write"),
         (BodyRow("", assumed="no answer in time"), "unknown", "`{}`: no answer in time"),
         (BodyRow("", cases=1, differ=[[1, 2]]), "missed", "notional, leg_quantity: nothing is seen to differ"),
         (BodyRow("", cases=1), "missed", "notional, leg_quantity: nothing is seen to differ"),

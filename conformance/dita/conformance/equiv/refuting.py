@@ -199,7 +199,7 @@ def refute_named(image: Path, words: Words, names: Sequence[str], replay: Replay
     found = dict[str, Refutation]()
     for name in names:
         found[name] = _of_body(name, run_bodies(image, only=(name,)).rows[name])
-        if found[name].verdict in {"refuted", "refused"}:
+        if found[name].verdict == "refuted":
             return found[name]
     unknown = [row for row in found.values() if row.verdict == "unknown"]
     equal = Refutation("missed", f"{', '.join(names) or 'no named function'}: nothing is seen to differ")
@@ -208,7 +208,7 @@ def refute_named(image: Path, words: Words, names: Sequence[str], replay: Replay
 
 def _of_body(name: str, row: BodyRow) -> Refutation:
     if row.refused:
-        return Refutation("refused", f"the machine code of `{name}` is refused: {row.refused}")
+        return Refutation("refuted", f"the machine code of `{name}` is refused: {row.refused}")
     if row.differ and row.assumed:
         whose = "the solver's" if row.shown else "the vectors'"
         return Refutation("refuted", f"on {whose} arguments of `{name}`", row.paths, len(row.differ))
