@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 
@@ -30,6 +31,8 @@ from dita.spec.certificate import Part, add_up
 from dita.spec.vocabulary import Kind
 
 EQUAL = KindReport(int(Kind.INCOME), machine_paths=3, reached=3, reference_paths=3, equal=3)
+DIFFERENT = Difference(1, {"event.quote": 0})
+ALMOST = replace(EQUAL, equal=2, differ=[DIFFERENT])
 OF_INCOME, OF_BODIES = "adbcad3b03", "6e86eff105"
 
 
@@ -59,6 +62,26 @@ def proves(monkeypatch: pytest.MonkeyPatch) -> Mock:
     run = Mock(side_effect=found_of(EQUAL))
     monkeypatch.setattr(undecided, "run_equiv", run)
     return run
+
+
+@dataclass
+class Looks:
+    """What a closer look is made with: the CPU, which parts, and what is asked then, which is so."""
+
+    parted: Mock = field(default_factory=lambda: Mock(return_value=["a word"]))
+    is_known: Mock = field(default_factory=lambda: Mock(return_value=True))
+    is_in: Mock = field(default_factory=lambda: Mock(return_value=True))
+    is_equal: Mock = field(default_factory=lambda: Mock(return_value=True))
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
+    """In the place of all of that."""
+    made = Looks()
+    for name in ("parted", "is_known", "is_in", "is_equal"):
+        monkeypatch.setattr(undecided, name, getattr(made, name))
+    monkeypatch.setattr(undecided, "Bitwuzla", MagicMock())
+    return made
 
 
 # --- which kinds ----------------------------------------------------------------------------------------------------
@@ -133,21 +156,50 @@ def test_a_mutant_is_proved_on_the_kinds_that_run_it(proves: Mock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "verdict"),
+    "row",
     [
-        (KindReport(18, machine_paths=3, reached=3, equal=2, differ=[Difference(1, {})]), "differs"),
-        (KindReport(18, machine_paths=3, reached=3, equal=2, unknown=["path 2: no answer in time"]), "not proved"),
-        (KindReport(18), "not proved"),
+        KindReport(18, machine_paths=3, reached=3, equal=2, unknown=["path 2: no answer in time"]),
+        KindReport(18, machine_paths=3, reached=3, equal=1, unknown=["path 2: no answer"], differ=[DIFFERENT]),
+        KindReport(18, machine_paths=3, reached=3, equal=2, misread=["path 1"], differ=[DIFFERENT]),
+        KindReport(18, machine_paths=3, reached=0, equal=2, differ=[DIFFERENT]),
+        KindReport(18),
     ],
 )
-def test_what_is_not_equal_is_not_the_same(proves: Mock, row: KindReport, verdict: str) -> None:
-    """A path that differs, one without an answer, and a kind without paths."""
+def test_what_is_not_equal_is_not_the_same(proves: Mock, row: KindReport, looks: Looks) -> None:
+    """A path without an answer, one that is misread, none that is reached, and a kind without paths."""
     proves.side_effect = found_of(row)
+    looks.parted.return_value = []
 
     found = decide(of_list(OF_INCOME).mutant, "quick")
 
-    assert found.verdict == verdict
+    assert found.verdict == "not proved"
     assert found.says.startswith("INCOME: ")
+    looks.is_equal.assert_not_called()
+
+
+def test_a_mutant_differs_where_the_cpu_says_so(proves: Mock, looks: Looks) -> None:
+    """Then nothing that is known can help."""
+    proves.side_effect = found_of(ALMOST)
+
+    found = decide(of_list(OF_INCOME).mutant, "quick")
+
+    assert found == Decision("differs", "INCOME: 1 machine paths differ from the reference")
+    assert looks.parted.call_args.args == (IMAGE_PATH, DIFFERENT.words)
+    looks.is_equal.assert_not_called()
+
+
+def test_a_difference_that_cannot_be_is_looked_at_more_closely(proves: Mock, looks: Looks) -> None:
+    """The same, if what is known besides is so, of this image as well, and the paths are equal with it."""
+    proves.side_effect = found_of(ALMOST)
+    looks.parted.return_value = []
+    mutant = of_list(OF_INCOME).mutant
+
+    assert decide(mutant, "quick") == Decision("the same", "INCOME, with what is known of price_plausible besides", 3)
+    assert looks.is_equal.call_args.args[:3] == (IMAGE_PATH, Kind.INCOME, DIFFERENT)
+    for one in (looks.is_known, looks.is_in, looks.is_equal):
+        one.return_value = False
+        assert decide(mutant, "quick").verdict == "not proved"
+        one.return_value = True
 
 
 def test_a_mutant_that_no_handler_runs_is_not_proved(proves: Mock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,22 +1,27 @@
 """Mutants that no other layer can tell from the kernel, decided by their machine code: the same after all, or refuted.
 
 ``conformance/mutants/undecided.json`` says of each why it should answer the same. Of a mutant of the arithmetic the ten
-named functions are proved anew, in its own image; of any other every kind whose handler may run what was changed.
+named functions are proved anew, in its own image; of any other every kind whose handler may run what was changed. A
+mutant differs if this CPU says so; a difference that only a solver sees is looked at more closely (``closer``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import as_completed
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from dita.conformance.defects import build_image
+from dita.conformance.equiv.closer import KNOWN, is_equal, is_in, is_known
 from dita.conformance.equiv.functions import coming_to, functions_changed, functions_of
+from dita.conformance.equiv.proving import Difference, KindReport
 from dita.conformance.equiv.refuting import AROUND, OF_ARITHMETIC, unlinted
+from dita.conformance.equiv.replay import parted
 from dita.conformance.equiv.run import Progress, Tier, run_equiv
+from dita.conformance.equiv.tools import Bitwuzla
 from dita.conformance.equiv.whole import PIECES, Piece
 from dita.conformance.mutants.campaign import read_undecided
 from dita.conformance.mutants.catalogue import catalogue
@@ -62,7 +67,7 @@ def undecided_mutants() -> list[Named]:
 def run_undecided(tier: Tier, progress: Progress, processes: int = 1) -> Piece:
     """Decide each, so many at a time; a kind's result is read back as that of any image.
 
-    Raises ToolMissing, OSError, SolverUnknown, PatchRefused, RecordError, ListStale, UndecidedUnknown.
+    Raises ToolMissing, OSError, SolverUnknown, PatchRefused, NotReplayed, RecordError, ListStale, UndecidedUnknown.
     """
     listed = undecided_mutants()
     found: dict[str, Decision] = {}
@@ -93,7 +98,7 @@ def piece_of(found: Mapping[str, Decision], titles: Mapping[str, str]) -> Piece:
 
 
 def decide(mutant: Mutant, tier: Tier) -> Decision:
-    """Build its image and prove it. Raises ToolMissing, OSError, SolverUnknown, PatchRefused."""
+    """Build its image and prove it. Raises ToolMissing, OSError, SolverUnknown, PatchRefused, NotReplayed."""
     with unlinted() as tree:
         changed = changed_files(mutant)
         functions = {name for path, content in changed.items() for name in functions_changed(tree / path, content)}
@@ -116,11 +121,30 @@ def _of_bodies(piece: Piece) -> Decision:
 
 def _of_kinds(kinds: tuple[Kind, ...], image: Path, tier: Tier) -> Decision:
     report = run_equiv(kinds, tier, _unseen, image=image)
-    if report.figures["differ"]:
+    differ = [(kind, found) for kind, row in report.rows.items() for found in row.differ]
+    if any(parted(image, found.words) for _, found in differ):
         return Decision("differs", report.problems[0])
-    if report.problems or not kinds:
+    more = ""
+    if differ and all(row.proved or _only_differs(row) for row in report.rows.values()):
+        more = _known_besides(image, differ)
+    if not kinds or (report.problems and not more):
         return Decision("not proved", (report.problems or ["no handler of an input runs what is changed"])[0])
-    return Decision("the same", ", ".join(kind.name for kind in kinds), report.figures["machine_paths"])
+    return Decision("the same", ", ".join(kind.name for kind in kinds) + more, report.figures["machine_paths"])
+
+
+def _only_differs(row: KindReport) -> bool:
+    """Nothing else speaks against it."""
+    others = row.failures > len(row.differ) or row.misread
+    return not others and row.reached > 0 and row.equal + len(row.differ) == row.machine_paths
+
+
+def _known_besides(image: Path, differ: Sequence[tuple[Kind, Difference]]) -> str:
+    """With what these paths are equal, if they are."""
+    if not all(is_known(known) and is_in(known, image) for known in KNOWN):
+        return ""
+    with Bitwuzla() as first:
+        equal = all(is_equal(image, kind, found, first) for kind, found in differ)
+    return f", with what is known of {', '.join(known.name for known in KNOWN)} besides" if equal else ""
 
 
 def _unseen(_: str, __: int, ___: int) -> None:
