@@ -1,17 +1,20 @@
-"""Differences that only a solver sees: what is known of a named function besides its contract, and what it settles."""
+"""What solvers leave open: whether all is covered, by other assumptions; differences, by what is known besides."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock, call
 
 import pytest
 import z3
 
-from dita.conformance.equiv import closer
-from dita.conformance.equiv.closer import KNOWN, Known, instances, is_equal, is_in, is_known
+from dita.conformance.equiv import closer, run
+from dita.conformance.equiv.closer import KNOWN, OPEN, Known, instances, is_covered, is_equal, is_in, is_known
 from dita.conformance.equiv.comparing import machine_path, reference_of
-from dita.conformance.equiv.proving import Difference
+from dita.conformance.equiv.lifting import LiftReport
+from dita.conformance.equiv.proving import Difference, KindReport
+from dita.conformance.equiv.run import PAIRS
 from dita.conformance.equiv.sums import Canonical
 from dita.conformance.equiv.tools import BEFORE, EVENT
 from dita.conformance.equiv.words import symbol
@@ -50,6 +53,38 @@ def explored(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, Any]], M
     return read
 
 
+def test_paths_are_complete_with_less_assumed() -> None:
+    """Of any words at all; where a path is missing they are not, whatever is assumed."""
+    every = set_mode()
+
+    assert is_covered(Kind.SET_MODE, every)
+    assert not is_covered(Kind.SET_MODE, {**every, "paths": every["paths"][:-1]})
+
+
+@pytest.mark.parametrize(
+    ("disagreed", "covered", "left"),
+    [([OPEN], True, 0), ([OPEN], False, 1), ([OPEN, "path 1: sat against unsat"], True, 2), ([OPEN, OPEN], True, 2)],
+)
+def test_only_what_is_open_is_asked_again(
+    disagreed: list[str], covered: bool, left: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for the image, with all its paths; another disagreement is one."""
+    row = KindReport(int(Kind.SET_MODE), machine_paths=3, reached=3, equal=3, disagreed=[*disagreed])
+    planted = {
+        "FOLDER": tmp_path, "Bitwuzla": MagicMock(), "prove_kind": Mock(return_value=row),
+        "explored": Mock(return_value=[set_mode()]), "lifted": Mock(return_value=LiftReport(PAIRS["quick"], 3)),
+        "is_covered": (asked := Mock(return_value=covered)),
+    }  # fmt: skip
+    for name, value in planted.items():
+        monkeypatch.setattr(run, name, value)
+
+    report = run.run_equiv([Kind.SET_MODE], "quick", Mock())
+
+    assert report.figures["disagreements"] == left
+    assert bool(report.problems) == bool(left)
+    assert asked.call_args_list == ([call(Kind.SET_MODE, set_mode())] if disagreed == [OPEN] else [])
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -69,11 +104,11 @@ def test_what_is_known_is_proved_of_the_body(wrong: Known) -> None:
 @pytest.mark.parametrize("proved", [True, False])
 def test_the_image_s_own_body_is_proved(proved: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of that function alone."""
-    run = Mock(return_value=Mock(rows={"price_plausible": Mock(proved=proved)}))
-    monkeypatch.setattr(closer, "run_bodies", run)
+    proves = Mock(return_value=Mock(rows={"price_plausible": Mock(proved=proved)}))
+    monkeypatch.setattr(closer, "run_bodies", proves)
 
     assert is_in(KNOWN[0], IMAGE_PATH) is proved
-    run.assert_called_once_with(IMAGE_PATH, only=("price_plausible",))
+    proves.assert_called_once_with(IMAGE_PATH, only=("price_plausible",))
 
 
 def test_what_is_known_says_something_of_nothing_alone() -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from dita.conformance.defects import REPOSITORY
+from dita.conformance.equiv.closer import OPEN, is_covered
 from dita.conformance.equiv.lifting import LiftReport, lifted
 from dita.conformance.equiv.proving import KindReport, Proved, ProvedPaths, prove_kind
 from dita.conformance.equiv.replay import source_digest_in
@@ -125,6 +126,8 @@ def run_equiv(
                 every = max(SECOND_EVERY[tier], len(answer.get("paths", ())) // OPINIONS)
                 row = prove_kind(kind, answer, solver, every, pool, {} if anew else known.paths, known.add)
                 report.rows[kind] = row
+                if row.disagreed == [OPEN] and is_covered(kind, answer):
+                    row.disagreed.clear()
                 if held is not None:
                     _held_against_processor(row, held.result(), PAIRS[tier])
                 if row.proved:
