@@ -5,6 +5,7 @@ The proof itself is the command's; this is no part of `make test`.
 
 import shlex
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -80,7 +81,7 @@ def test_a_planted_defect_is_refuted_and_seen_on_the_cpu(name: str) -> None:
         found = report.rows[kind].differ
         if name in BY_A_KNOWN_STEP:
             by_step = refute(image, known, first)
-            seen = [known] if by_step.verdict == "refuted" else []
+            seen: list[Mapping[str, int]] = [known] if by_step.verdict == "refuted" else []
         else:
             seen = [one.words for one in found if parted(image, one.words)]
 
