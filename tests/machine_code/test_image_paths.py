@@ -64,7 +64,7 @@ def silent(_: str, __: int, ___: int) -> None:
     """No progress."""
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", sorted(REFUTED))
 def test_a_planted_defect_is_refuted_and_seen_on_the_cpu(name: str) -> None:
     """A defect's machine code differs, in a state and input on which the patched image and the reference part.
