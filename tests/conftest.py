@@ -20,12 +20,22 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is measured: tests of the judge's room and of the commands that run it, but for those marked not to."""
+    """Mark what is measured: tests of the judge's room and of the commands that run it, but for those marked not to.
+
+    What may take longest begins first: last of all, it would be waited for while nothing else is left to do.
+    """
     for item in items:
         room, name = item.path.parent.name, item.path.name
         judges = room == "conformance" or (room == "runtime" and name.startswith("test_cli"))
         if judges and item.get_closest_marker("unmeasured") is None:
             item.add_marker(pytest.mark.measured)
+    items.sort(key=may_take, reverse=True)
+
+
+def may_take(item: pytest.Item) -> int:
+    """The seconds that a test says it may take; 0 where it says nothing."""
+    said = item.get_closest_marker("timeout")
+    return said.args[0] if said else 0
 
 
 @pytest.fixture(scope="session")
