@@ -19,17 +19,18 @@ pytest_plugins = ["leftovers"]
 REPOSITORY = Path(__file__).parents[1]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is measured: tests of the judge's room and of the commands that run it, but for those marked not to.
 
-    What may take longest begins first: last of all, it would be waited for while nothing else is left to do.
+    Where several run at once, what may take longest begins first: last of all, all the others would wait for it.
     """
     for item in items:
         room, name = item.path.parent.name, item.path.name
         judges = room == "conformance" or (room == "runtime" and name.startswith("test_cli"))
         if judges and item.get_closest_marker("unmeasured") is None:
             item.add_marker(pytest.mark.measured)
-    items.sort(key=may_take, reverse=True)
+    if hasattr(config, "workerinput"):
+        items.sort(key=may_take, reverse=True)
 
 
 def may_take(item: pytest.Item) -> int:

@@ -78,12 +78,15 @@ class Session:
             return Reply("", 7, 41, True, STANDS, STANDS, (), ())
 
         async def start() -> None:
-            await ControlServer(self.place, obey).start()
+            await server.start()
             self._listening.set()
 
         asyncio.set_event_loop(self._loop)
+        server = ControlServer(self.place, obey)
         self._loop.run_until_complete(start())
         self._loop.run_forever()
+        server.close()
+        self._loop.close()
 
 
 @contextmanager
