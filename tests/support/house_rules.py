@@ -8,6 +8,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
@@ -48,10 +49,14 @@ def _lines(files: Files, suffixes: tuple[str, ...], pattern: str, message: str) 
     ]
 
 
+_tree = cache(ast.parse)
+"""Each rule reads the same files: once is enough."""
+
+
 def _trees(files: Files) -> Iterator[tuple[str, ast.Module]]:
     for path, text in files.items():
         if path.endswith(".py"):
-            yield path, ast.parse(text, path)
+            yield path, _tree(text, path)
 
 
 def no_namespace_init(files: Files) -> list[Violation]:
