@@ -38,7 +38,8 @@ JUDGED_BY := $(wildcard tests/conformance/test_*.py tests/runtime/test_cli*.py)
 ALL_MEASURED := $(shell grep -L 'mark.unmeasured' $(JUDGED_BY))
 # Tests wait, for sockets and processes, those that are not measured half of their time: more run than there are cores.
 MEASURED_AT_ONCE := 3
-OTHERS_AT_ONCE := 4
+OTHERS_AT_ONCE := 5
+BY_FILE := --dist loadfile --no-loadscope-reorder# what a file's tests share is made once; tests/conftest.py orders the files
 CODE := spec reference_py kernel_rs conformance adapters runtime tests typings examples hatch_build.py
 
 # Interpreters are started by the hundred: each would compile everything again where modules may not be kept.
@@ -61,7 +62,7 @@ run: build ## paper session on the built-in exchange: environment, build, certif
 	@$(BIN)/dita audit --again 1 --html out/audit/flaws
 
 test: check strangers coverage ## everything that needs only Python, cargo and a C compiler: check, then all tests (what CI runs)
-	@$(BIN)/pytest -q -n $(OTHERS_AT_ONCE) --dist worksteal --ignore tests/services --ignore tests/machine_code -m 'not measured' $(ALL_MEASURED:%=--ignore %)
+	@$(BIN)/pytest -q -n $(OTHERS_AT_ONCE) $(BY_FILE) --ignore tests/services --ignore tests/machine_code -m 'not measured' $(ALL_MEASURED:%=--ignore %)
 
 check: build ## the static part of test: style, types, import contract, dependencies, and the crate's own tests
 	@{ $(call quiet,basedpyright,$(BIN)/basedpyright); } & slowest=$$!; \
@@ -97,9 +98,10 @@ equiv: build equiv-tools ## the machine code proved equal to the reference, and 
 mutants: build ## the score of the harness: every mutant killed or proved equal; tries those whose sources changed (full: an hour)
 	@$(BIN)/dita mutants --tier full
 
-tampering: build ## every byte of certificate, evidence and image replaced in turn, and every defect of boundary, journal and books planted
+tampering: build ## every byte of certificate, evidence and image replaced in turn, and every defect of boundary, journal, books and simulation planted
 	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/conformance/test_tampering.py tests/kernel/test_boundary.py \
-	tests/scenarios/test_crash_suite.py tests/scenarios/test_battery_defects.py tests/conformance/test_laws.py
+	tests/scenarios/test_crash_suite.py tests/scenarios/test_battery_defects.py tests/scenarios/test_simulation_defects.py \
+	tests/conformance/test_laws.py
 
 mirror: build ## two thousand schedules on the exchange simulator and on the explorer's model of it: the same venue (twelve minutes)
 	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/adapters/test_exchange_mirrors_model.py
@@ -126,7 +128,7 @@ books: build ## ten thousand round trips of a random policy: every trade worth t
 
 coverage: build ## the judge's tests, and the lines and branches that they reach: all of the reference, 95 % of conformance
 	@rm -rf out/coverage && mkdir -p out/coverage
-	@$(BIN)/coverage run -m pytest -q -n $(MEASURED_AT_ONCE) --dist worksteal -m measured $(JUDGED_BY)
+	@$(BIN)/coverage run -m pytest -q -n $(MEASURED_AT_ONCE) $(BY_FILE) -m measured $(JUDGED_BY)
 	@$(BIN)/coverage combine --quiet
 	@$(MAKE) --no-print-directory coverage-report
 
