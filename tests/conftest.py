@@ -1,5 +1,6 @@
 """What tests of every room share: the built image, a certificate made for it, and the clearance that goes with it."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +23,8 @@ REPOSITORY = Path(__file__).parents[1]
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what is measured: tests of the judge's room and of the commands that run it, but for those marked not to.
 
-    Where several run at once, what may take longest begins first: last of all, all the others would wait for it.
+    Where several run at once, each takes a file at a time, and begins with what may take longest: last of all, all the
+    others would wait for it.
     """
     for item in items:
         room, name = item.path.parent.name, item.path.name
@@ -30,7 +32,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if judges and item.get_closest_marker("unmeasured") is None:
             item.add_marker(pytest.mark.measured)
     if hasattr(config, "workerinput"):
-        items.sort(key=may_take, reverse=True)
+        longest = Counter[Path]()
+        for item in items:
+            longest[item.path] = max(longest[item.path], may_take(item))
+        items.sort(key=lambda item: longest[item.path], reverse=True)
 
 
 def may_take(item: pytest.Item) -> int:

@@ -32,6 +32,7 @@ def report() -> ConformReport:
     return run_conform("quick", 5, sizes=SMALL)
 
 
+@pytest.mark.unmeasured
 def test_a_small_run_is_evidence(report: ConformReport) -> None:
     """Every part ran on both sides without divergence, and every planted fault was found."""
     assert report.problems == []
@@ -50,6 +51,7 @@ def test_a_small_run_is_evidence(report: ConformReport) -> None:
     )
 
 
+@pytest.mark.unmeasured
 def test_the_figures_have_their_stable_names(report: ConformReport) -> None:
     """What scripts read keeps its names; every path of the reference is taken, which is a share of exactly one."""
     assert set(report.figures) == {
@@ -59,6 +61,7 @@ def test_the_figures_have_their_stable_names(report: ConformReport) -> None:
     assert report.figures["spec_path_coverage"] == 1.0
 
 
+@pytest.mark.unmeasured
 def test_a_run_becomes_a_certificate_that_holds(report: ConformReport, raw_kernel: RawKernel, tmp_path: Path) -> None:
     """Of this run: the certificate names the image, the verifier accepts it, and the parts of the evidence add up."""
     rules = tuple(rule for rule in REQUIRED_LAYERS if rule.name == "conform")

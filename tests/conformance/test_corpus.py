@@ -15,6 +15,7 @@ SEED, STEPS = 7, 3_000
 LINES = 12  # of a trace of the corpus, at most
 
 
+@pytest.mark.unmeasured
 def test_what_is_not_declared_is_kept_as_a_short_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

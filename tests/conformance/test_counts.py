@@ -79,6 +79,7 @@ def test_only_code_makes_the_table_stale() -> None:
     assert code_of(text) != code_of(text.replace("x + 1", "x + 2"))
 
 
+@pytest.mark.unmeasured
 def test_both_drivers_and_the_table_agree(whole: Enumeration) -> None:
     """The driver that compares, the plain one, and the published figures: one world, three times the same."""
     plain = count_world(named("doubt"), step, "quick")
@@ -144,6 +145,7 @@ def repeating(world: World) -> World:
     return world._replace(menu=menu)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("defect", [skipping, repeating])
 def test_a_driver_that_leaves_out_a_transition_is_found_out(
     defect: Callable[[World], World], monkeypatch: pytest.MonkeyPatch
@@ -197,6 +199,7 @@ def test_a_world_that_nobody_published_is_void() -> None:
     assert "published ``" in unlike(Count("quick", "new", 1, 1, 1, "0"))
 
 
+@pytest.mark.unmeasured
 def test_a_stopped_run_goes_on_where_it_was(raw_kernel: RawKernel, whole: Enumeration, tmp_path: Path) -> None:
     """Stopped twice and gone on with, a world ends in the same figures, and its checkpoint is gone."""
     world, kernel = named("doubt"), CallerMemory(raw_kernel)
@@ -266,6 +269,7 @@ def test_a_checkpoint_that_leads_elsewhere_is_begun_anew(lie: str, raw_kernel: R
     assert (again.states, again.transitions, again.chain) == (plain.states, plain.transitions, plain.chain)
 
 
+@pytest.mark.unmeasured
 def test_a_checkpoint_that_claims_more_than_was_done_is_found_out(raw_kernel: RawKernel, tmp_path: Path) -> None:
     """The planted defect: a file that skips states ends in other figures than those published."""
     world, kernel = named("doubt"), CallerMemory(raw_kernel)

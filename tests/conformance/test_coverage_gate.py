@@ -77,7 +77,7 @@ def test_make_test_runs_every_test_once(repository: Path) -> None:
         ["make", "--just-print", "--no-print-directory", "test"],
         cwd=repository, capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
-    runs = [shlex.split(line.partition("worksteal")[2]) for line in done.stdout.splitlines() if "worksteal" in line]
+    runs = [shlex.split(line.partition("reorder")[2]) for line in done.stdout.splitlines() if "reorder" in line]
     measured, rest = runs
     left_out = {word for before, word in pairwise(rest) if before == "--ignore"}
     left_out -= {"tests/services", "tests/machine_code"}  # which have targets of their own

@@ -15,6 +15,8 @@ from dita.conformance.defects import (
 )
 from dita.conformance.hunt import hunt
 
+pytestmark = pytest.mark.unmeasured
+
 CERTIFIED = ("kernel-partial-fill-overwrites", "kernel-slot-limit-ignored")
 KERNEL_DEFECTS = [defect for defect in defects() if defect.name in CERTIFIED]
 """Two go through the whole of certify; `dita mutants` tries all there are, by every layer."""

@@ -28,6 +28,8 @@ from dita.spec.state import State
 from dita.spec.trace import parse_trace
 from dita.spec.vocabulary import Code, Kind, Phase, Verdict
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.fixture(scope="module")
 def campaign(raw_kernel: RawKernel) -> Campaign:

@@ -53,6 +53,7 @@ def explored(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, Any]], M
     return read
 
 
+@pytest.mark.unmeasured
 def test_paths_are_complete_with_less_assumed() -> None:
     """Of any words at all; where a path is missing they are not, whatever is assumed."""
     every = set_mode()
@@ -135,6 +136,7 @@ def test_a_path_that_needs_what_cannot_be_is_equal(explored: Callable[..., Mock]
     assert not is_equal(IMAGE_PATH, Kind.SET_MODE, FOUND, InProcess())
 
 
+@pytest.mark.unmeasured
 def test_no_answer_is_not_equal(explored: Callable[..., Mock], monkeypatch: pytest.MonkeyPatch) -> None:
     """Of either solver; and no path, or machine code that is not understood, is none."""
     explored({"paths": [asking(0, 0)]})

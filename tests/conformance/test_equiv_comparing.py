@@ -151,6 +151,7 @@ def test_paths_that_are_shared_out_come_to_the_same(changed: dict[str, Any], mon
     assert shared.proved is alone.proved is not bool(changed)
 
 
+@pytest.mark.unmeasured
 def test_a_path_may_differ_where_no_state_satisfies_the_invariants(monkeypatch: pytest.MonkeyPatch) -> None:
     """What parts for some words is asked again of those that satisfy the invariants, and of no others."""
     anything = prove_kind(Kind.SET_MODE, set_mode(highest=3), InProcess(), second_every=0)
@@ -281,6 +282,7 @@ def test_a_second_solver_that_finds_nothing_is_asked_another_way(monkeypatch: py
     assert helpless.disagreed[0] == "machine paths complete: unsat against unknown"
 
 
+@pytest.mark.unmeasured
 def test_a_second_opinion_may_assume_something_else_but_not_find_something_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -384,6 +386,7 @@ def test_other_sources_with_the_same_code_are_the_same_name(tmp_path: Path) -> N
     assert source_digest_in(Path(__file__)) == ""
 
 
+@pytest.mark.unmeasured
 def test_a_proof_is_read_back_until_something_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second run asks nobody; a difference is never kept, and a run anew asks again."""
     image = tmp_path / "image"

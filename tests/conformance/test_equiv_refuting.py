@@ -118,6 +118,7 @@ def test_a_prover_that_calls_a_mutant_equal_is_found_out(explored: Callable[...,
     ]
 
 
+@pytest.mark.unmeasured
 def test_what_killed_a_mutant_of_the_step_is_a_step() -> None:
     """Hundreds of them, more than a hundred of the arithmetic; drawn by number, by kinds."""
     killed = killed_by_steps()
@@ -131,6 +132,7 @@ def test_what_killed_a_mutant_of_the_step_is_a_step() -> None:
     assert len(drawn(killed, 10**6, 1)) == len(killed)
 
 
+@pytest.mark.unmeasured
 def test_a_mutant_around_the_core_is_one_by_its_functions() -> None:
     """Edits and patches alike: those that somebody who reads the kernel finds, and none of a handler."""
     around = [one.mutant for one in killed_by_steps() if is_around(one.mutant)]
@@ -160,6 +162,7 @@ def test_a_mutant_around_the_core_is_refuted_by_a_lemma(
     assert refute_around(IMAGE_PATH) == found
 
 
+@pytest.mark.unmeasured
 def test_the_named_functions_that_a_mutant_of_the_arithmetic_is_in() -> None:
     """As somebody who reads the source finds them: through the helpers, and all ten for a constant of the module."""
     inside = {
@@ -201,6 +204,7 @@ def test_a_mutant_of_the_arithmetic_is_refuted_by_a_function(
     assert refute_named(IMAGE_PATH, STEP, names, lambda _, __: []).verdict == "missed"
 
 
+@pytest.mark.unmeasured
 def test_each_mutant_is_asked_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the lemmas, by a named function, and else by the paths that its step takes; each in an image of its own."""
     killed = [(one, is_around(one.mutant), OF_ARITHMETIC in one.mutant.paths) for one in killed_by_steps()]

@@ -19,7 +19,6 @@ def quick() -> ExploreReport:
     return run_explore("quick")
 
 
-@pytest.mark.unmeasured
 def test_quick_tier_is_safe_and_live(quick: ExploreReport) -> None:
     """Every quick world is searched in full: nothing breaks, nothing is stranded, and the canary was found."""
     assert quick.counterexample is None
@@ -149,6 +148,7 @@ def test_merging_times_changes_nothing_that_can_be_seen(wallet: bool) -> None:
             here, there = left[chosen].world, right[chosen].world
 
 
+@pytest.mark.unmeasured
 def test_merged_and_exact_times_reach_the_same_verdict() -> None:
     """A second opinion on the merge: without it the world is larger, and as safe and live."""
     merged = explored(Composition(Setting("merged", periodic=True, merged=True)))

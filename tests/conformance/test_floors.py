@@ -17,6 +17,8 @@ from dita.conformance.transitions import Move, Pair, declared_pairs
 from dita.conformance.under_test import ReferenceStandIn
 from dita.spec.vocabulary import Code, Kind, Phase, Verdict
 
+pytestmark = pytest.mark.unmeasured
+
 SMALL = Floors(5, 500, 1, 950_000, 800_000, 0)
 PAIR = min(declared_pairs())
 GUARD = "control.set_mode: event.mode != focus.account.mode"
@@ -37,7 +39,6 @@ def changed(met: Met, *, drop: Callable[[Cell], bool]) -> Met:
     return Met(Distribution(kept), met.pairs, met.guards)
 
 
-@pytest.mark.unmeasured
 def test_traffic_reaches_small_floors_soon(met: Met) -> None:
     """Forty thousand steps refuse and accept every kind, give every code and make nearly every pair."""
     assert below(met, SMALL) == []

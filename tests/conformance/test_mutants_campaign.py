@@ -170,6 +170,7 @@ def test_a_run_confirms_what_is_stale_and_keeps_it(tree: Path, every: Catalogue,
     assert [again.records[mutant.family][mutant.id].own for mutant, _ in stale] == [r.own for _, r in stale]
 
 
+@pytest.mark.unmeasured
 def test_a_run_that_is_out_of_time_begins_nothing(tree: Path, every: Catalogue, evidence: Evidence) -> None:
     """What was not tried stays as it was, and the report is red."""
     mutant, record = recorded(every, evidence, "killed", families=["reference"])[0]

@@ -110,6 +110,7 @@ def test_every_layer_kills_and_the_matrix_has_every_mutant(report: MutantsReport
     assert all(row.noticed > 0 for row in summary(report))
 
 
+@pytest.mark.unmeasured
 def test_both_sides_agree_on_every_witness(raw_kernel: RawKernel, evidence: Evidence) -> None:
     """What kills the mutants of one side is sound on both: the same answer, and no law broken."""
     exchanges: list[Exchange] = []
@@ -144,6 +145,7 @@ def test_a_rotating_sample_of_records_tells_the_truth(every: Catalogue, evidence
     assert [said for mutant, record in chosen if (said := doubted(bench, mutant, record))] == []
 
 
+@pytest.mark.unmeasured
 def test_a_false_record_is_noticed(every: Catalogue, evidence: Evidence, bench: Bench) -> None:
     """Mutants that nothing kills, recorded as killed by steps that kill others; and killed ones called equivalent."""
     same = next(row for row in recorded(every, evidence, "equivalent") if row[0].family == "reference")

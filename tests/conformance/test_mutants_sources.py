@@ -12,6 +12,8 @@ from dita.conformance.mutants.sources import own_of, rest_of
 from dita.conformance.mutants.trials import Verdict
 from recorded_mutants import copied_sources
 
+pytestmark = pytest.mark.unmeasured
+
 CONTROL = "reference_py/dita/reference/control.py"
 
 

@@ -223,6 +223,7 @@ def test_what_does_not_compile_is_no_mutant(repository: Path, shop: Workshop) ->
     assert shop.build({}).is_file()
 
 
+@pytest.mark.unmeasured
 def test_the_same_bytes_are_the_same_kernel(repository: Path, shop: Workshop) -> None:
     """Bits put together by exclusive or, where none meet, give the product's bytes; another shift gives others."""
     limbs = "let fourth = ((third % DIVISOR) << 32) | limb(numerator, 0);"
@@ -282,6 +283,7 @@ def test_an_endless_mutant_is_out_of_time_and_not_killed(repository: Path, moves
 RAISING = {"exit_done", "stray", "settlement_advances", "income_advances", "taken", "position_explained", "closing"}
 
 
+@pytest.mark.unmeasured
 def test_only_moves_that_run_a_function_can_notice_it(repository: Path, moves: list[Move]) -> None:
     """Where a function raises when it is called, every move that is asked notices it, and no other move does."""
     runs, reach, found = Runs({"corpus": moves}, repository), Reach(repository), 0
@@ -389,6 +391,7 @@ CORNERS = [
 ]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("path", "old", "new", "function"), CORNERS)
 def test_corners_tell_bounds_apart(repository: Path, path: str, old: str, new: str, function: str) -> None:
     """What is one off at an end, or leaves a condition out, says otherwise at a corner; the sound predicates do not."""

@@ -12,6 +12,8 @@ from dita.conformance.prove.executor import LOGIC, Path
 from dita.conformance.prove.second_opinion import Opinion, ask
 from dita.spec.vocabulary import Kind
 
+pytestmark = pytest.mark.unmeasured
+
 X, Y = z3.Ints("x y")
 PARTITION = [X < 0, z3.And(X >= 0, Y < 0), z3.And(X >= 0, Y >= 0, X != Y), z3.And(X >= 0, X == Y)]
 

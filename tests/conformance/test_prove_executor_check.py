@@ -316,6 +316,7 @@ def all_at_once(*operands: Callable[[], object]) -> object:
     return rewriting.all_of(*operands)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.usefixtures("own_theory")
 @pytest.mark.parametrize(
     ("name", "wrong"),

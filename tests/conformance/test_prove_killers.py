@@ -13,6 +13,8 @@ from dita.conformance.prove.killers import KILLERS, Killer, by_part
 from dita.conformance.prove.proof import everything, parts
 from machine_profiles import commit_seed, rotating
 
+pytestmark = pytest.mark.unmeasured
+
 DEFECTS = {defect.name: defect for defect in defects()}
 SAMPLE = rotating(sorted(KILLERS), 4, commit_seed())
 

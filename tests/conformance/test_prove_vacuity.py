@@ -16,6 +16,8 @@ from dita.spec.properties import STEP, Property
 from dita.spec.state import Focus
 from dita.spec.vocabulary import Kind, Mode, Verdict
 
+pytestmark = pytest.mark.unmeasured
+
 # ---- three obligations that say nothing, and one that does; written like those of the specification
 
 

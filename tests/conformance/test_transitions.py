@@ -31,6 +31,7 @@ ENTERED = Move(Phase.IDLE, Kind.ENTER, Phase.ENTRY_REQUESTED)
 ROLLED_BACK = Move(Phase.ENTRY_REQUESTED, Kind.REJECTED, Phase.IDLE)
 
 
+@pytest.mark.unmeasured
 def test_the_declared_pairs_are_those_of_the_small_worlds() -> None:
     """``pairs.json`` is what a fresh walk through the worlds derives, to the letter."""
     derived = derived_pairs()

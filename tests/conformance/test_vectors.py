@@ -225,6 +225,7 @@ def test_a_row_that_names_what_there_is_not_is_refused(kept: Kept, row: Groups, 
 # --- coverage -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_a_removed_path_is_noticed(write: Callable[..., Kept], flattens: list[Vector]) -> None:
     """No vector for one path; and the same with its mark removed, or with the path called impossible."""
     marks = write(flattens).marks["FLATTEN"]
@@ -251,6 +252,7 @@ def test_a_row_that_takes_another_path_than_it_says_is_noticed(
     ]
 
 
+@pytest.mark.unmeasured
 def test_a_path_of_no_kind_counts_too(kept: Kept) -> None:
     """What the step refuses by itself is explored and taken as well."""
     found = coverage(kept, (Kind.NONE,))
@@ -262,6 +264,7 @@ def test_a_path_of_no_kind_counts_too(kept: Kept) -> None:
 # --- replay ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_kernel_and_reference_give_what_the_vectors_say(kept: Kept, raw_kernel: RawKernel) -> None:
     """All of them, in every word of outcome and state."""
     done = replay(CallerMemory(raw_kernel), kept, never)
@@ -362,6 +365,7 @@ def test_without_a_solver_there_is_no_evidence(monkeypatch: pytest.MonkeyPatch) 
     assert result.compared == result.paths_taken == 0
 
 
+@pytest.mark.unmeasured
 def test_a_replay_that_runs_out_of_time_is_no_evidence() -> None:
     """And is not counted as coverage."""
     result = run_task(replace(TASK, seconds=0), IMAGE_PATH)
@@ -370,6 +374,7 @@ def test_a_replay_that_runs_out_of_time_is_no_evidence() -> None:
     assert result.paths_taken == 0
 
 
+@pytest.mark.unmeasured
 def test_mutants_are_asked_the_same(monkeypatch: pytest.MonkeyPatch, kept: Kept, raw_kernel: RawKernel) -> None:
     """Each vector is an exchange of a layer of its own; without the file no mutant is judged."""
     said = record(["vectors"], CallerMemory(raw_kernel))["vectors"]

@@ -1,11 +1,15 @@
 """What path vectors notice by themselves; `dita mutants` asks them, as one of its layers, of every mutant there is."""
 
+import pytest
+
 from dita.conformance.mutants.catalogue import by_hand
 from dita.conformance.mutants.edits import changed_files
 from dita.conformance.mutants.kernel_trial import ask, workshop
 from dita.conformance.mutants.recording import record
 from dita.conformance.under_test import CallerMemory
 from dita.kernel.loader import RawKernel
+
+pytestmark = pytest.mark.unmeasured
 
 TWELVE = (
     "partial-fill-overwrites", "stray-order-reopens-the-slot", "previous-phase-hard-coded", "funding-sign",
