@@ -47,6 +47,7 @@ def test_commands_leave_only_when_the_input_is_durable_and_in_order(tmp_path: Pa
         room = EngineRoom(tmp_path, clock)
         await room.open_shop()
         commit, watching = room.commits[0], Watching()
+        before = room.engine.journal.position
         commit.held = True
         room.engine.connect(watching)
         events = [enter(), inputs.set_mode(Mode.REDUCE_ONLY), inputs.flatten(slot=0, instrument=0, trade=1)]
@@ -54,10 +55,12 @@ def test_commands_leave_only_when_the_input_is_durable_and_in_order(tmp_path: Pa
         await settle_loop()
         assert [entry.row.input for entry, _ in commit.waiting] == events
         assert watching.carried == []
+        assert room.engine.durable_position == before
         for number, (_, future) in enumerate(commit.waiting, 1):
             future.set_result(None)
             await settle_loop()
             assert watching.carried == events[:number]
+            assert room.engine.durable_position == before + number
         await asyncio.gather(*tasks)
         await room.close()
 

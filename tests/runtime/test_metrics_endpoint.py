@@ -77,7 +77,7 @@ def exported(clearance: Clearance) -> Exported:
 def test_what_is_exported_is_what_was_published() -> None:
     """Gauges are the snapshot's own fields; counters are there for every name, at 0 or as counted."""
     made = live()
-    counts = Counts(Counter({Alert.FENCED: 2}), Counter({Code.LEVERAGE: 3}), 4, 5, 6, 7, 8)
+    counts = Counts(Counter({Alert.FENCED: 2}), Counter({Code.LEVERAGE: 3}), 9, 4, 5, 6, 7, 8)
     found = series(prometheus_text(engine_metrics(made, counts)))
     assert found["dita_capital_e8_usdt", ()] == made.engine.capital_e8_usdt
     assert found["dita_live_slots", ()] == made.engine.live_slots
@@ -99,6 +99,7 @@ def test_what_is_exported_is_what_was_published() -> None:
     }
     assert rest.keys() == {"dita_snapshots_total", "dita_commands_total"}
     assert found["dita_log_dropped_total", ()] == 8
+    assert found["dita_journal_rows_total", ()] == 9
 
 
 def test_how_long_an_order_has_been_unresolved_is_told() -> None:

@@ -150,7 +150,7 @@ def exported(session: Session) -> dict[str, int]:
     if not session.is_up:
         return {f"up{{{_JOB}}}": 0}
     counts = Counts(
-        session.alerts, Counter(), unpublished=session.unpublished, log_dropped=session.log_dropped
+        session.alerts, Counter(), 1, unpublished=session.unpublished, log_dropped=session.log_dropped
     )  # fmt: skip
     found = {f"up{{{_JOB}}}": 1}
     for one in (*engine_metrics(session.live, counts), *adapter):

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn
 
 import pytest
 
-from analytics_parts import append, everything, fed, free_port, front, journal_of, opened, parity, written_twice
+from analytics_parts import append, everything, fed, front, journal_of, opened, parity, written_twice
 from analytics_process import Deadly
 from dita.adapters.clickhouse import (
     AnalyticsBusy,
@@ -34,6 +34,7 @@ from dita.runtime.analytics.feeding import Feeder, JournalCut, Patience, keep_up
 from dita.runtime.analytics.questions import QUESTIONS
 from dita.runtime.bench_journal import write_long
 from dita.spec.published import FAMILIES
+from loopback import free_port
 from machine_profiles import commit_seed, rotating
 from projected import TAG, Stored, drawn_traffic, projected, stored
 from report_sessions import Written, held, worked_out

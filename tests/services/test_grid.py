@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import pytest
 
-from analytics_parts import free_port
 from dita.adapters.control import Command, Condition, ControlServer, Reply, Request
 from dita.adapters.grid import GridAway, Map, command_of, entry, open_grid, read_entry
 from dita.adapters.plane import PlaneWriter, place_of
@@ -27,6 +26,7 @@ from dita.spec.decisions import Feature
 from dita.spec.published import PublishedError, packed
 from dita.spec.published.snapshot import FeatureView, LiveSnapshot
 from hazelcast_member import CLUSTER, member
+from loopback import free_port
 from sample_published import sample
 
 JAR: Final = Path(sys.prefix) / "hazelcast" / "hazelcast-5.5.0.jar"

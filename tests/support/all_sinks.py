@@ -7,7 +7,6 @@ path, prints what the judge finds, and ends with status 1 if that is anything.
 
 import json
 import random
-import re
 import socket
 import subprocess
 import sys
@@ -19,9 +18,6 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
-import httpx
-
-from analytics_parts import free_port
 from dita.adapters.control import Command, ControlError, Request, ask
 from dita.adapters.grid import Map, open_grid, read_entry
 from dita.adapters.plane import Place, PlaneError, PlaneReader, place_of
@@ -30,6 +26,7 @@ from dita.spec.published.snapshot import LiveSnapshot
 from dita.spec.vocabulary import SLOTS
 from hazelcast_member import CLUSTER, member
 from kill_check import ENDLESS, Scene, wait_until
+from loopback import ROWS_METRIC, free_port, scraped
 from session_process import QUICK, exchange_process, finish, forking, kill, run_dita
 from sink_judge import Commanded, Ends, judged, stored_in, truth_of
 
@@ -294,10 +291,8 @@ class Company:
     def _scraped_rows(self) -> tuple[int, int, int]:
         before = stored_in(self.journal)[2][-1][0].position
         time.sleep(_METRICS_AGE_SECONDS)
-        text = httpx.get(f"http://127.0.0.1:{self._metrics_port}/metrics", timeout=10).text
-        found = re.search(r"^dita_journal_rows_total (\d+)$", text, re.MULTILINE)
-        assert found is not None, text
-        return before, int(found[1]), stored_in(self.journal)[2][-1][0].position
+        counted = scraped(self._metrics_port, ROWS_METRIC)
+        return before, counted, stored_in(self.journal)[2][-1][0].position
 
 
 def _is_at_work(one: Beside) -> bool:

@@ -81,14 +81,6 @@ def everything(store: AnalyticsStore, tag: str = TAG) -> dict[str, Any]:
     return {family: store.rows(family, tag, 0, 2**62) for family in store.counts(tag)}
 
 
-def free_port() -> int:
-    """One of loopback that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def front(folder: Path, port: int) -> Generator[subprocess.Popen[bytes]]:
     """The engine behind HTTP, in a process of its own."""

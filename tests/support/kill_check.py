@@ -17,6 +17,7 @@ from dita.reference import step
 from dita.spec.order_ids import OrderKey, client_order_id
 from dita.spec.state import initial_state
 from dita.spec.vocabulary import Kind
+from loopback import ROWS_METRIC, free_port, scraped
 from session_process import ExchangeProcess, exchange_process, finish, forking, kill, start_session
 
 CONVERGES_WITHIN_SECONDS = 60.0
@@ -132,17 +133,27 @@ def restart_and_judge(scene: Scene, name: str) -> list[str]:
 
 
 def killed_before_the_row_is_durable(folder: Path, certificate: Path) -> list[str]:
-    """The disk does not answer when the first order is to be journaled: nothing of it may have left by the kill."""
+    """The disk does not answer when the first order is to be journaled: nothing of it may have left by the kill.
+
+    Nor may that row be counted with those of the journal.
+    """
     with exchange_process(folder) as exchange:
         scene = Scene(exchange, certificate, folder)
         output, marker = folder / "stuck.txt", folder / "stuck"
-        session = scene.start(output, ENDLESS, stuck=str(marker))
+        port = free_port()
+        session = scene.start(output, ENDLESS, stuck=str(marker), more={"DITA_METRICS_PORT": str(port)})
         wait_until(marker.exists, session, output)
         until = time.monotonic() + STUCK_SECONDS
         while time.monotonic() < until and exchange.record()["orders_made"] == 0:
             time.sleep(0.02)
+        counted = scraped(port, ROWS_METRIC)
         kill(session)
-        return restart_and_judge(scene, "before the row is durable")
+        store = JournalStore(folder / "journal.sqlite", read_only=True)
+        written = store.last_position()
+        store.close()
+        name = "before the row is durable"
+        problems = [] if counted == written else [f"{name}: {counted} rows are counted, {written} are written"]
+        return problems + restart_and_judge(scene, name)
 
 
 def killed_before_the_order_is_heard_of(folder: Path, certificate: Path) -> list[str]:

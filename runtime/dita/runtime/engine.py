@@ -49,11 +49,12 @@ Annotator = Callable[[Input, Stepped], tuple[Note, ...]]
 """Says something about an accepted input for its row; called before it is written, must not wait."""
 
 
-class _Durable(NamedTuple):
-    """An input whose row is written, by when an order that it commands must be sent, and when the input came."""
+class _Taken(NamedTuple):
+    """An input with its row, by when an order that it commands must be sent, and when the input came."""
 
     event: Input
     stepped: Stepped
+    position: int  # of its row; of the newest one when the journal has failed
     send_by_ns: int
     began_ns: int  # our monotonic clock
 
@@ -85,6 +86,7 @@ class Engine:
         self.journal = journal
         self.alerts = alerts
         self.journal_error: JournalError | None = None
+        self.durable_position = journal.position  # of the newest row that survives whatever happens now
         self.refusals: Counter[Code] = Counter()
         self.observers: list[Observer] = []
         self.beside: Callable[[], Sequence[Note]] = tuple  # notes that wait for any input to be written with
@@ -100,7 +102,7 @@ class Engine:
         self.latencies = Latencies()
         self._now_ns = now_ns
         self._tasks: set[asyncio.Task[None]] = set()
-        self._due: deque[_Durable] = deque()
+        self._due: deque[_Taken] = deque()
 
     def connect(self, commands: Commands) -> None:
         """Say who carries out commands; before that, none is."""
@@ -175,10 +177,11 @@ class Engine:
         durable: Awaitable[None] | None = None
         if self.journal_error is None:
             durable = self._append(event, stepped, send_by_ns, notes)
+        taken = _Taken(event, stepped, self.journal.position, send_by_ns, began_ns)
         if isinstance(durable, AtOnce):
-            self._finish_at_once(_Durable(event, stepped, send_by_ns, began_ns), durable.failure)
+            self._finish_at_once(taken, durable.failure)
             return outcome, None
-        task = asyncio.create_task(self._finish(event, stepped, send_by_ns, durable, began_ns))
+        task = asyncio.create_task(self._finish(taken, durable))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return outcome, task
@@ -203,30 +206,33 @@ class Engine:
             snapshot=snapshot if due and agreed else None,
         )
 
-    async def _finish(
-        self, event: Input, stepped: Stepped, send_by_ns: int, durable: Awaitable[None] | None, began_ns: int
-    ) -> None:
+    async def _finish(self, taken: _Taken, durable: Awaitable[None] | None) -> None:
         if durable is not None:
             try:
                 await durable
             except JournalError as error:
                 self._journal_failed(error)
-        self._carry(event, stepped, send_by_ns, began_ns)
+            else:
+                self.durable_position = taken.position
+        self._carry(taken)
 
-    def _finish_at_once(self, done: "_Durable", failure: JournalError | None) -> None:
+    def _finish_at_once(self, taken: _Taken, failure: JournalError | None) -> None:
         """The commands of an input that is durable already. Those of inputs that they cause follow them, not inside."""
-        if failure is not None:
+        if failure is None:
+            self.durable_position = taken.position
+        else:
             self._journal_failed(failure)
-        self._due.append(done)
+        self._due.append(taken)
         if len(self._due) > 1:
             return  # whoever carries the first one out goes on with this
         while self._due:
             try:
-                self._carry(*self._due[0])
+                self._carry(self._due[0])
             finally:
                 self._due.popleft()
 
-    def _carry(self, event: Input, stepped: Stepped, send_by_ns: int, began_ns: int) -> None:
+    def _carry(self, taken: _Taken) -> None:
+        event, stepped, _, send_by_ns, began_ns = taken
         if self.is_fenced:
             return  # whoever took over answers for the orders now
         if self.journal_error is not None and _commands_anything(stepped.outcome):

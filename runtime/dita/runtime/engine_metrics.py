@@ -43,6 +43,7 @@ class Counts(NamedTuple):
 
     alerts: Mapping[Alert, int]
     refusals: Mapping[Code, int]
+    durable_rows: int
     published: int = 0
     unpublished: int = 0
     commands: int = 0
@@ -50,7 +51,7 @@ class Counts(NamedTuple):
     log_dropped: int = 0
 
 
-NOTHING_COUNTED: Final = Counts(Counter(), Counter())
+NOTHING_COUNTED: Final = Counts(Counter(), Counter(), 0)
 
 
 def engine_metrics(live: LiveSnapshot, counts: Counts) -> tuple[Metric, ...]:
@@ -59,7 +60,6 @@ def engine_metrics(live: LiveSnapshot, counts: Counts) -> tuple[Metric, ...]:
 
 
 def _of_engine(engine: EngineSnapshot, now_ns: int) -> Iterator[Metric]:
-    yield Metric("dita_journal_rows_total", "rows of the journal", (), engine.journal_position)
     yield _gauge("dita_mode", "0 active, 1 reduce-only, 2 halted", Mode[engine.mode])
     for name, text in _ENGINE.items():
         yield _gauge(f"dita_{name.removeprefix('is_')}", text, int(getattr(engine, name)))
@@ -93,6 +93,7 @@ def _of_health(health: Health) -> Iterator[Metric]:
 
 
 def _of_counts(counts: Counts) -> Iterator[Metric]:
+    yield Metric("dita_journal_rows_total", "rows of the journal that are durable", (), counts.durable_rows)
     for alert in Alert:
         yield Metric("dita_alerts_total", "alerts raised", (("alert", alert.value),), counts.alerts.get(alert, 0))
     for code in Code:

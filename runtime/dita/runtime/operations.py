@@ -103,6 +103,7 @@ class Operations:
         counts = Counts(
             alerts=self._runtime.alerts.counts,
             refusals=self._runtime.engine.refusals,
+            durable_rows=self._runtime.engine.durable_position,
             published=0 if publisher is None else publisher.published,
             unpublished=0 if publisher is None else publisher.failed,
             commands=0 if control is None else control.taken,
