@@ -40,9 +40,11 @@ ALL_MEASURED := $(shell grep -L 'mark.unmeasured' $(JUDGED_BY))
 MEASURED_AT_ONCE := 3
 OTHERS_AT_ONCE := 5
 BY_FILE := --dist loadfile --no-loadscope-reorder# what a file's tests share is made once; tests/conftest.py orders the files
+ELSEWHERE := --ignore tests/services --ignore tests/machine_code# they need more, and have targets of their own
 CODE := spec reference_py kernel_rs conformance adapters runtime tests typings examples hatch_build.py
 
-# Interpreters are started by the hundred: each would compile everything again where modules may not be kept.
+# Interpreters are started by the hundred: each would compile everything again where modules may not be kept. What pytest
+# makes of the tests' own modules is made by `check`, once, for its workers begin at the same time.
 export PYTHONDONTWRITEBYTECODE :=
 
 # $(call quiet,name,command): run quietly, print name and seconds; on failure print what the command printed.
@@ -61,8 +63,10 @@ run: build ## paper session on the built-in exchange: environment, build, certif
 	@$(BIN)/dita run
 	@$(BIN)/dita audit --again 1 --html out/audit/flaws
 
-test: check strangers coverage ## everything that needs only Python, cargo and a C compiler: check, then all tests (what CI runs)
-	@$(BIN)/pytest -q -n $(OTHERS_AT_ONCE) $(BY_FILE) --ignore tests/services --ignore tests/machine_code -m 'not measured' $(ALL_MEASURED:%=--ignore %)
+test: build ## everything that needs only Python, cargo and a C compiler: check, then all tests (what CI runs)
+	@$(MAKE) --no-print-directory strangers & beside=$$!; $(MAKE) --no-print-directory check; checked=$$?; wait $$beside && exit $$checked
+	@$(MAKE) --no-print-directory coverage
+	@$(BIN)/pytest -q -n $(OTHERS_AT_ONCE) $(BY_FILE) $(ELSEWHERE) -m 'not measured' $(ALL_MEASURED:%=--ignore %)
 
 check: build ## the static part of test: style, types, import contract, dependencies, and the crate's own tests
 	@{ $(call quiet,basedpyright,$(BIN)/basedpyright); } & slowest=$$!; \
@@ -73,7 +77,8 @@ check: build ## the static part of test: style, types, import contract, dependen
 	{ $(call quiet,cargo fmt,$(CARGO) fmt --check); } && \
 	{ $(call quiet,mypy,$(BIN)/mypy); } && \
 	{ $(call quiet,cargo clippy,$(CARGO) clippy --quiet --offline --locked --all-targets -- -D warnings); } && \
-	{ $(call quiet,cargo test,$(CARGO) test --quiet --offline --locked --lib); }; others=$$?; \
+	{ $(call quiet,cargo test,$(CARGO) test --quiet --offline --locked --lib); } && \
+	{ $(call quiet,test modules,$(BIN)/pytest --collect-only -q $(ELSEWHERE)); }; others=$$?; \
 	wait $$slowest && exit $$others
 
 test-services: build valgrind systemd chromium $(SERVICES_STAMP) $(HAZELCAST) $(PROMTOOL) ## tests that need more: valgrind, systemd, Chromium, Java, Maven (installed when missing, if you are root), promtool, ClickHouse's engine (900 MB)
@@ -98,10 +103,10 @@ equiv: build equiv-tools ## the machine code proved equal to the reference, and 
 mutants: build ## the score of the harness: every mutant killed or proved equal; tries those whose sources changed (full: an hour)
 	@$(BIN)/dita mutants --tier full
 
-tampering: build ## every byte of certificate, evidence and image replaced in turn, and every defect of boundary, journal, books and simulation planted
+tampering: build ## every byte of certificate, evidence and image replaced in turn, and every defect of boundary, journal, books, simulation and worlds planted
 	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/conformance/test_tampering.py tests/kernel/test_boundary.py \
 	tests/scenarios/test_crash_suite.py tests/scenarios/test_battery_defects.py tests/scenarios/test_simulation_defects.py \
-	tests/conformance/test_laws.py
+	tests/conformance/test_laws.py tests/conformance/test_explore_growth.py
 
 mirror: build ## two thousand schedules on the exchange simulator and on the explorer's model of it: the same venue (twelve minutes)
 	@$(BIN)/pytest -q --hypothesis-profile=campaign tests/adapters/test_exchange_mirrors_model.py

@@ -265,10 +265,10 @@ def test_an_unused_dependency_is_found(repository: Path, tmp_path: Path) -> None
 # ---- the Makefile
 
 
-TOOLS = ("ruff", "lint-imports", "deptry", "mypy", "basedpyright", "cargo")
+TOOLS = ("ruff", "lint-imports", "deptry", "mypy", "basedpyright", "cargo", "pytest")
 STEPS = (
     "ruff check", "ruff format", "lint-imports", "deptry", "cargo fmt", "mypy", "cargo clippy", "cargo test",
-    "basedpyright",
+    "pytest --collect-only", "basedpyright",
 )  # fmt: skip
 
 

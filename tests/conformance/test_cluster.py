@@ -51,6 +51,7 @@ def commands_of(pid: int) -> bytes:
         return b""
 
 
+@pytest.mark.unmeasured
 @pytest.mark.timeout(240)
 def test_a_killed_worker_loses_nothing_and_nothing_is_counted_twice(raw_kernel: RawKernel, tmp_path: Path) -> None:
     """With SIGKILL in the middle of a shard the totals are exactly those of one process; all sockets are loopback."""

@@ -71,6 +71,7 @@ def test_the_gate_holds_both_rooms(repository: Path, room: str, share: int) -> N
     assert any(f"{room}/*" in line and f"--fail-under={share}" in line for line in done.stdout.splitlines())
 
 
+@pytest.mark.unmeasured
 def test_make_test_runs_every_test_once(repository: Path) -> None:
     """Either measured or in the other run, which leaves out only files that have nothing for it."""
     done = subprocess.run(

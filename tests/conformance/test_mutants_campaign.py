@@ -120,6 +120,7 @@ def test_what_nothing_notices_survives(every: Catalogue, evidence: Evidence, ben
     )
 
 
+@pytest.mark.unmeasured
 def test_a_panic_that_can_be_reached_is_refused_by_the_build(repository: Path, bench: Bench) -> None:
     """No layer meets it, the product's build does, and says so."""
     path = "kernel_rs/src/control.rs"

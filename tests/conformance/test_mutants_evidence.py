@@ -89,6 +89,7 @@ def sample(every: Catalogue, evidence: Evidence) -> list[tuple[Mutant, Record]]:
 # --- what the repository holds --------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_the_score_is_recorded_and_perfect(report: MutantsReport) -> None:
     """No mutant survives, far more than 200 were tried, at least 40 by hand; what the sources outran is said."""
     outrun = [problem for problem in report.problems if "run `dita mutants" in problem]

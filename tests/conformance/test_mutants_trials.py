@@ -199,6 +199,7 @@ def test_the_sound_crate_survives_and_a_panic_crashes(
         shop.product_of(panicking)
 
 
+@pytest.mark.unmeasured
 def test_an_endless_kernel_is_out_of_time_at_the_step_that_has_no_end(
     repository: Path, shop: Workshop, exchanges: list[Exchange], monkeypatch: pytest.MonkeyPatch
 ) -> None:

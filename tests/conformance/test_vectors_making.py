@@ -71,6 +71,7 @@ def returning(value: object) -> Callable[..., Any]:
 # --- making ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_what_is_made_now_is_what_is_kept(kept: Kept, vectors: dict[str, list[Vector]], made: dict[Kind, Made]) -> None:
     """To the last number, for a small kind; `make gate` makes all of them."""
     for kind, one in made.items():

@@ -157,6 +157,7 @@ def test_doctor_names_an_exchange_that_does_not_answer(tmp_path: Path) -> None:
     assert "very-secret-text" not in done.stdout + done.stderr
 
 
+@pytest.mark.unmeasured
 def test_bench_writes_every_figure(tmp_path: Path) -> None:
     """One round: every figure but those of the compiled reference, positive, whatever the machine."""
     done = dita(tmp_path, "bench", "--rounds", "1", "--json", "bench.json")
@@ -171,6 +172,7 @@ def test_bench_writes_every_figure(tmp_path: Path) -> None:
     assert all(value > 0 for value in figures.values())
 
 
+@pytest.mark.unmeasured
 def test_bench_measures_the_journal(tmp_path: Path) -> None:
     """A start after six thousand rows: every figure, positive, and nothing left in the folder."""
     done = dita(tmp_path, "bench", "--journal", "6000", "--json", "bench.json")

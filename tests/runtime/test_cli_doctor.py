@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from command import dita
 from dita.adapters.plane import PlaneWriter, place_of
 from dita.adapters.plane.layout import HEAD_BYTES, place_at
@@ -13,6 +15,8 @@ from dita.runtime.publishing import SCHEMA
 from dita.spec.published import packed
 from dita.spec.published.snapshot import LiveSnapshot
 from screen_looks import ENGINE, HEALTH
+
+pytestmark = pytest.mark.unmeasured
 
 WELL = packed(LiveSnapshot(ENGINE, HEALTH))
 

@@ -16,6 +16,8 @@ from dita.adapters.exchange import AccountConfig, ExchangeConfig
 from dita.runtime.cli_exchange import with_faults
 from dita.runtime.cli_report import CommandError
 
+pytestmark = pytest.mark.unmeasured
+
 DITA = str(Path(sys.executable).with_name("dita"))
 TIME = "/openApi/swap/v2/server/time"
 

@@ -20,6 +20,8 @@ from dita.spec.state import State, capital
 from dita.spec.vocabulary import TAILS, Code, Kind, Part, Side, Verdict
 from runtime_parts import PRICE, ReferenceKernel, open_test_journal, opened, registered, round_trip
 
+pytestmark = pytest.mark.unmeasured
+
 
 def forced(folder: Path, trade: int) -> subprocess.CompletedProcess[str]:
     """Run the command on the folder's journal."""

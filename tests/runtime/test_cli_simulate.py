@@ -16,6 +16,8 @@ from dita.runtime.cli_report import CommandError, reporting
 from dita.runtime.cli_simulate import run
 from dita.spec.certificate import Bindings
 
+pytestmark = pytest.mark.unmeasured
+
 DITA = str(Path(sys.executable).with_name("dita"))
 
 
